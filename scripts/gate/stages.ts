@@ -1,0 +1,132 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { compareOutermostNames, compareTraces } from "./compare_runtimes.ts";
+import { findFiles } from "./find_files.ts";
+import { runCommand } from "./run_command.ts";
+import { runTests, type RuntimeName, runtimes } from "./run_tests.ts";
+import { oneFailed, onePassed, oneSkipped, type Stage } from "./stage.ts";
+
+/** The simulator runs on all runtimes, but only the fastest looks for new failures. */
+const simulatorSeeds: Record<RuntimeName, number> = { bun: 200, deno: 10, node: 10 };
+
+/** The file of the simulator's own tests; see {@linkcode simulatorStage} for its settings. */
+const simulatorTest = "tests/simulator_test.ts";
+const tidyTest = "tests/tidy_test.ts";
+const endToEndFolder = "tests/e2e/";
+
+/** A stage that is one command and counts as one test. */
+function commandStage(name: string, summary: string, command: readonly string[]): Stage {
+  return {
+    name,
+    summary,
+    async run({ root }) {
+      const ended = await runCommand(command, { cwd: root, env: { NO_COLOR: "1" } });
+      if (ended.code === 0) return onePassed(ended.output);
+      return oneFailed(`${ended.output}\n${command.join(" ")}: ${ended.ending}`);
+    },
+  };
+}
+
+/** The unit and contract tests: every test file without a stage of its own. */
+function unitFiles(root: string): string[] {
+  return findFiles(root, "tests").filter((file) =>
+    file.endsWith("_test.ts") && !file.startsWith(endToEndFolder) && file !== simulatorTest &&
+    file !== tidyTest
+  );
+}
+
+function unitStage(runtime: RuntimeName): Stage {
+  const name = `unit_${runtime}`;
+  return {
+    name,
+    summary: `Unit and contract tests on ${runtime}`,
+    run: (context) => runTests(context, { runtime, name, files: unitFiles(context.root) }),
+  };
+}
+
+/**
+ * The simulator's tests read two variables: SIMULATOR_SEEDS, how many seeds to run, and
+ * SIMULATOR_TRACE_FILE, where to write a line "SEED HASH" for each.
+ */
+function simulatorStage(runtime: RuntimeName): Stage {
+  const name = `simulator_${runtime}`;
+  return {
+    name,
+    summary: `${simulatorSeeds[runtime]} simulated clusters on ${runtime}`,
+    run(context) {
+      if (!existsSync(join(context.root, simulatorTest))) {
+        return Promise.resolve(oneSkipped(name, `there is no ${simulatorTest}`));
+      }
+      const env = {
+        SIMULATOR_SEEDS: String(simulatorSeeds[runtime]),
+        SIMULATOR_TRACE_FILE: join(context.scratch, `${name}.traces`),
+      };
+      return runTests(context, { runtime, name, files: [simulatorTest], env });
+    },
+  };
+}
+
+/** The generated code must be what the schema says; needs Debian's `capnproto` to tell. */
+const schemaStage: Stage = {
+  name: "schema",
+  summary: "The generated code matches schema/*.capnp",
+  run(context) {
+    if (spawnSync("capnp", ["--version"]).status !== 0) {
+      return Promise.resolve(oneSkipped("schema", "the capnp tool is not installed"));
+    }
+    const command = ["bun", "scripts/generate_schema.ts", "--check"];
+    return commandStage("schema", this.summary, command).run(context);
+  },
+};
+
+const endToEndStage: Stage = {
+  name: "e2e",
+  summary: "End-to-end tests against dist/raft",
+  after: ["build"],
+  alone: true,
+  run(context) {
+    if (context.results.get("build")?.failed !== 0) {
+      return Promise.resolve(oneFailed("There is no binary to test: the build failed"));
+    }
+    const files = findFiles(context.root, endToEndFolder.slice(0, -1)).filter((file) =>
+      file.endsWith("_test.ts")
+    );
+    if (files.length === 0) {
+      return Promise.resolve(oneSkipped("e2e", `there are no tests in ${endToEndFolder}`));
+    }
+    return runTests(context, { runtime: "bun", name: "e2e", files });
+  },
+};
+
+/** Every stage of the gate, in the order in which they are started. */
+export const stages: readonly Stage[] = [
+  commandStage("fmt", "Every file is formatted", ["deno", "fmt", "--check"]),
+  commandStage("lint", "deno lint finds nothing", ["deno", "lint"]),
+  commandStage("check", "Every file type-checks", ["deno", "check"]),
+  commandStage("purity", "The consensus core reaches nothing outside", [
+    ...["tsc", "-p", "src/consensus"],
+  ]),
+  {
+    name: "tidy",
+    summary: "The repository keeps its own rules",
+    run: (context) => runTests(context, { runtime: "bun", name: "tidy", files: [tidyTest] }),
+  },
+  schemaStage,
+  commandStage("build", "Compile dist/raft", ["bun", "scripts/compile.ts"]),
+  ...runtimes.map(unitStage),
+  {
+    name: "same_tests",
+    summary: "The three runtimes ran the same unit tests",
+    after: runtimes.map((runtime) => `unit_${runtime}`),
+    run: ({ results }) => Promise.resolve(compareOutermostNames(results)),
+  },
+  ...runtimes.map(simulatorStage),
+  {
+    name: "traces",
+    summary: "One seed gives one trace on the three runtimes",
+    after: runtimes.map((runtime) => `simulator_${runtime}`),
+    run: ({ scratch }) => Promise.resolve(compareTraces(scratch)),
+  },
+  endToEndStage,
+];
