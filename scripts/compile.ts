@@ -6,8 +6,16 @@
  * Nothing is built when the binary is newer than every source and carries the current commit.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -59,6 +67,7 @@ function defines(commit: string): string[] {
  * half a binary.
  */
 function build(commit: string): boolean {
+  const started = new Date();
   mkdirSync(dirname(binary), { recursive: true });
   const fresh = `${binary}.${process.pid}`;
   const command = [
@@ -70,6 +79,8 @@ function build(commit: string): boolean {
   ];
   const bun = spawnSync("bun", command, { cwd: root, stdio: ["ignore", 2, 2] });
   if (bun.status === 0) {
+    // A source that was saved during the build is newer than the binary, not older.
+    utimesSync(fresh, started, started);
     renameSync(fresh, binary);
     writeFileSync(stamp, commit);
   }

@@ -14,6 +14,7 @@ function reasonOf({ skip, todo }) {
 }
 
 /** Turns the events of the test runner into lines. */
+// deno-lint-ignore explicit-module-boundary-types
 export default async function* report(source) {
   for await (const { type, data } of source) {
     if (type !== "test:pass" && type !== "test:fail") continue;

@@ -107,6 +107,9 @@ export const stages: readonly Stage[] = [
   commandStage("purity", "The consensus core reaches nothing outside", [
     ...["tsc", "-p", "src/consensus"],
   ]),
+  commandStage("docs", "The examples in the documentation run", [
+    ...["deno", "test", "--doc", "-A", "mod.ts", "src"],
+  ]),
   {
     name: "tidy",
     summary: "The repository keeps its own rules",

@@ -44,7 +44,8 @@ export function describeStage(stage: Stage, result: StageResult, seconds: number
   const time = `${seconds.toFixed(1)} s`.padStart(8);
   const line = `${verdict} ${stage.name.padEnd(16)} ${time}  ${counts.join(", ") || "nothing ran"}`;
   if (result.failed === 0) return line;
-  return `${line}\n--- output of ${stage.name}\n${result.output.trimEnd()}\n--- end of ${stage.name}`;
+  const output = result.output.trimEnd();
+  return `${line}\n--- output of ${stage.name}\n${output}\n--- end of ${stage.name}`;
 }
 
 /**

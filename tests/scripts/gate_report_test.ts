@@ -1,0 +1,112 @@
+/** The gate must not take a crash for a success, so its readers are tested with real reports. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { countCases, leafCases, outermostNames } from "../../scripts/gate/count_cases.ts";
+import { parseJunit } from "../../scripts/gate/junit_report.ts";
+import { parseNodeReport } from "../../scripts/gate/node_report.ts";
+import type { TestCase } from "../../scripts/gate/stage.ts";
+
+const bunReport = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="bun test" tests="4" failures="1" skipped="2">
+  <testsuite name="tests/a_test.ts" file="tests/a_test.ts" tests="4">
+    <testsuite name="outer" file="tests/a_test.ts" line="3">
+      <testcase name="passes" classname="outer" file="tests/a_test.ts" />
+      <testcase name="fails &lt;x&gt; &amp; &quot;y&quot;" classname="outer" file="tests/a_test.ts">
+        <failure type="AssertionError" message="1 !== 2&#10;">AssertionError: 1 !== 2</failure>
+      </testcase>
+      <testcase name="is skipped" classname="outer" file="tests/a_test.ts">
+        <skipped />
+      </testcase>
+    </testsuite>
+    <testcase name="later" classname="" file="tests/a_test.ts">
+      <skipped message="TODO" />
+    </testcase>
+  </testsuite>
+</testsuites>`;
+
+const denoReport = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="5" failures="2" errors="1" time="0.244">
+    <testsuite name="./tests/a_test.ts" tests="3" disabled="1" errors="1" failures="1">
+        <testcase name="outer" classname="./tests/a_test.ts" time="0.009" line="3" col="1">
+            <failure message="1 test step failed">1 test step failed.</failure>
+        </testcase>
+        <testcase name="exits" classname="./tests/a_test.ts" time="0.000" line="3" col="1">
+            <error message="Cancelled"/>
+        </testcase>
+        <testcase name="never" classname="./tests/a_test.ts" line="4" col="1">
+            <skipped/>
+        </testcase>
+    </testsuite>
+    <testsuite name="ext:deno_node/testing.ts" tests="2" disabled="0" errors="0" failures="1">
+        <testcase name="outer &gt; passes" classname="ext:deno_node/testing.ts" time="0.001">
+        </testcase>
+        <testcase name="outer &gt; fails" classname="ext:deno_node/testing.ts" time="0.003">
+            <failure message="Uncaught AssertionError">AssertionError</failure>
+        </testcase>
+    </testsuite>
+</testsuites>`;
+
+/** One line of Node's report. */
+function nodeLine(name: string, nesting: number, rest: Record<string, unknown> = {}): string {
+  return JSON.stringify({ ok: true, name, nesting, file: "tests/a_test.ts", ...rest });
+}
+
+/** Names and outcomes, for comparing. */
+function brief(cases: readonly TestCase[]): string[] {
+  return cases.map(({ path, outcome }) => `${path.join("/")} ${outcome}`);
+}
+
+describe("gate reports", () => {
+  it("parseJunit reads the nested suites of Bun", () => {
+    const cases = parseJunit(bunReport);
+    assert.deepEqual(brief(cases), [
+      "outer/passes passed",
+      'outer/fails <x> & "y" failed',
+      "outer/is skipped skipped",
+      "later skipped",
+    ]);
+    assert.deepEqual(cases[3]?.reason, "todo");
+    assert.equal(cases[0]?.file, "tests/a_test.ts");
+  });
+
+  it("parseJunit reads the joined names of Deno and fails a cancelled test", () => {
+    assert.deepEqual(brief(leafCases(parseJunit(denoReport))), [
+      "exits failed",
+      "never skipped",
+      "outer/passes passed",
+      "outer/fails failed",
+    ]);
+  });
+
+  it("parseNodeReport puts children below the suite that is reported after them", () => {
+    const text = [
+      nodeLine("passes", 2),
+      nodeLine("skips", 2, { skip: "no tool" }),
+      nodeLine("inner", 1),
+      nodeLine("outer", 0),
+      nodeLine("plain", 0, { ok: false }),
+    ].join("\n");
+    const result = countCases(parseNodeReport(text), "");
+    assert.deepEqual(brief(result.cases ?? []), [
+      "outer/inner/passes passed",
+      "outer/inner/skips skipped",
+      "plain failed",
+    ]);
+    assert.deepEqual(result.skips, [{ name: "outer > inner > skips", reason: "no tool" }]);
+    assert.deepEqual([result.passed, result.failed], [1, 1]);
+  });
+
+  it("parseNodeReport takes a file that ended without a test for a failed one", () => {
+    const cases = parseNodeReport(nodeLine("tests/a_test.ts", 0));
+    assert.deepEqual(brief(cases), ["tests/a_test.ts failed"]);
+  });
+
+  it("leafCases keeps a suite that failed in a hook", () => {
+    const cases: TestCase[] = [
+      { file: "a", path: ["outer", "passes"], outcome: "passed" },
+      { file: "a", path: ["outer"], outcome: "failed" },
+    ];
+    assert.deepEqual(brief(leafCases(cases)), ["outer/passes passed", "outer failed"]);
+    assert.deepEqual([...outermostNames(cases)], ["outer"]);
+  });
+});
