@@ -1,0 +1,237 @@
+# What clients and nodes say to each other. Framing, limits and evolution are those of peer.capnp;
+# a captured stream is readable with `capnp decode schema/client.capnp ClientMessage`.
+
+@0xf4e8e61c1d0079ff;
+
+using Peer = import "peer.capnp";
+
+struct ClientMessage {
+  # The root of every frame between a client and a node. Its layout is that of PeerMessage as far as
+  # the hello and its reply go: see there.
+
+  checksum @0 :UInt32;
+  # CRC-32 (zlib) of the whole frame, segment table included, with this field as zero.
+
+  requestId @1 :UInt64;
+  # Chosen by the client, unique among its unanswered requests on this connection; the answer repeats
+  # it. Answers come in any order. 0 in the hello and its reply.
+
+  union {
+    hello @2 :Peer.Hello;
+    helloReply @3 :Peer.HelloReply;
+
+    # From the client:
+    propose @4 :Propose;
+    query @5 :Query;
+    status @6 :Void;
+
+    # From the node:
+    proposeAnswer @7 :ProposeAnswer;
+    queryAnswer @8 :QueryAnswer;
+    statusAnswer @9 :StatusAnswer;
+    errorAnswer @10 :ErrorAnswer;
+  }
+}
+
+struct Propose {
+  # A command for the replicated state machine.
+
+  commandId @0 :Data;
+  # 16 bytes that name the command for ever: a retry repeats them and is applied once.
+
+  command @1 :Data;
+  # What the state machine gets, such as a Command of kv.capnp.
+}
+
+struct Query {
+  # A read-only query for the state machine of the node that is asked.
+
+  consistency @0 :Consistency;
+  # How fresh the answer must be.
+
+  maxAgeMs @1 :UInt64;
+  # For a stale read: the oldest contact with the leader that is good enough, in milliseconds; 0 for
+  # any.
+
+  query @2 :Data;
+  # What the state machine gets, such as a Query of kv.capnp.
+}
+
+enum Consistency {
+  # How fresh a read must be.
+
+  linearizable @0;
+  # Sees every write that was acknowledged before the read began.
+
+  lease @1;
+  # The same, provided that clocks drift less than the cluster's setting says.
+
+  stale @2;
+  # What this node has applied.
+}
+
+struct ProposeAnswer {
+  # The command was applied, now or (a retry) before.
+
+  index @0 :UInt64;
+  # The index of its entry.
+
+  term @1 :UInt64;
+  # The term of that entry.
+
+  duplicate @2 :Bool;
+  # True if it had been applied before; `result` is the first answer then.
+
+  result @3 :Data;
+  # What the state machine answered.
+}
+
+struct QueryAnswer {
+  # The answer of a query.
+
+  servedBy @0 :UInt64;
+  # The id of the node that answered.
+
+  index @1 :UInt64;
+  # The last index that was applied when it did.
+
+  ageMs @2 :UInt64;
+  # Of a stale read: milliseconds since this node heard from a leader, rounded up; otherwise 0.
+
+  result @3 :Data;
+  # What the state machine answered.
+}
+
+struct StatusAnswer {
+  # A node's view of itself and of the cluster.
+
+  nodeId @0 :UInt64;
+  # The answering node.
+
+  role @1 :NodeRole;
+  # What it is at the moment.
+
+  term @2 :UInt64;
+  # Its currentTerm.
+
+  leaderId @3 :UInt64;
+  # The leader that it knows, 0 for none.
+
+  leaderAddress @4 :Text;
+  # HOST:PORT of that leader, empty where unknown.
+
+  clusterId @5 :Data;
+  # 16 bytes; empty while the node has no identity.
+
+  clusterName @6 :Text;
+  # The name that people gave the cluster.
+
+  commitIndex @7 :UInt64;
+  # The last index known to be committed.
+
+  appliedIndex @8 :UInt64;
+  # The last index that the state machine has applied.
+
+  firstIndex @9 :UInt64;
+  # The first index that the log holds.
+
+  lastIndex @10 :UInt64;
+  # The last index that the log holds.
+
+  logTimeMs @11 :UInt64;
+  # The log time in milliseconds.
+
+  leaderContactAgeMs @12 :UInt64;
+  # Milliseconds since a leader was heard, or, of a leader, since a quorum answered; rounded up.
+
+  configurationIndex @13 :UInt64;
+  # The index of the configuration in effect.
+
+  members @14 :List(StatusMember);
+  # The members of that configuration, by ascending id.
+
+  version @15 :Text;
+  # The version of the program.
+
+  uptimeMs @16 :UInt64;
+  # Milliseconds since the process started.
+
+  notes @17 :List(Text);
+  # What a person should know, a sentence each.
+}
+
+enum NodeRole {
+  # What a node is.
+
+  follower @0;
+  candidate @1;
+  leader @2;
+  learner @3;
+}
+
+struct StatusMember {
+  # A member as the answering node sees it.
+
+  id @0 :UInt64;
+  # Its id.
+
+  address @1 :Text;
+  # HOST:PORT.
+
+  voter @2 :Bool;
+  # Whether its vote counts.
+
+  reachable @3 :Bool;
+  # Whether the answering node has a connection to it; true for itself.
+
+  matchIndex @4 :UInt64;
+  # What the leader knows of its log; 0 from a node that does not lead.
+
+  version @5 :Text;
+  # The program version that it said hello with, empty where unknown.
+}
+
+struct ErrorAnswer {
+  # The request was not answered.
+
+  code @0 :ErrorCode;
+  # Why, for programs.
+
+  applied @1 :Applied;
+  # What is known of the command.
+
+  message @2 :Text;
+  # Why, for people.
+
+  leaderId @3 :UInt64;
+  # Whom to ask instead, 0 where unknown.
+
+  leaderAddress @4 :Text;
+  # HOST:PORT of that node, empty where unknown.
+
+  logTimeMs @5 :UInt64;
+  # The node's log time in milliseconds, for a new command id.
+}
+
+enum ErrorCode {
+  # Why a request has no answer.
+
+  notLeader @0;
+  overloaded @1;
+  noQuorum @2;
+  leadershipLost @3;
+  requestExpired @4;
+  tooLarge @5;
+  invalidRequest @6;
+  shutdown @7;
+  tooStale @8;
+  internal @9;
+}
+
+enum Applied {
+  # What is known of a request that was not answered normally.
+
+  no @0;
+  yes @1;
+  unknown @2;
+}

@@ -1,0 +1,70 @@
+# What a data directory holds besides log records, and what a configuration entry carries. Each is one
+# message in the standard stream framing, one segment, no far pointers. Whoever stores one adds a
+# checksum of its own.
+#
+# Every UInt64 is at most 2^53 - 1. Fields are only ever appended.
+
+@0xdc109562fa23b5d3;
+
+struct Identity {
+  # Who a node is: written when its data directory is made, and again when it is born.
+
+  formatVersion @0 :UInt32;
+  # The version of the data directory's format, from 1 on. A build refuses one that it does not know.
+
+  clusterId @1 :Data;
+  # 16 bytes; empty while a joining node has not learned it.
+
+  clusterName @2 :Text;
+  # The name that people gave the cluster; may be empty.
+
+  nodeId @3 :UInt64;
+  # The id of this node, from 1 on.
+
+  instanceId @4 :Data;
+  # 16 random bytes, made once for this directory.
+
+  born @5 :Bool;
+  # True once the node has exchanged hellos with every member listed below; before that it neither
+  # votes nor campaigns.
+
+  members @6 :List(Member);
+  # The members that the cluster was formed of, by ascending id; the instance id of one that was not
+  # met yet is empty. Later changes are in the log.
+}
+
+struct Member {
+  # A node listed in a configuration.
+
+  id @0 :UInt64;
+  # Its id, from 1 on.
+
+  address @1 :Text;
+  # HOST:PORT where its peers and clients reach it.
+
+  instanceId @2 :Data;
+  # Its data directory, 16 bytes; empty where it is not known yet.
+}
+
+struct HardState {
+  # What must survive a crash besides the log (Figure 2 of the paper).
+
+  currentTerm @0 :UInt64;
+  # The latest term seen, 0 at first.
+
+  votedFor @1 :UInt64;
+  # The candidate that got the vote in currentTerm, 0 for none.
+}
+
+struct Configuration {
+  # Who takes part (§6 of the paper): the payload of a configuration entry.
+
+  voters @0 :List(Member);
+  # The members whose votes count, by ascending id.
+
+  votersOld @1 :List(Member);
+  # The voters before the change while it is under way (joint consensus); empty otherwise.
+
+  learners @2 :List(Member);
+  # Members that receive the log and have no vote.
+}

@@ -1,0 +1,66 @@
+/**
+ * The first message on every connection, the same for peers and clients, and its answer.
+ *
+ * @module
+ */
+import type { Address, ClusterId, InstanceId, NodeId } from "../types.ts";
+
+/** The first eight bytes of meaning on a connection: "RAFT2026" read as a number. */
+export const HELLO_MAGIC_HIGH = 0x52414654;
+/** The low half of the magic. */
+export const HELLO_MAGIC_LOW = 0x32303236;
+
+/** The protocol versions that this build speaks. */
+export const PROTOCOL_VERSION_MIN = 1;
+/** The newest protocol version that this build speaks. */
+export const PROTOCOL_VERSION_MAX = 1;
+
+/** Who dials, and what it takes the other side for. */
+export interface Hello {
+  readonly protocolMin: number;
+  readonly protocolMax: number;
+  /** `peer` is another node of the cluster; `client` sends requests. */
+  readonly role: "peer" | "client";
+  /** The cluster that the dialer belongs to or wants; empty where it does not know. */
+  readonly clusterId: ClusterId | "";
+  /** The name that people gave the cluster, for error messages; may be empty. */
+  readonly clusterName: string;
+  /** The dialer's id, 0 for a client. */
+  readonly nodeId: NodeId;
+  /** The dialer's data directory, empty for a client. */
+  readonly instanceId: InstanceId | "";
+  /** Where the dialer is reached, empty for a client. */
+  readonly address: Address | "";
+  /** The id that the dialer expects to reach, 0 for any. */
+  readonly targetNodeId: NodeId;
+}
+
+/** Why a connection is refused. */
+export type HelloRefusal =
+  | "none"
+  | "wrongCluster"
+  | "wrongInstance"
+  | "wrongNode"
+  | "unknownMember"
+  | "noCommonVersion"
+  | "tooManyConnections"
+  | "notReady";
+
+/** The answer to a hello: who answers, and whether it accepts. */
+export interface HelloReply {
+  /** `none` where the connection is accepted. */
+  readonly refusal: HelloRefusal;
+  /** What is wrong and how to mend it, for people; empty where accepted. */
+  readonly reason: string;
+  /** The version to speak. */
+  readonly protocol: number;
+  readonly clusterId: ClusterId | "";
+  readonly clusterName: string;
+  readonly nodeId: NodeId;
+  readonly instanceId: InstanceId | "";
+  readonly address: Address | "";
+  /** The log time of the answering node, for request ids. */
+  readonly logTimeMs: number;
+  /** The version of the program, for `raft status`. */
+  readonly version: string;
+}
