@@ -1,0 +1,78 @@
+/**
+ * Every limit in one place. A queue, a loop or a buffer that can grow cites one of these.
+ *
+ * @module
+ */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The largest key of the key-value state machine, in bytes. */
+export const KEY_BYTES_MAX = 64 * KIB;
+
+/** The largest value of the key-value state machine, in bytes. */
+export const VALUE_BYTES_MAX = 8 * MIB;
+
+/** The largest payload of one entry, in bytes: a value, its key and what surrounds them. */
+export const ENTRY_BYTES_MAX = 9 * MIB;
+
+/** The most bytes of records in one AppendEntries message, but for a single larger entry. */
+export const APPEND_BYTES_MAX = 1 * MIB;
+
+/** The largest frame on a connection, in bytes; a longer one closes the connection. */
+export const FRAME_BYTES_MAX = 16 * MIB;
+
+/** The most AppendEntries messages with entries that are unanswered at one follower. */
+export const INFLIGHT_MESSAGES_MAX = 256;
+
+/** The most bytes of entries that are unanswered at one follower. */
+export const INFLIGHT_BYTES_MAX = 16 * MIB;
+
+/** The most bytes of entries that a leader holds appended and not committed. */
+export const UNCOMMITTED_BYTES_MAX = 64 * MIB;
+
+/** The most proposals that wait at a leader for the log; one more is refused as overload. */
+export const PROPOSALS_WAITING_MAX = 64 * 1024;
+
+/** The most bytes of proposals that wait at a leader for the log. */
+export const PROPOSALS_WAITING_BYTES_MAX = 64 * MIB;
+
+/** The most reads that wait at one node for a confirmation; one more is refused as overload. */
+export const READS_WAITING_MAX = 64 * 1024;
+
+/** The most bytes that a unit (what one sync covers) takes before the next one starts. */
+export const UNIT_BYTES_MAX = 4 * MIB;
+
+/** The most bytes of recent records that a node keeps in memory for peers that follow closely. */
+export const TAIL_CACHE_BYTES_MAX = 32 * MIB;
+
+/** The most bytes that wait to be written on one connection before it is closed. */
+export const WRITE_BUFFER_BYTES_MAX = 64 * MIB;
+
+/** The most connections that one node accepts. */
+export const CONNECTIONS_MAX = 4096;
+
+/** The most requests that one client connection may have unanswered. */
+export const CLIENT_REQUESTS_MAX = 16 * 1024;
+
+/** The time in which a connection must say hello, in milliseconds. */
+export const HELLO_TIMEOUT_MS = 5_000;
+
+/** The most request ids whose answers the replicated state remembers. */
+export const REQUEST_IDS_MAX = 256 * KIB;
+
+/** The most bytes of remembered answers. */
+export const REQUEST_ANSWER_BYTES_MAX = 16 * MIB;
+
+/** How long an answer is remembered at most, in milliseconds of log time. */
+export const REQUEST_WINDOW_MS = 15 * 60 * 1000;
+
+/** The most members of one configuration. */
+export const MEMBERS_MAX = 64;
+
+/** The smallest and largest segment file, in bytes. */
+export const SEGMENT_BYTES_MIN = 64 * KIB;
+/** The largest segment file that may be asked for, in bytes. */
+export const SEGMENT_BYTES_MAX = 1024 * MIB;
+/** The size of a segment file unless the user asks for another, in bytes. */
+export const SEGMENT_BYTES_DEFAULT = 16 * MIB;
