@@ -1,0 +1,213 @@
+/**
+ * The consensus core: Raft as a function of its inputs. It does no I/O, reads no clock and draws no
+ * random number; it never waits and cannot fail on the outside world.
+ *
+ * A driver calls {@linkcode Consensus.step} for everything that happens, then takes the effects once
+ * and performs them in the order that effects.ts writes down.
+ *
+ * @module
+ */
+import { assert, unreachable } from "../assert.ts";
+import type { Configuration, Index, NodeId, Term } from "../types.ts";
+import { acknowledge, receiveAppendEntriesRequest } from "./append_entries.ts";
+import { maybeCommit, offerAppliable } from "./commit.ts";
+import type { Effects, Role } from "./effects.ts";
+import { stepElectionTimer, stepLeaderContactTimer, stepQuorumTimer } from "./election.ts";
+import type { Input, Timer } from "./input.ts";
+import { checkBasic, checkDelta, observe } from "./invariants.ts";
+import type { Message } from "./messages.ts";
+import { stepPropose } from "./proposal.ts";
+import { receiveReadIndexRequest, receiveReadIndexResponse, stepReadIndex } from "./read_index.ts";
+import {
+  receiveAppendEntriesResponse,
+  replicate,
+  stepCommitNoticeTimer,
+  stepConnectionLost,
+  stepHeartbeatTimer,
+  stepSent,
+} from "./replication.ts";
+import { receiveRequestVoteRequest, receiveRequestVoteResponse } from "./request_vote.ts";
+import { becomeFollower, tell } from "./role.ts";
+import { type ConsensusOptions, ConsensusState } from "./state.ts";
+
+/** What a node knows of one follower, for people. */
+export interface FollowerStatus {
+  readonly id: NodeId;
+  readonly matchIndex: Index;
+  readonly recentlyActive: boolean;
+}
+
+/** A view of the core for people and for tests. */
+export interface ConsensusStatus {
+  readonly nodeId: NodeId;
+  readonly role: Role;
+  readonly term: Term;
+  readonly votedFor: NodeId;
+  readonly leaderId: NodeId | null;
+  readonly commitIndex: Index;
+  readonly durableIndex: Index;
+  readonly lastIndex: Index;
+  readonly configurationIndex: Index;
+  readonly configuration: Configuration;
+  /** What a leader knows of the others; empty elsewhere. */
+  readonly followers: readonly FollowerStatus[];
+}
+
+/** One node's part in the algorithm. */
+export class Consensus {
+  readonly #state: ConsensusState;
+
+  /** Starts as a follower, from what was durable, with the election timer armed. */
+  constructor(options: ConsensusOptions) {
+    this.#state = new ConsensusState(options);
+    this.#state.outbox.arm("election");
+    tell(this.#state);
+    checkBasic(this.#state);
+  }
+
+  /** Whether this node leads. */
+  get isLeader(): boolean {
+    return this.#state.role === "leader";
+  }
+
+  /** The current term. */
+  get term(): Term {
+    return this.#state.currentTerm;
+  }
+
+  /** Who leads, as far as is known. */
+  get leaderId(): NodeId | null {
+    return this.#state.leaderId;
+  }
+
+  /** The largest index known to be committed. */
+  get commitIndex(): Index {
+    return this.#state.commitIndex;
+  }
+
+  /** The index of the last entry, durable or not. */
+  get lastIndex(): Index {
+    return this.#state.log.lastIndex;
+  }
+
+  /** The configuration in effect. */
+  get configuration(): Configuration {
+    return this.#state.membership.latest.configuration;
+  }
+
+  /** Takes one input. Effects gather until they are taken. */
+  step(input: Input): void {
+    const state = this.#state;
+    const before = observe(state);
+    switch (input.type) {
+      case "message":
+        this.#stepMessage(input.from, input.message);
+        break;
+      case "propose":
+        stepPropose(state, input);
+        break;
+      case "timer":
+        this.#stepTimer(input.timer);
+        break;
+      case "durable":
+        this.#stepDurable(input.sequence);
+        break;
+      case "sent":
+        stepSent(state, input);
+        break;
+      case "readIndex":
+        stepReadIndex(state, input.readId);
+        break;
+      case "connectionLost":
+        stepConnectionLost(state, input.peer);
+        break;
+      default:
+        unreachable(input);
+    }
+    checkBasic(state);
+    checkDelta(before, state);
+  }
+
+  /** Hands out what the steps since the last call want done. */
+  takeEffects(): Effects {
+    replicate(this.#state);
+    return this.#state.outbox.take();
+  }
+
+  /** What people and tests may know. */
+  status(): ConsensusStatus {
+    const state = this.#state;
+    return {
+      nodeId: state.nodeId,
+      role: state.role,
+      term: state.currentTerm,
+      votedFor: state.votedFor,
+      leaderId: state.leaderId,
+      commitIndex: state.commitIndex,
+      durableIndex: state.durability.durableIndex,
+      lastIndex: state.log.lastIndex,
+      configurationIndex: state.membership.latest.index,
+      configuration: state.membership.latest.configuration,
+      followers: [...state.progress].map(([id, progress]) => ({
+        id,
+        matchIndex: progress.matchIndex,
+        recentlyActive: progress.recentlyActive,
+      })),
+    };
+  }
+
+  #stepMessage(from: NodeId, message: Message): void {
+    const state = this.#state;
+    assert(from !== state.nodeId, `a message from node ${from} to itself`);
+    switch (message.type) {
+      case "requestVoteRequest":
+        return receiveRequestVoteRequest(state, from, message);
+      case "requestVoteResponse":
+        return receiveRequestVoteResponse(state, from, message);
+      case "appendEntriesRequest":
+        return receiveAppendEntriesRequest(state, from, message);
+      case "appendEntriesResponse":
+        this.#adoptTerm(message.term);
+        return receiveAppendEntriesResponse(state, from, message);
+      case "readIndexRequest":
+        return receiveReadIndexRequest(state, from, message);
+      case "readIndexResponse":
+        return receiveReadIndexResponse(state, message);
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** "If RPC response contains term T > currentTerm: convert to follower (§5.1)." */
+  #adoptTerm(term: Term): void {
+    if (term > this.#state.currentTerm) becomeFollower(this.#state, term, null);
+  }
+
+  #stepTimer(timer: Timer): void {
+    const state = this.#state;
+    switch (timer) {
+      case "election":
+        return stepElectionTimer(state);
+      case "leaderContact":
+        return stepLeaderContactTimer(state);
+      case "heartbeat":
+        return stepHeartbeatTimer(state);
+      case "quorum":
+        return stepQuorumTimer(state);
+      case "commitNotice":
+        return stepCommitNoticeTimer(state);
+      default:
+        unreachable(timer);
+    }
+  }
+
+  #stepDurable(sequence: number): void {
+    const state = this.#state;
+    state.durability.completed(sequence);
+    offerAppliable(state);
+    if (state.role === "leader") maybeCommit(state);
+    if (!state.acknowledgementDue) return;
+    state.acknowledgementDue = false;
+    if (state.role === "follower" && state.leaderId !== null) acknowledge(state);
+  }
+}

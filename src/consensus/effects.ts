@@ -1,0 +1,101 @@
+/**
+ * What the core wants done, as data with a written order.
+ *
+ * The driver performs one record of effects before it takes the next, in this order:
+ *
+ * 1. `hardState` is made durable BEFORE anything else of the record happens.
+ * 2. `truncations` and `appends` go to the log in their order, not durable yet.
+ * 3. `messagesNow` are sent. They speak under a term that is durable (by 1), and of entries that
+ *    need not be durable here: a leader may replicate what it has not yet synced (dissertation
+ *    §10.2.1), for it counts itself only after its own sync.
+ * 4. A sync of the log is started if there were appends. When it completes, the driver steps
+ *    `durable` with `sequence`; votes and acknowledgements that need it come out of that step.
+ * 5. `appliableIndex`: entries up to there may be applied: committed, and durable at this node.
+ * 6. `reads`, `refusals` and `timers`, in any order.
+ *
+ * Votes and vote requests are in `messagesNow` of a record that carries their hard state: step 1
+ * makes it durable before step 3 sends them.
+ *
+ * @module
+ */
+import type { EntryKind, Index, NodeId, Term } from "../types.ts";
+import type { Timer } from "./input.ts";
+import type { AppendEntriesRequest, Message } from "./messages.ts";
+
+/** Entries to append: from a proposal, from a leader's message, or a no-op of the core's own. */
+export interface Append {
+  readonly firstIndex: Index;
+  readonly lastIndex: Index;
+  /** The term of the entries, where this node creates them; 0 where a leader sent them. */
+  readonly term: Term;
+  /** The kind of the entries, where this node creates them; null where a leader sent them. */
+  readonly kind: EntryKind | null;
+  /** The `source` of the proposal or of the message; null for a no-op. */
+  readonly source: unknown;
+}
+
+/**
+ * AppendEntries without its entries. The driver puts records into it, from `prevLogIndex + 1` on, at
+ * least one and as many as fit into a message, none after `lastIndex`; then it steps `sent`. The core
+ * gives a peer no further entries before that.
+ */
+export interface SendEntries {
+  readonly to: NodeId;
+  readonly message: AppendEntriesRequest;
+  readonly lastIndex: Index;
+}
+
+/** A change to the log, in the order in which they must happen. */
+export type LogChange =
+  | { readonly type: "append"; readonly append: Append }
+  | { readonly type: "truncateSuffix"; readonly lastIndexKept: Index };
+
+/** Something to send: a message that is complete, or one whose entries the driver fetches. */
+export type Send =
+  | { readonly type: "message"; readonly to: NodeId; readonly message: Message }
+  | ({ readonly type: "entries" } & SendEntries);
+
+/** The outcome of a `readIndex` input. */
+export type ReadOutcome =
+  /** Serve the read once `readIndex` is applied here. */
+  | { readonly readId: number; readonly readIndex: Index }
+  /** Nobody confirmed: `reason` says why. */
+  | { readonly readId: number; readonly readIndex: null; readonly reason: "no_leader" | "lost" };
+
+/** A proposal that was not taken; nothing of it was appended. */
+export interface Refusal {
+  readonly source: unknown;
+  readonly reason: "not_leader" | "overloaded";
+}
+
+/** Arms a timer anew (its old expiry is void), or cancels it. */
+export interface TimerChange {
+  readonly timer: Timer;
+  readonly armed: boolean;
+}
+
+/** What a node does in a term; `preCandidate` asks before it disturbs (dissertation §9.6). */
+export type Role = "follower" | "preCandidate" | "candidate" | "leader";
+
+/** Who leads, as this node sees it. */
+export interface SoftState {
+  readonly role: Role;
+  readonly term: Term;
+  readonly leaderId: NodeId | null;
+}
+
+/** Everything that follows from the inputs since the last one was taken. */
+export interface Effects {
+  /** Grows by one with each record; names the appends to `durable`. */
+  readonly sequence: number;
+  readonly hardState: { readonly currentTerm: Term; readonly votedFor: NodeId } | null;
+  readonly logChanges: readonly LogChange[];
+  readonly messagesNow: readonly Send[];
+  /** The smaller of the commit index and this node's durable index, where it grew. */
+  readonly appliableIndex: Index | null;
+  readonly reads: readonly ReadOutcome[];
+  readonly refusals: readonly Refusal[];
+  readonly timers: readonly TimerChange[];
+  /** Role, term and leader, where one of them changed. */
+  readonly softState: SoftState | null;
+}

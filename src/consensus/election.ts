@@ -1,0 +1,86 @@
+/**
+ * Elections (§5.2; pre-vote and check-quorum: dissertation §9.6 and §6.2).
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { hasQuorum, voteResult } from "./quorum.ts";
+import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate, tell } from "./role.ts";
+import type { ConsensusState } from "./state.ts";
+
+/** No leader was heard for an election timeout, or an election came to nothing. */
+export function stepElectionTimer(state: ConsensusState): void {
+  if (state.role === "leader") return;
+  if (!state.isVoter) {
+    // A node without a vote has no use for an election; it waits to be contacted.
+    state.leaderContact = false;
+    state.outbox.arm("election");
+    return;
+  }
+  becomePreCandidate(state);
+  requestVotes(state, true);
+  countVotes(state);
+}
+
+/** One election timeout has passed since the leader was heard. */
+export function stepLeaderContactTimer(state: ConsensusState): void {
+  state.leaderContact = false;
+}
+
+/** Leader: steps down where no quorum answered for an election timeout (dissertation §6.2). */
+export function stepQuorumTimer(state: ConsensusState): void {
+  if (state.role !== "leader") return;
+  const active = hasQuorum(state.membership.latest.configuration, (id) => {
+    return id === state.nodeId || (state.progress.get(id)?.recentlyActive ?? false);
+  });
+  if (!active) {
+    becomeFollower(state, state.currentTerm, null);
+    return;
+  }
+  for (const progress of state.progress.values()) progress.recentlyActive = false;
+  state.outbox.arm("quorum");
+}
+
+/** Acts on the votes as they stand. */
+export function countVotes(state: ConsensusState): void {
+  assert(
+    state.role === "candidate" || state.role === "preCandidate",
+    `a ${state.role} counts no votes`,
+  );
+  const result = voteResult(state.membership.latest.configuration, state.votes);
+  if (result === "pending") return;
+  if (result === "lost") {
+    // Wait for the next timeout; the term stays, so the vote stays.
+    state.role = "follower";
+    state.votes = new Map();
+    tell(state);
+    return;
+  }
+  if (state.role === "preCandidate") {
+    becomeCandidate(state);
+    requestVotes(state, false);
+    countVotes(state);
+  } else {
+    becomeLeader(state);
+  }
+}
+
+/**
+ * Asks every voter. The request goes out in the record of effects that carries the own vote as hard
+ * state, so that it is durable before anybody hears of it.
+ */
+function requestVotes(state: ConsensusState, preVote: boolean): void {
+  const { voters, votersOld } = state.membership.latest.configuration;
+  const asked = new Set([...voters, ...votersOld].map((member) => member.id));
+  asked.delete(state.nodeId);
+  for (const to of asked) {
+    state.outbox.send(to, {
+      type: "requestVoteRequest",
+      term: preVote ? state.currentTerm + 1 : state.currentTerm,
+      lastLogIndex: state.log.lastIndex,
+      lastLogTerm: state.log.lastTerm,
+      preVote,
+      leadershipTransfer: false,
+    });
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Everything that can happen to the core. Whatever is not one of these does not concern it.
+ *
+ * @module
+ */
+import type { EntryKind, Index, NodeId, Term } from "../types.ts";
+import type { Message } from "./messages.ts";
+
+/** The timers that the core arms. The driver owns the clock and draws the jitter. */
+export type Timer =
+  /** Follower and candidates: no word from a leader; between one and two election timeouts. */
+  | "election"
+  /** Follower: one election timeout since the leader was heard (stickiness, §6 of the paper). */
+  | "leaderContact"
+  /** Leader: time for heartbeats. */
+  | "heartbeat"
+  /** Leader: one election timeout; time to see whether a quorum answered (check-quorum). */
+  | "quorum"
+  /** Leader: some followers may not know the commit index; time to tell those that do not. */
+  | "commitNotice";
+
+/** Something that happened. */
+export type Input =
+  | { readonly type: "message"; readonly from: NodeId; readonly message: Message }
+  /** Entries that the application wants appended, in order, as one batch. */
+  | {
+    readonly type: "propose";
+    readonly kind: EntryKind;
+    /** How many entries. */
+    readonly count: number;
+    /** What their records take, for the limit on what is appended and not committed. */
+    readonly bytes: number;
+    /** Handed back with the append or the refusal; the core never looks inside. */
+    readonly source: unknown;
+  }
+  | { readonly type: "timer"; readonly timer: Timer }
+  /** The appends of the effects with this sequence, and all before, are durable. */
+  | { readonly type: "durable"; readonly sequence: number }
+  /** A send effect was carried out: entries up to `lastIndex` went out, in one message. */
+  | {
+    readonly type: "sent";
+    readonly peer: NodeId;
+    /** The term in which the effect was given. */
+    readonly term: Term;
+    readonly lastIndex: Index;
+    readonly bytes: number;
+  }
+  /** A linearizable read wants an index; `readId` is unique at this node since it started. */
+  | { readonly type: "readIndex"; readonly readId: number }
+  /** What was sent to `peer` and not answered may be lost. */
+  | { readonly type: "connectionLost"; readonly peer: NodeId };

@@ -1,0 +1,113 @@
+/**
+ * Collects what steps want done, until the driver takes it as one record of effects.
+ *
+ * @module
+ */
+import type { Index, NodeId, Term } from "../types.ts";
+import type {
+  Effects,
+  LogChange,
+  ReadOutcome,
+  Refusal,
+  Send,
+  SoftState,
+  TimerChange,
+} from "./effects.ts";
+import type { Timer } from "./input.ts";
+import type { Message } from "./messages.ts";
+
+/** Effects in the making. */
+export class Outbox {
+  #sequence = 1;
+  #hardState: { currentTerm: Term; votedFor: NodeId } | null = null;
+  #logChanges: LogChange[] = [];
+  #sends: Send[] = [];
+  #appliableIndex: Index | null = null;
+  #reads: ReadOutcome[] = [];
+  #refusals: Refusal[] = [];
+  /** The last word on each timer counts. */
+  #timers = new Map<Timer, boolean>();
+  #softState: SoftState | null = null;
+
+  /** The sequence of the record in the making. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Asks for term and vote to be made durable before anything else of the record. */
+  saveHardState(currentTerm: Term, votedFor: NodeId): void {
+    this.#hardState = { currentTerm, votedFor };
+  }
+
+  /** Adds a change of the log. */
+  changeLog(change: LogChange): void {
+    this.#logChanges.push(change);
+  }
+
+  /** Sends a complete message. */
+  send(to: NodeId, message: Message): void {
+    this.#sends.push({ type: "message", to, message });
+  }
+
+  /** Sends AppendEntries whose entries the driver fetches. */
+  sendEntries(send: Send & { readonly type: "entries" }): void {
+    this.#sends.push(send);
+  }
+
+  /** Lets entries up to `index` be applied. */
+  appliable(index: Index): void {
+    this.#appliableIndex = index;
+  }
+
+  /** Answers a read. */
+  read(outcome: ReadOutcome): void {
+    this.#reads.push(outcome);
+  }
+
+  /** Refuses a proposal. */
+  refuse(refusal: Refusal): void {
+    this.#refusals.push(refusal);
+  }
+
+  /** Arms a timer anew. */
+  arm(timer: Timer): void {
+    this.#timers.set(timer, true);
+  }
+
+  /** Cancels a timer. */
+  cancel(timer: Timer): void {
+    this.#timers.set(timer, false);
+  }
+
+  /** Tells who leads. */
+  tell(softState: SoftState): void {
+    this.#softState = softState;
+  }
+
+  /** Hands the record out and starts the next one. */
+  take(): Effects {
+    const timers: TimerChange[] = [];
+    for (const [timer, armed] of this.#timers) timers.push({ timer, armed });
+    const effects: Effects = {
+      sequence: this.#sequence,
+      hardState: this.#hardState,
+      logChanges: this.#logChanges,
+      messagesNow: this.#sends,
+      appliableIndex: this.#appliableIndex,
+      reads: this.#reads,
+      refusals: this.#refusals,
+      timers,
+      softState: this.#softState,
+    };
+    this.#sequence += 1;
+    this.#hardState = null;
+    this.#logChanges = [];
+    this.#sends = [];
+    this.#appliableIndex = null;
+    if (this.#reads.length > 0) this.#reads = [];
+    if (this.#refusals.length > 0) this.#refusals = [];
+    this.#timers.clear();
+    this.#softState = null;
+    return effects;
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What a leader knows of one follower (Figure 2 of the paper: nextIndex and matchIndex), and how
+ * fast it sends to it.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { Index } from "../types.ts";
+import { Inflights } from "./inflights.ts";
+
+/**
+ * `probe`: where the logs agree is not known; one message at a time. `replicate`: known; messages
+ * are sent without waiting for answers, as far as the window allows.
+ */
+export type ProgressMode = "probe" | "replicate";
+
+/** The leader's view of one follower. */
+export class Progress {
+  /** The follower's log is durable and equal to the leader's up to here. Only grows. */
+  matchIndex: Index = 0;
+  /** The next entry to send. Invariant: nextIndex > matchIndex. */
+  nextIndex: Index;
+  mode: ProgressMode = "probe";
+  /** A send effect was given and its `sent` has not come back. */
+  sending = false;
+  /** In `probe`: a message is unanswered, so wait for the answer or the next heartbeat. */
+  probeUnanswered = false;
+  /** Whether it answered since the last quorum check. */
+  recentlyActive = true;
+  /** The largest confirmation round that it answered (dissertation §6.4). */
+  readSequence = 0;
+  /** The largest commit index that it was told. */
+  commitIndexSent: Index = 0;
+  readonly inflights = new Inflights();
+
+  /** Creates the view of a new leader, which starts at its own end (Figure 2). */
+  constructor(nextIndex: Index) {
+    this.nextIndex = nextIndex;
+  }
+
+  /** Whether entries may be sent now. */
+  get ready(): boolean {
+    if (this.sending) return false;
+    return this.mode === "probe" ? !this.probeUnanswered : !this.inflights.full;
+  }
+
+  /** Notes that the follower acknowledged everything up to `matchIndex`. */
+  accept(matchIndex: Index): void {
+    this.matchIndex = Math.max(this.matchIndex, matchIndex);
+    this.nextIndex = Math.max(this.nextIndex, this.matchIndex + 1);
+    this.inflights.freeTo(this.matchIndex);
+    this.probeUnanswered = false;
+    this.mode = "replicate";
+  }
+
+  /** Goes back to find where the logs agree, from `nextIndex` on. */
+  probeFrom(nextIndex: Index): void {
+    assert(nextIndex > this.matchIndex, `next ${nextIndex} is not above match ${this.matchIndex}`);
+    this.mode = "probe";
+    this.nextIndex = nextIndex;
+    this.probeUnanswered = false;
+    this.inflights.reset();
+  }
+
+  /** Notes that a message with entries up to `lastIndex` was sent. */
+  sent(lastIndex: Index, bytes: number): void {
+    assert(this.sending, "nothing is being sent");
+    this.sending = false;
+    if (this.mode === "probe") {
+      this.probeUnanswered = true;
+    } else if (lastIndex >= this.nextIndex) {
+      this.nextIndex = lastIndex + 1;
+      this.inflights.add(lastIndex, bytes);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The leader's sending side of AppendEntries (§5.3): heartbeats, new entries, and finding where a
+ * follower's log agrees.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { NodeId } from "../types.ts";
+import { maybeCommit } from "./commit.ts";
+import type { AppendEntriesRequest, AppendEntriesResponse } from "./messages.ts";
+import type { Progress } from "./progress.ts";
+import { maybeFinishReadRound } from "./read_index.ts";
+import type { ConsensusState } from "./state.ts";
+
+/**
+ * Gives every follower what it lacks, as far as its window allows, and a heartbeat where one is due and
+ * no entries go out. Called once a record of effects.
+ */
+export function replicate(state: ConsensusState): void {
+  if (state.role !== "leader") return;
+  for (const [to, progress] of state.progress) {
+    if (progress.nextIndex <= state.log.lastIndex && progress.ready) {
+      sendEntries(state, to, progress);
+    } else if (
+      state.heartbeatDue ||
+      (state.commitNoticeDue && progress.commitIndexSent < state.commitIndex)
+    ) {
+      progress.commitIndexSent = state.commitIndex;
+      state.outbox.send(to, request(state, progress));
+    }
+  }
+  state.heartbeatDue = false;
+  state.commitNoticeDue = false;
+}
+
+/** A heartbeat is due: it also wakes probes whose message or answer was lost. */
+export function stepHeartbeatTimer(state: ConsensusState): void {
+  if (state.role !== "leader") return;
+  for (const progress of state.progress.values()) progress.probeUnanswered = false;
+  state.heartbeatDue = true;
+  state.outbox.arm("heartbeat");
+}
+
+/** Followers that were sent nothing since the commit index grew learn it now. */
+export function stepCommitNoticeTimer(state: ConsensusState): void {
+  state.commitNoticeArmed = false;
+  state.commitNoticeDue = state.role === "leader";
+}
+
+/** The driver sent what a send effect asked for. */
+export function stepSent(
+  state: ConsensusState,
+  input: { readonly peer: NodeId; readonly term: number; lastIndex: number; bytes: number },
+): void {
+  if (state.role !== "leader" || input.term !== state.currentTerm) return;
+  const progress = state.progress.get(input.peer);
+  if (progress === undefined || !progress.sending) return;
+  progress.sent(input.lastIndex, input.bytes);
+}
+
+/** What was sent to `peer` may be lost: find out again where it stands. */
+export function stepConnectionLost(state: ConsensusState, peer: NodeId): void {
+  state.reads.forget(peer);
+  const progress = state.progress.get(peer);
+  if (progress !== undefined) progress.probeFrom(progress.matchIndex + 1);
+}
+
+/** A follower answered AppendEntries. */
+export function receiveAppendEntriesResponse(
+  state: ConsensusState,
+  from: NodeId,
+  response: AppendEntriesResponse,
+): void {
+  if (state.role !== "leader" || response.term !== state.currentTerm) return;
+  const progress = state.progress.get(from);
+  if (progress === undefined) return;
+  progress.recentlyActive = true;
+  if (response.readSequence > progress.readSequence) {
+    progress.readSequence = response.readSequence;
+    maybeFinishReadRound(state);
+  }
+  if (!response.accepted) {
+    // "If AppendEntries fails because of log inconsistency: decrement nextIndex and retry (§5.3)."
+    receiveRejection(state, progress, response);
+    return;
+  }
+  // A match beyond our own log cannot be of this term: such an answer proves nothing.
+  if (response.matchIndex > state.log.lastIndex) return;
+  // "If successful: update nextIndex and matchIndex for follower (§5.3)."
+  const grown = response.matchIndex > progress.matchIndex;
+  progress.accept(response.matchIndex);
+  if (grown) maybeCommit(state);
+}
+
+function receiveRejection(
+  state: ConsensusState,
+  progress: Progress,
+  response: AppendEntriesResponse & { readonly accepted: false },
+): void {
+  const refused = response.prevLogIndex;
+  // An answer that an acknowledgement or another probe has overtaken.
+  if (refused <= progress.matchIndex) return;
+  if (progress.mode === "probe" && refused !== progress.nextIndex - 1) return;
+  const hint = Math.min(response.hintIndex, refused - 1);
+  // Everything of a term above the hint's differs at the follower: skip those terms at once.
+  const candidate = hint < state.log.baseIndex
+    ? hint
+    : state.log.lastIndexOfTermAtMost(hint, response.hintTerm);
+  progress.probeFrom(Math.max(candidate, progress.matchIndex) + 1);
+}
+
+function sendEntries(state: ConsensusState, to: NodeId, progress: Progress): void {
+  progress.sending = true;
+  progress.commitIndexSent = state.commitIndex;
+  state.outbox.sendEntries({
+    type: "entries",
+    to,
+    message: request(state, progress),
+    lastIndex: state.log.lastIndex,
+  });
+}
+
+function request(state: ConsensusState, progress: Progress): AppendEntriesRequest {
+  const prevLogIndex = progress.nextIndex - 1;
+  assert(prevLogIndex >= state.log.baseIndex, `entries up to ${prevLogIndex} are compacted`);
+  return {
+    type: "appendEntriesRequest",
+    term: state.currentTerm,
+    prevLogIndex,
+    prevLogTerm: state.log.term(prevLogIndex),
+    leaderCommit: state.commitIndex,
+    readSequence: state.reads.readSequence,
+    entries: null,
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * The changes of role (Figure 4 of the paper). Every change of term or vote goes through here, so that
+ * the hard state cannot be forgotten.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { EntryKind } from "../types.ts";
+import type { NodeId, Term } from "../types.ts";
+import { Progress } from "./progress.ts";
+import { allMembers } from "./quorum.ts";
+import { failReads } from "./read_index.ts";
+import type { ConsensusState } from "./state.ts";
+
+/**
+ * Becomes a follower in `term`. A new term resets the vote; the same term must not. It never grants a
+ * vote by itself.
+ */
+export function becomeFollower(
+  state: ConsensusState,
+  term: Term,
+  leaderId: NodeId | null,
+): void {
+  assert(term >= state.currentTerm, `term falls from ${state.currentTerm} to ${term}`);
+  assert(leaderId !== state.nodeId, "a follower does not follow itself");
+  if (term > state.currentTerm) {
+    state.currentTerm = term;
+    state.votedFor = 0;
+    state.outbox.saveHardState(term, 0);
+    forgetLeader(state);
+  }
+  if (state.leaderId !== leaderId) forgetLeader(state);
+  leaveLeadership(state);
+  state.role = "follower";
+  state.leaderId = leaderId;
+  state.votes = new Map();
+  state.outbox.arm("election");
+  tell(state);
+}
+
+/** Asks whether an election could be won; changes neither term nor vote (dissertation §9.6). */
+export function becomePreCandidate(state: ConsensusState): void {
+  assert(state.role !== "leader", "a leader does not campaign");
+  assert(state.isVoter, `node ${state.nodeId} has no vote`);
+  forgetLeader(state);
+  state.role = "preCandidate";
+  state.leaderId = null;
+  state.votes = new Map([[state.nodeId, true]]);
+  state.outbox.arm("election");
+  tell(state);
+}
+
+/** Starts an election: the next term, and the own vote (§5.2). */
+export function becomeCandidate(state: ConsensusState): void {
+  assert(state.role !== "leader", "a leader does not campaign");
+  assert(state.isVoter, `node ${state.nodeId} has no vote`);
+  forgetLeader(state);
+  state.role = "candidate";
+  state.leaderId = null;
+  state.currentTerm += 1;
+  state.votedFor = state.nodeId;
+  state.votes = new Map([[state.nodeId, true]]);
+  state.outbox.saveHardState(state.currentTerm, state.votedFor);
+  state.outbox.arm("election");
+  tell(state);
+}
+
+/** Leads: knows nothing of the others yet, and appends a no-op of its term (§8). */
+export function becomeLeader(state: ConsensusState): void {
+  assert(state.role === "candidate", `a ${state.role} does not become leader`);
+  assert(state.votedFor === state.nodeId, `the vote went to ${state.votedFor}`);
+  state.role = "leader";
+  state.leaderId = state.nodeId;
+  state.progress = new Map();
+  for (const member of allMembers(state.membership.latest.configuration)) {
+    if (member.id === state.nodeId) continue;
+    state.progress.set(member.id, new Progress(state.log.lastIndex + 1));
+  }
+  state.outbox.cancel("election");
+  state.outbox.cancel("leaderContact");
+  state.outbox.arm("heartbeat");
+  state.outbox.arm("quorum");
+  appendNoop(state);
+  tell(state);
+}
+
+/** Says who leads, to whoever shows it to people or redirects clients. */
+export function tell(state: ConsensusState): void {
+  state.outbox.tell({
+    role: state.role,
+    term: state.currentTerm,
+    leaderId: state.leaderId,
+  });
+}
+
+function appendNoop(state: ConsensusState): void {
+  const index = state.log.lastIndex + 1;
+  state.log.append(state.currentTerm, 1);
+  state.durability.appended(state.outbox.sequence, index);
+  state.termStartIndex = index;
+  state.outbox.changeLog({
+    type: "append",
+    append: {
+      firstIndex: index,
+      lastIndex: index,
+      term: state.currentTerm,
+      kind: EntryKind.noop,
+      source: null,
+    },
+  });
+}
+
+/** What was proved by one leader says nothing about another. */
+function forgetLeader(state: ConsensusState): void {
+  state.leaderContact = false;
+  state.verifiedIndex = 0;
+  state.leaderReadSequence = 0;
+  state.acknowledgementDue = false;
+  failReads(state);
+}
+
+function leaveLeadership(state: ConsensusState): void {
+  if (state.role !== "leader") return;
+  state.progress = new Map();
+  state.uncommitted = [];
+  state.uncommittedBytes = 0;
+  state.heartbeatDue = false;
+  state.commitNoticeDue = false;
+  state.commitNoticeArmed = false;
+  failReads(state);
+  state.outbox.cancel("heartbeat");
+  state.outbox.cancel("quorum");
+  state.outbox.cancel("commitNotice");
+}

@@ -1,0 +1,107 @@
+/**
+ * The state of one core, in the groups of Ongaro's TLA+ specification: server, log, candidate and
+ * leader variables.
+ *
+ * @module
+ */
+import type { Index, NodeId, Term, TermRun } from "../types.ts";
+import { Durability } from "./durability.ts";
+import type { Role } from "./effects.ts";
+import { LogView } from "./log_view.ts";
+import { type IndexedConfiguration, Membership } from "./membership.ts";
+import { Outbox } from "./outbox.ts";
+import type { Progress } from "./progress.ts";
+import { isVoter } from "./quorum.ts";
+import { ReadQueue } from "./read_queue.ts";
+
+/** What a core starts from: what was durable when the node stopped. */
+export interface ConsensusOptions {
+  readonly nodeId: NodeId;
+  readonly currentTerm: Term;
+  readonly votedFor: NodeId;
+  /** The entry before the first one of the log: 0, or the last one that a snapshot covers. */
+  readonly baseIndex: Index;
+  readonly baseTerm: Term;
+  readonly lastIndex: Index;
+  readonly termRuns: readonly TermRun[];
+  /** Every configuration in the log, ascending, with the one of the snapshot before them. */
+  readonly configurations: readonly IndexedConfiguration[];
+  /** What is known to be committed: the base, for commitment is not stored. */
+  readonly commitIndex: Index;
+}
+
+/** All that a core knows. The functions of this folder read and change it; nothing else does. */
+export class ConsensusState {
+  readonly nodeId: NodeId;
+
+  // Server variables.
+  currentTerm: Term;
+  /** Who got this node's vote in `currentTerm`, or 0. */
+  votedFor: NodeId;
+  role: Role = "follower";
+  /** Who leads `currentTerm`, once a message of it as leader was seen. */
+  leaderId: NodeId | null = null;
+  /** A leader was heard within one election timeout: no early election is granted (§6). */
+  leaderContact = false;
+
+  // Log variables.
+  readonly log: LogView;
+  readonly membership: Membership;
+  readonly durability: Durability;
+  commitIndex: Index;
+  /** The index that was last given out as appliable. */
+  appliableIndex: Index;
+
+  // Follower variables.
+  /** The log equals that of the leader of `currentTerm` up to here, as its requests proved. */
+  verifiedIndex: Index = 0;
+  /** The largest confirmation round of that leader. */
+  leaderReadSequence = 0;
+  /** An answer to the leader waits for a sync. */
+  acknowledgementDue = false;
+
+  // Candidate variables.
+  /** The answers of the election under way, the own one included. */
+  votes = new Map<NodeId, boolean>();
+
+  // Leader variables.
+  /** Every other member; empty at a node that does not lead. */
+  progress = new Map<NodeId, Progress>();
+  /** The index of the no-op that started this leadership. */
+  termStartIndex: Index = 0;
+  /** The bytes of the own proposals that are not committed, oldest first. */
+  uncommitted: { readonly lastIndex: Index; readonly bytes: number }[] = [];
+  uncommittedBytes = 0;
+  /** Every follower is to hear from the leader with the next record of effects. */
+  heartbeatDue = false;
+  /** The followers that were not told the commit index are to hear it. */
+  commitNoticeDue = false;
+  commitNoticeArmed = false;
+
+  /** Linearizable reads: the leader's, and those that wait for a leader elsewhere. */
+  readonly reads = new ReadQueue();
+  readonly outbox: Outbox;
+
+  /** Creates a follower from what was durable. */
+  constructor(options: ConsensusOptions) {
+    this.nodeId = options.nodeId;
+    this.currentTerm = options.currentTerm;
+    this.votedFor = options.votedFor;
+    this.log = new LogView(options);
+    this.membership = new Membership(options.configurations);
+    this.durability = new Durability(options.lastIndex);
+    this.commitIndex = options.commitIndex;
+    this.appliableIndex = options.commitIndex;
+    this.outbox = new Outbox();
+  }
+
+  /** Whether this node has a vote in the configuration in effect. */
+  get isVoter(): boolean {
+    return isVoter(this.membership.latest.configuration, this.nodeId);
+  }
+
+  /** Whether the leader has committed an entry of its own term (§8; Figure 8 of the paper). */
+  get committedInTerm(): boolean {
+    return this.role === "leader" && this.commitIndex >= this.termStartIndex;
+  }
+}

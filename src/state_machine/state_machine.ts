@@ -1,0 +1,50 @@
+/**
+ * The state machine as the application sees it: what committed commands change, what queries read,
+ * and what snapshots carry.
+ *
+ * @module
+ */
+import type { Index, LogTimeMs, Term } from "../types.ts";
+
+/** Where in the log a command stands. One object may be reused for every call: copy what you keep. */
+export interface ApplyContext {
+  /** The index of the entry: grows with every command, a revision for free. */
+  readonly index: Index;
+  /** The term of the entry. */
+  readonly term: Term;
+  /** The log time of the entry: the only clock that a state machine may use. */
+  readonly logTimeMs: LogTimeMs;
+}
+
+/**
+ * A deterministic machine. Every replica gives the same answers to the same commands in the same
+ * order: no clock, no randomness, no input but the parameters.
+ */
+export interface StateMachine {
+  /**
+   * Applies one committed command and returns its answer. Called once for each index, ascending.
+   * A mistake of the user (a command that cannot be decoded, a compare that fails) is an answer.
+   * It must not throw: a throw is a defect that stops the node. The view of `command` is only
+   * valid during the call.
+   */
+  apply(command: Uint8Array, context: ApplyContext): Uint8Array;
+
+  /**
+   * Answers a read-only query from the state as it is now; never changes it. A mistake of the user
+   * is an answer here too.
+   */
+  query(query: Uint8Array): Uint8Array;
+
+  /**
+   * A view of the state as it is now, in chunks, for a snapshot. Commands go on being applied while
+   * the chunks are drawn: the view must not see them (copy on write). Draw it to its end or call
+   * `return` on it; each chunk is at most 64 KiB, so that no one call takes long.
+   */
+  takeSnapshot(): Iterator<Uint8Array, void>;
+
+  /**
+   * Replaces the state by the one that a snapshot carries: the same bytes that the chunks of
+   * takeSnapshot had, cut at any place. Rejects with a BadDataError where they are not one.
+   */
+  restoreSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<void>;
+}
