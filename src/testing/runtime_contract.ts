@@ -1,0 +1,74 @@
+/**
+ * What every {@linkcode Runtime} has to do, as tests: the real ones on Node, Deno and Bun, and the
+ * simulated one. The parts are in the files beside this one.
+ *
+ * @module
+ */
+import { describe, it } from "node:test";
+import type { Runtime } from "../runtime/runtime.ts";
+import { clockContract } from "./_clock_contract.ts";
+import { fileContract } from "./_file_contract.ts";
+import { networkContract } from "./_network_contract.ts";
+import { randomContract } from "./_random_contract.ts";
+import { streamEndContract } from "./_stream_end_contract.ts";
+
+/** One fresh world for one test. */
+export interface RuntimeHarness {
+  /** The runtime under test. */
+  readonly runtime: Runtime;
+  /** The host to listen on and to dial. */
+  readonly host: string;
+  /** A directory that exists and is empty. */
+  readonly directory: string;
+  /** Runs the body of a test to its end; a simulator drives its virtual time meanwhile. */
+  run(body: () => Promise<void>): Promise<void>;
+  /** An address that neither accepts nor refuses a connection, where one can be made. */
+  silentAddress?(): Promise<{ readonly host: string; readonly port: number }>;
+  /** Removes what the world left behind. */
+  dispose(): Promise<void>;
+}
+
+/** The options of {@linkcode runtimeContract}. */
+export interface RuntimeContractOptions {
+  /** Starts the names of the tests, such as `node`. */
+  readonly name: string;
+  /** Makes a fresh world. */
+  readonly createHarness: () => Promise<RuntimeHarness>;
+  /** How much the largest transfer moves; 64 MiB unless told otherwise. */
+  readonly transferBytes?: number;
+  /** Why the tests cannot run here; they are then skipped by name. */
+  readonly skip?: string;
+}
+
+/** One test of the contract. */
+export interface ContractTest {
+  /** What must be true, after the name of the symbol. */
+  readonly name: string;
+  /** Proves it. */
+  readonly body: (harness: RuntimeHarness, options: RuntimeContractOptions) => Promise<void>;
+}
+
+/** Registers the tests of the contract with `node:test`. */
+export function runtimeContract(options: RuntimeContractOptions): void {
+  const tests: readonly ContractTest[] = [
+    ...networkContract,
+    ...streamEndContract,
+    ...fileContract,
+    ...clockContract,
+    ...randomContract,
+  ];
+  describe(`${options.name} runtime`, () => {
+    for (const test of tests) {
+      it(test.name, { skip: options.skip ?? false }, () => runTest(test, options));
+    }
+  });
+}
+
+async function runTest(test: ContractTest, options: RuntimeContractOptions): Promise<void> {
+  const harness = await options.createHarness();
+  try {
+    await harness.run(() => test.body(harness, options));
+  } finally {
+    await harness.dispose();
+  }
+}
