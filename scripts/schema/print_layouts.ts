@@ -46,9 +46,12 @@ class LayoutPrinter {
     const body = this.#body(node, 2);
     this.#open.delete(name);
     const shortName = node.getDisplayName().slice(node.getDisplayNamePrefixLength());
+    const struct = node.getStruct();
     this.#printed.set(
       name,
-      `export const ${name}: StructLayout = {\n  name: "${shortName}",\n  body: ${body},\n};\n`,
+      `export const ${name}: StructLayout = {\n  name: "${shortName}",\n` +
+        `  dataWords: ${struct.getDataWordCount()},\n  pointers: ${struct.getPointerCount()},\n` +
+        `  body: ${body},\n};\n`,
     );
     return name;
   }

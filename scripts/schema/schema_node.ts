@@ -30,6 +30,8 @@ export interface SchemaNode {
 /** What a struct or a group consists of. */
 export interface SchemaStruct {
   getIsGroup(): boolean;
+  getDataWordCount(): number;
+  getPointerCount(): number;
   getDiscriminantCount(): number;
   /** In units of 16 bits. */
   getDiscriminantOffset(): number;

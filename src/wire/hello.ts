@@ -5,10 +5,10 @@
  */
 import type { Address, ClusterId, InstanceId, NodeId } from "../types.ts";
 
-/** The first eight bytes of meaning on a connection: "RAFT2026" read as a number. */
-export const HELLO_MAGIC_HIGH = 0x52414654;
-/** The low half of the magic. */
-export const HELLO_MAGIC_LOW = 0x32303236;
+/** The first eight bytes of a hello read "RAFT2026"; this is "RAFT" as a little-endian number. */
+export const HELLO_MAGIC_FIRST = 0x54464152;
+/** "2026" as a little-endian number. */
+export const HELLO_MAGIC_SECOND = 0x36323032;
 
 /** The protocol versions that this build speaks. */
 export const PROTOCOL_VERSION_MIN = 1;

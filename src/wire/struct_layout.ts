@@ -64,5 +64,9 @@ export interface BodyLayout {
 export interface StructLayout {
   /** The name in the schema, for error messages. */
   readonly name: string;
+  /** The size of the data section in words. */
+  readonly dataWords: number;
+  /** The count of pointers. */
+  readonly pointers: number;
   readonly body: BodyLayout;
 }

@@ -3,6 +3,8 @@ import type { StructLayout } from "../struct_layout.ts";
 
 export const peerHelloLayout: StructLayout = {
   name: "Hello",
+  dataWords: 4,
+  pointers: 4,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -20,6 +22,8 @@ export const peerHelloLayout: StructLayout = {
 
 export const peerHelloReplyLayout: StructLayout = {
   name: "HelloReply",
+  dataWords: 3,
+  pointers: 6,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -39,6 +43,8 @@ export const peerHelloReplyLayout: StructLayout = {
 
 export const clientProposeLayout: StructLayout = {
   name: "Propose",
+  dataWords: 0,
+  pointers: 2,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -51,6 +57,8 @@ export const clientProposeLayout: StructLayout = {
 
 export const clientQueryLayout: StructLayout = {
   name: "Query",
+  dataWords: 2,
+  pointers: 1,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -64,6 +72,8 @@ export const clientQueryLayout: StructLayout = {
 
 export const clientProposeAnswerLayout: StructLayout = {
   name: "ProposeAnswer",
+  dataWords: 3,
+  pointers: 1,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -77,6 +87,8 @@ export const clientProposeAnswerLayout: StructLayout = {
 
 export const clientQueryAnswerLayout: StructLayout = {
   name: "QueryAnswer",
+  dataWords: 3,
+  pointers: 1,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -91,6 +103,8 @@ export const clientQueryAnswerLayout: StructLayout = {
 
 export const clientStatusMemberLayout: StructLayout = {
   name: "StatusMember",
+  dataWords: 3,
+  pointers: 2,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -105,6 +119,8 @@ export const clientStatusMemberLayout: StructLayout = {
 
 export const clientStatusAnswerLayout: StructLayout = {
   name: "StatusAnswer",
+  dataWords: 12,
+  pointers: 6,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -133,6 +149,8 @@ export const clientStatusAnswerLayout: StructLayout = {
 
 export const clientErrorAnswerLayout: StructLayout = {
   name: "ErrorAnswer",
+  dataWords: 3,
+  pointers: 2,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -149,6 +167,8 @@ export const clientErrorAnswerLayout: StructLayout = {
 
 export const clientClientMessageLayout: StructLayout = {
   name: "ClientMessage",
+  dataWords: 2,
+  pointers: 1,
   body: {
     tagByte: 4,
     tagCount: 9,
@@ -168,6 +188,8 @@ export const clientClientMessageLayout: StructLayout = {
 
 export const kvConditionLayout: StructLayout = {
   name: "Condition",
+  dataWords: 2,
+  pointers: 1,
   body: {
     tagByte: 0,
     tagCount: 5,
@@ -180,6 +202,8 @@ export const kvConditionLayout: StructLayout = {
 
 export const kvCommandLayout: StructLayout = {
   name: "Command",
+  dataWords: 2,
+  pointers: 3,
   body: {
     tagByte: 2,
     tagCount: 4,
@@ -222,6 +246,8 @@ export const kvCommandLayout: StructLayout = {
 
 export const kvItemLayout: StructLayout = {
   name: "Item",
+  dataWords: 3,
+  pointers: 2,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -237,6 +263,8 @@ export const kvItemLayout: StructLayout = {
 
 export const kvQueryLayout: StructLayout = {
   name: "Query",
+  dataWords: 1,
+  pointers: 2,
   body: {
     tagByte: 0,
     tagCount: 2,
@@ -262,6 +290,8 @@ export const kvQueryLayout: StructLayout = {
 
 export const kvResultLayout: StructLayout = {
   name: "Result",
+  dataWords: 4,
+  pointers: 1,
   body: {
     tagByte: 10,
     tagCount: 7,
@@ -318,6 +348,8 @@ export const kvResultLayout: StructLayout = {
 
 export const peerAppendEntriesRequestLayout: StructLayout = {
   name: "AppendEntriesRequest",
+  dataWords: 5,
+  pointers: 1,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -333,6 +365,8 @@ export const peerAppendEntriesRequestLayout: StructLayout = {
 
 export const peerAppendEntriesResponseLayout: StructLayout = {
   name: "AppendEntriesResponse",
+  dataWords: 5,
+  pointers: 0,
   body: {
     tagByte: 16,
     tagCount: 2,
@@ -360,6 +394,8 @@ export const peerAppendEntriesResponseLayout: StructLayout = {
 
 export const peerRequestVoteRequestLayout: StructLayout = {
   name: "RequestVoteRequest",
+  dataWords: 3,
+  pointers: 0,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -372,6 +408,8 @@ export const peerRequestVoteRequestLayout: StructLayout = {
 
 export const peerRequestVoteResponseLayout: StructLayout = {
   name: "RequestVoteResponse",
+  dataWords: 1,
+  pointers: 0,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -381,6 +419,8 @@ export const peerRequestVoteResponseLayout: StructLayout = {
 
 export const peerReadIndexRequestLayout: StructLayout = {
   name: "ReadIndexRequest",
+  dataWords: 1,
+  pointers: 0,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -392,6 +432,8 @@ export const peerReadIndexRequestLayout: StructLayout = {
 
 export const peerReadIndexResponseLayout: StructLayout = {
   name: "ReadIndexResponse",
+  dataWords: 3,
+  pointers: 0,
   body: {
     tagByte: 8,
     tagCount: 2,
@@ -404,6 +446,8 @@ export const peerReadIndexResponseLayout: StructLayout = {
 
 export const peerPeerMessageLayout: StructLayout = {
   name: "PeerMessage",
+  dataWords: 2,
+  pointers: 1,
   body: {
     tagByte: 4,
     tagCount: 8,
@@ -423,6 +467,8 @@ export const peerPeerMessageLayout: StructLayout = {
 
 export const storageMemberLayout: StructLayout = {
   name: "Member",
+  dataWords: 1,
+  pointers: 2,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -436,6 +482,8 @@ export const storageMemberLayout: StructLayout = {
 
 export const storageConfigurationLayout: StructLayout = {
   name: "Configuration",
+  dataWords: 0,
+  pointers: 3,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -449,6 +497,8 @@ export const storageConfigurationLayout: StructLayout = {
 
 export const storageHardStateLayout: StructLayout = {
   name: "HardState",
+  dataWords: 2,
+  pointers: 0,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -461,6 +511,8 @@ export const storageHardStateLayout: StructLayout = {
 
 export const storageIdentityLayout: StructLayout = {
   name: "Identity",
+  dataWords: 2,
+  pointers: 4,
   body: {
     tagByte: -1,
     tagCount: 0,

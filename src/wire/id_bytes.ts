@@ -1,0 +1,37 @@
+/**
+ * Cluster and instance ids: 32 hexadecimal digits in memory, 16 bytes in messages and files.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { ProtocolError } from "../errors.ts";
+
+/** The bytes of an id. */
+export const ID_BYTES = 16;
+
+const HEX_ID = /^[0-9a-f]{32}$/;
+const EMPTY = new Uint8Array(0);
+
+/** The bytes of `id`; none for the empty one. */
+export function idToBytes(id: string): Uint8Array {
+  if (id === "") return EMPTY;
+  assert(HEX_ID.test(id), `id "${id}" is 32 lower-case hexadecimal digits`);
+  const bytes = new Uint8Array(ID_BYTES);
+  for (let i = 0; i < ID_BYTES; i += 1) bytes[i] = Number.parseInt(id.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+/**
+ * The id that `bytes` are; empty where they are.
+ *
+ * @throws {ProtocolError} If they are neither 16 nor none.
+ */
+export function bytesToId(bytes: Uint8Array): string {
+  if (bytes.length === 0) return "";
+  if (bytes.length !== ID_BYTES) {
+    throw new ProtocolError(`Cannot read an id of ${bytes.length} bytes: want ${ID_BYTES}`);
+  }
+  let id = "";
+  for (const byte of bytes) id += byte.toString(16).padStart(2, "0");
+  return id;
+}

@@ -1,0 +1,217 @@
+/**
+ * Messages between peers as frames and back. AppendEntries is placed by hand
+ * (append_entries_codec.ts), everything else goes through capnp-ts.
+ *
+ * @module
+ */
+import { assert, unreachable } from "../assert.ts";
+import type {
+  AppendEntriesRequest,
+  AppendEntriesResponse,
+  Message,
+  ReadIndexResponse,
+} from "../consensus/messages.ts";
+import { ProtocolError } from "../errors.ts";
+import type { Term } from "../types.ts";
+import {
+  type AppendEntriesFrame,
+  checkedRequest,
+  readAccepted,
+  readAppendEntries,
+  writeAccepted,
+  writeAppendEntries,
+} from "./append_entries_codec.ts";
+import { ByteBuilder } from "./byte_builder.ts";
+import { sealFrame, verifyFrame } from "./frame_checksum.ts";
+import { peerPeerMessageLayout } from "./generated/layouts.ts";
+import { AppendEntriesResponse_Which, PeerMessage, PeerMessage_Which } from "./generated/peer.ts";
+import type { AppendEntriesResponse as ResponseStruct } from "./generated/peer.ts";
+import type { Hello, HelloReply } from "./hello.ts";
+import { fillHello, fillHelloReply, readHello, readHelloReply } from "./hello_codec.ts";
+import { buildFramed, readFramed, toNumber, toUint64 } from "./library_message.ts";
+
+/** What opens a connection. */
+export type PeerGreeting =
+  | { readonly type: "hello"; readonly hello: Hello }
+  | { readonly type: "helloReply"; readonly reply: HelloReply };
+
+/** An RPC as it arrives: that of the core, but for records that were not verified yet. */
+export type PeerFrame = Exclude<Message, AppendEntriesRequest> | AppendEntriesFrame;
+
+const ROOT = { structClass: PeerMessage, layout: peerPeerMessageLayout };
+const NO_RECORDS: readonly Uint8Array[] = [];
+
+/**
+ * Appends a message to what `target` holds, so that one socket write carries many.
+ *
+ * @param records The bytes of the entries of an AppendEntriesRequest, in pieces; they are copied.
+ * Large ones are better sent by `encodeAppendEntries`.
+ */
+export function writePeerMessage(
+  target: ByteBuilder,
+  message: Message | PeerGreeting,
+  records: readonly Uint8Array[] = NO_RECORDS,
+): void {
+  if (message.type === "appendEntriesRequest") {
+    writeAppendEntries(target, { message, records });
+    return;
+  }
+  assert(records.length === 0, `a "${message.type}" carries no records`);
+  if (message.type === "appendEntriesResponse" && message.accepted) {
+    writeAccepted(target, message);
+    return;
+  }
+  const frame = buildFramed(PeerMessage, (root) => fillMessage(root, message));
+  sealFrame(frame);
+  target.append(frame);
+}
+
+/** Encodes one message as one frame: see {@linkcode writePeerMessage}. */
+export function encodePeerMessage(
+  message: Message | PeerGreeting,
+  records: readonly Uint8Array[] = NO_RECORDS,
+): Uint8Array {
+  const target = new ByteBuilder(256);
+  writePeerMessage(target, message, records);
+  return target.take();
+}
+
+/**
+ * Decodes one whole frame. `records` of an AppendEntries is a view of it.
+ *
+ * @throws {ProtocolError} If it is not a valid message: the connection is to be closed.
+ */
+export function decodePeerFrame(frame: Uint8Array): PeerFrame | PeerGreeting {
+  verifyFrame(frame);
+  return readAppendEntries(frame) ?? readAccepted(frame) ?? readFramed(frame, ROOT, readMessage);
+}
+
+type LibraryMessage = Exclude<Message, AppendEntriesRequest> | PeerGreeting;
+
+function fillMessage(root: PeerMessage, message: LibraryMessage): void {
+  if (message.type === "hello") return fillHello(root.initHello(), message.hello);
+  if (message.type === "helloReply") return fillHelloReply(root.initHelloReply(), message.reply);
+  root.setTerm(toUint64(message.term));
+  switch (message.type) {
+    case "requestVoteRequest": {
+      const struct = root.initRequestVoteRequest();
+      struct.setLastLogIndex(toUint64(message.lastLogIndex));
+      struct.setLastLogTerm(toUint64(message.lastLogTerm));
+      struct.setPreVote(message.preVote);
+      struct.setLeadershipTransfer(message.leadershipTransfer);
+      return;
+    }
+    case "requestVoteResponse": {
+      const struct = root.initRequestVoteResponse();
+      struct.setVoteGranted(message.voteGranted);
+      struct.setPreVote(message.preVote);
+      return;
+    }
+    case "appendEntriesResponse":
+      fillAppendEntriesResponse(root.initAppendEntriesResponse(), message);
+      return;
+    case "readIndexRequest":
+      root.initReadIndexRequest().setReadId(toUint64(message.readId));
+      return;
+    case "readIndexResponse": {
+      const struct = root.initReadIndexResponse();
+      struct.setReadId(toUint64(message.readId));
+      if (message.readIndex === null) struct.setUnavailable();
+      else struct.setReadIndex(toUint64(message.readIndex));
+      return;
+    }
+    default:
+      unreachable(message);
+  }
+}
+
+function fillAppendEntriesResponse(struct: ResponseStruct, message: AppendEntriesResponse): void {
+  struct.setReadSequence(toUint64(message.readSequence));
+  if (message.accepted) {
+    struct.initAccepted().setMatchIndex(toUint64(message.matchIndex));
+    return;
+  }
+  const rejected = struct.initRejected();
+  rejected.setPrevLogIndex(toUint64(message.prevLogIndex));
+  rejected.setHintIndex(toUint64(message.hintIndex));
+  rejected.setHintTerm(toUint64(message.hintTerm));
+}
+
+function readMessage(root: PeerMessage): PeerFrame | PeerGreeting {
+  const term = toNumber(root.getTerm());
+  const which = root.which();
+  switch (which) {
+    case PeerMessage_Which.HELLO:
+      return { type: "hello", hello: readHello(root.getHello()) };
+    case PeerMessage_Which.HELLO_REPLY:
+      return { type: "helloReply", reply: readHelloReply(root.getHelloReply()) };
+    case PeerMessage_Which.REQUEST_VOTE_REQUEST: {
+      const struct = root.getRequestVoteRequest();
+      return {
+        type: "requestVoteRequest",
+        term,
+        lastLogIndex: toNumber(struct.getLastLogIndex()),
+        lastLogTerm: toNumber(struct.getLastLogTerm()),
+        preVote: struct.getPreVote(),
+        leadershipTransfer: struct.getLeadershipTransfer(),
+      };
+    }
+    case PeerMessage_Which.REQUEST_VOTE_RESPONSE: {
+      const struct = root.getRequestVoteResponse();
+      const voteGranted = struct.getVoteGranted();
+      return { type: "requestVoteResponse", term, voteGranted, preVote: struct.getPreVote() };
+    }
+    case PeerMessage_Which.APPEND_ENTRIES_REQUEST:
+      return readAppendEntriesRequest(root, term);
+    case PeerMessage_Which.APPEND_ENTRIES_RESPONSE:
+      return readAppendEntriesResponse(root.getAppendEntriesResponse(), term);
+    case PeerMessage_Which.READ_INDEX_REQUEST: {
+      const readId = toNumber(root.getReadIndexRequest().getReadId());
+      return { type: "readIndexRequest", term, readId };
+    }
+    case PeerMessage_Which.READ_INDEX_RESPONSE:
+      return readReadIndexResponse(root, term);
+    default:
+      throw new ProtocolError(`Cannot read message ${which}: want one that this build knows`);
+  }
+}
+
+function readAppendEntriesRequest(root: PeerMessage, term: Term): AppendEntriesFrame {
+  const struct = root.getAppendEntriesRequest();
+  return checkedRequest({
+    type: "appendEntriesRequest",
+    term,
+    prevLogIndex: toNumber(struct.getPrevLogIndex()),
+    prevLogTerm: toNumber(struct.getPrevLogTerm()),
+    leaderCommit: toNumber(struct.getLeaderCommit()),
+    readSequence: toNumber(struct.getReadSequence()),
+    entryCount: struct.getEntryCount(),
+    records: struct.getEntries().toUint8Array(),
+  });
+}
+
+function readAppendEntriesResponse(struct: ResponseStruct, term: Term): AppendEntriesResponse {
+  const type = "appendEntriesResponse";
+  const readSequence = toNumber(struct.getReadSequence());
+  if (struct.which() === AppendEntriesResponse_Which.ACCEPTED) {
+    const matchIndex = toNumber(struct.getAccepted().getMatchIndex());
+    return { type, accepted: true, term, matchIndex, readSequence };
+  }
+  const rejected = struct.getRejected();
+  return {
+    type,
+    accepted: false,
+    term,
+    prevLogIndex: toNumber(rejected.getPrevLogIndex()),
+    hintIndex: toNumber(rejected.getHintIndex()),
+    hintTerm: toNumber(rejected.getHintTerm()),
+    readSequence,
+  };
+}
+
+function readReadIndexResponse(root: PeerMessage, term: Term): ReadIndexResponse {
+  const struct = root.getReadIndexResponse();
+  const readId = toNumber(struct.getReadId());
+  const readIndex = struct.isReadIndex() ? toNumber(struct.getReadIndex()) : null;
+  return { type: "readIndexResponse", term, readId, readIndex };
+}
