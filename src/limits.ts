@@ -13,6 +13,12 @@ export const KEY_BYTES_MAX = 64 * KIB;
 /** The largest value of the key-value state machine, in bytes. */
 export const VALUE_BYTES_MAX = 8 * MIB;
 
+/** The most items in one answer that lists keys; the answer says that there are more. */
+export const LIST_ITEMS_MAX = 10_000;
+
+/** The most bytes of keys and values in such an answer, but for a single larger item. */
+export const LIST_BYTES_MAX = 1 * MIB;
+
 /** The largest payload of one entry, in bytes: a value, its key and what surrounds them. */
 export const ENTRY_BYTES_MAX = 9 * MIB;
 
@@ -63,6 +69,9 @@ export const REQUEST_IDS_MAX = 256 * KIB;
 
 /** The most bytes of remembered answers. */
 export const REQUEST_ANSWER_BYTES_MAX = 16 * MIB;
+
+/** The longest answer whose bytes are remembered; of a longer one only that it was given. */
+export const REQUEST_ANSWER_KEPT_BYTES_MAX = 1 * MIB;
 
 /** How long an answer is remembered at most, in milliseconds of log time. */
 export const REQUEST_WINDOW_MS = 15 * 60 * 1000;

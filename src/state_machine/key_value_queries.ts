@@ -1,0 +1,72 @@
+/**
+ * What the queries of the key-value store answer. They change nothing, and nothing here throws.
+ *
+ * @module
+ */
+import { unreachable } from "../assert.ts";
+import { LIST_BYTES_MAX, LIST_ITEMS_MAX } from "../limits.ts";
+import type { Index } from "../types.ts";
+import type { KvGet, KvItem, KvList, KvQuery, KvResult } from "../wire/kv_messages.ts";
+import { fromByteString, toByteString } from "./byte_string.ts";
+import { invalidResult, keyFault, prefixFault } from "./key_value_commands.ts";
+import type { KeyValueTable } from "./key_value_table.ts";
+
+const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Answers a query. The values in the answer are views of the table: encode it before the table
+ * changes.
+ *
+ * @param table What is read.
+ * @param options The query and the last index that was applied.
+ */
+export function answerKeyValueQuery(
+  table: KeyValueTable,
+  options: { readonly query: KvQuery; readonly revision: Index },
+): KvResult {
+  const { query, revision } = options;
+  switch (query.type) {
+    case "get":
+      return answerGet(table, query);
+    case "list":
+      return answerList(table, query, revision);
+    default:
+      return unreachable(query);
+  }
+}
+
+function answerGet(table: KeyValueTable, query: KvGet): KvResult {
+  const fault = keyFault(query.key);
+  if (fault !== null) return invalidResult(fault);
+  const entry = table.get(toByteString(query.key));
+  if (entry === undefined) {
+    const nothing = { revision: 0, createRevision: 0, version: 0, value: NO_BYTES };
+    return { type: "get", found: false, ...nothing };
+  }
+  const { revision, createRevision, version, value } = entry;
+  return { type: "get", found: true, revision, createRevision, version, value };
+}
+
+function answerList(table: KeyValueTable, query: KvList, revision: Index): KvResult {
+  const fault = prefixFault(query.prefix);
+  if (fault !== null) return invalidResult(fault);
+  const after = toByteString(query.after);
+  const itemsMax = query.limit === 0 ? LIST_ITEMS_MAX : Math.min(query.limit, LIST_ITEMS_MAX);
+  const items: KvItem[] = [];
+  let bytes = 0;
+  let more = false;
+  table.visitPrefix(toByteString(query.prefix), {
+    from: after,
+    visit: (entry) => {
+      if (entry.key === after) return true;
+      const value = query.withValues ? entry.value : NO_BYTES;
+      bytes += entry.key.length + value.length;
+      more = items.length >= itemsMax || (bytes > LIST_BYTES_MAX && items.length > 0);
+      if (more) return false;
+      const { revision, createRevision, version } = entry;
+      items.push({ key: fromByteString(entry.key), value, revision, createRevision, version });
+      return true;
+    },
+  });
+  return { type: "list", revision, items, more };
+}

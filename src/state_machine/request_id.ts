@@ -1,0 +1,118 @@
+/**
+ * The 16 bytes that name a command for ever, so that a retry is recognised. A client makes one for
+ * every command; a user may choose one.
+ *
+ * ```
+ * made by a client  | 6 bytes: log time at issue in ms, big endian | 10 random bytes           |
+ * chosen by a user  | 6 zero bytes                                 | 10 bytes of SHA-256(text) |
+ * ```
+ *
+ * The time is log time (the clock that the log carries), and it lets the replicated table forget:
+ * an id that is too old to be in the table is refused, never applied again. A chosen id has no time
+ * and is recognised within the window only.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { InvalidRequestError } from "../errors.ts";
+import type { LogTimeMs } from "../types.ts";
+
+/** The length of a request id. */
+export const REQUEST_ID_BYTES = 16;
+
+/** The random part of an id that a client makes. */
+export const REQUEST_ID_RANDOM_BYTES = 10;
+
+/** The longest text that a user may choose as an id, in bytes of UTF-8. */
+export const REQUEST_ID_TEXT_BYTES_MAX = 128;
+
+const TIME_BYTES = 6;
+const TIME_MS_MAX = 2 ** 48 - 1;
+const CANONICAL_TEXT = /^[0-9a-f]{32}$/;
+
+/**
+ * Makes the id of a new command.
+ *
+ * @param logTimeMs The log time as the client knows it. 0 counts as 1, for 0 marks a chosen id.
+ * @param random {@linkcode REQUEST_ID_RANDOM_BYTES} unpredictable bytes.
+ *
+ * @example
+ * ```ts
+ * import { formatRequestId, makeRequestId } from "./request_id.ts";
+ *
+ * const id = makeRequestId(1_000, crypto.getRandomValues(new Uint8Array(10)));
+ * console.log(formatRequestId(id)); // 0000000003e8…
+ * ```
+ */
+export function makeRequestId(logTimeMs: LogTimeMs, random: Uint8Array): Uint8Array {
+  assert(Number.isSafeInteger(logTimeMs), `log time ${logTimeMs} is not an integer`);
+  assert(logTimeMs >= 0 && logTimeMs <= TIME_MS_MAX, `log time ${logTimeMs} is out of range`);
+  assert(random.length === REQUEST_ID_RANDOM_BYTES, `${random.length} random bytes, want 10`);
+  const id = new Uint8Array(REQUEST_ID_BYTES);
+  let rest = Math.max(1, logTimeMs);
+  for (let i = TIME_BYTES - 1; i >= 0; i -= 1) {
+    id[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  id.set(random, TIME_BYTES);
+  return id;
+}
+
+/**
+ * The log time at which an id was issued, or 0 for one that a user chose.
+ *
+ * @param bytes Bytes that start with the id: a payload of a command will do.
+ */
+export function requestIssueTimeMs(bytes: Uint8Array): LogTimeMs {
+  const high = bytes[0]! * 256 + bytes[1]!;
+  const low = ((bytes[2]! << 24) | (bytes[3]! << 16) | (bytes[4]! << 8) | bytes[5]!) >>> 0;
+  return high * 4294967296 + low;
+}
+
+/** The id as 32 lower-case hexadecimal digits. */
+export function formatRequestId(id: Uint8Array): string {
+  assert(id.length === REQUEST_ID_BYTES, `a request id has ${id.length} bytes, want 16`);
+  let text = "";
+  for (const byte of id) text += byte.toString(16).padStart(2, "0");
+  return text;
+}
+
+/** Reads what {@linkcode formatRequestId} wrote, or returns null for any other text. */
+export function parseRequestId(text: string): Uint8Array | null {
+  if (!CANONICAL_TEXT.test(text)) return null;
+  const id = new Uint8Array(REQUEST_ID_BYTES);
+  for (let i = 0; i < REQUEST_ID_BYTES; i += 1) {
+    id[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  }
+  return id;
+}
+
+/**
+ * The id that a user's own text stands for: the same text, the same id. For clients only, as it
+ * awaits a digest; nothing that is replayed may.
+ *
+ * @throws {InvalidRequestError} If the text is empty or too long.
+ */
+export async function userRequestId(text: string): Promise<Uint8Array> {
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length === 0 || bytes.length > REQUEST_ID_TEXT_BYTES_MAX) {
+    throw new InvalidRequestError(
+      `Cannot use the request id as it must have 1 to ${REQUEST_ID_TEXT_BYTES_MAX} bytes: ` +
+        `it has ${bytes.length}`,
+    );
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  const id = new Uint8Array(REQUEST_ID_BYTES);
+  id.set(digest.subarray(0, REQUEST_ID_RANDOM_BYTES), TIME_BYTES);
+  return id;
+}
+
+/**
+ * The id that a person typed: the printed form of an id that a client made, or any other text as a
+ * chosen id.
+ *
+ * @throws {InvalidRequestError} If the text is empty or too long.
+ */
+export async function requestIdFromText(text: string): Promise<Uint8Array> {
+  return parseRequestId(text) ?? await userRequestId(text);
+}

@@ -1,0 +1,114 @@
+/**
+ * Finds an id among those that are remembered: an open-addressing hash table (linear probing, at
+ * most half full) over one typed array of pairs.
+ *
+ * ```
+ * pair  | hash, 0 for a free place | position of the id in the queue of answers |
+ * ```
+ *
+ * The table has its full size from the start: it is at most 4 MiB of zeros, which an operating
+ * system hands out page by page as they are touched, and so no command ever pays for a growth. The
+ * order of the pairs depends on history; nothing that is replicated may be read from it.
+ *
+ * @module
+ */
+import { AssertionError } from "../assert.ts";
+
+/** A hash that is never 0, of the 16 bytes at `offset`. */
+export function hashRequestId(bytes: Uint8Array, offset: number): number {
+  let hash = 0x9e3779b9;
+  for (let at = offset; at < offset + 16; at += 4) {
+    const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) |
+      (bytes[at + 3]! << 24);
+    hash = Math.imul(hash ^ word, 0x85ebca6b);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) || 1;
+}
+
+/** A multimap from hashes to positions; whether the ids are equal is for the caller to say. */
+export class RequestIdIndex {
+  readonly #pairs: Uint32Array;
+  readonly #mask: number;
+  #count = 0;
+
+  /** Makes room for `countMax` ids. */
+  constructor(countMax: number) {
+    let places = 16;
+    while (places < 2 * countMax) places *= 2;
+    this.#pairs = new Uint32Array(2 * places);
+    this.#mask = places - 1;
+  }
+
+  /** The place of the first id with this hash, or -1. */
+  first(hash: number): number {
+    return this.#scan(hash & this.#mask, hash);
+  }
+
+  /** The place of the next id with this hash behind `place`, or -1. */
+  next(place: number, hash: number): number {
+    return this.#scan((place + 1) & this.#mask, hash);
+  }
+
+  /** The position that is held at a place. */
+  positionAt(place: number): number {
+    return this.#pairs[2 * place + 1]!;
+  }
+
+  /** Adds an id; the caller knows that it is not there. */
+  add(hash: number, position: number): void {
+    // The message is made only where it is needed: this runs for every command.
+    if (2 * this.#count > this.#mask) {
+      throw new AssertionError(`The index holds ${this.#count} of ${this.#mask + 1} places`);
+    }
+    const pairs = this.#pairs;
+    let place = hash & this.#mask;
+    while (pairs[2 * place] !== 0) place = (place + 1) & this.#mask;
+    pairs[2 * place] = hash;
+    pairs[2 * place + 1] = position;
+    this.#count += 1;
+  }
+
+  /** Where the id at `from` in the queue has its place, or -1 where it has none any more. */
+  placeOf(hash: number, from: number): number {
+    let place = this.first(hash);
+    while (place >= 0 && this.positionAt(place) !== from) place = this.next(place, hash);
+    return place;
+  }
+
+  /** Tells a place that its id has another position now. */
+  move(place: number, position: number): void {
+    this.#pairs[2 * place + 1] = position;
+  }
+
+  /** Frees a place and moves those behind it forward, so that no search ends too early. */
+  remove(place: number): void {
+    const pairs = this.#pairs;
+    const mask = this.#mask;
+    let free = place;
+    let scan = (place + 1) & mask;
+    for (let hash = pairs[2 * scan]!; hash !== 0; hash = pairs[2 * scan]!) {
+      // A pair may move to the free place if that is not in front of where its search starts.
+      const fromHome = (scan - (hash & mask)) & mask;
+      if (fromHome >= ((scan - free) & mask)) {
+        pairs[2 * free] = hash;
+        pairs[2 * free + 1] = pairs[2 * scan + 1]!;
+        free = scan;
+      }
+      scan = (scan + 1) & mask;
+    }
+    pairs[2 * free] = 0;
+    this.#count -= 1;
+  }
+
+  #scan(start: number, hash: number): number {
+    const pairs = this.#pairs;
+    let place = start;
+    for (let held = pairs[2 * place]!; held !== 0; held = pairs[2 * place]!) {
+      if (held === hash) return place;
+      place = (place + 1) & this.#mask;
+    }
+    return -1;
+  }
+}
