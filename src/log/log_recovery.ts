@@ -1,0 +1,254 @@
+/**
+ * Reads the segments of a log after a clean stop or a crash: decides which of them count, tells what
+ * a crash may have left from damage, and refuses damage.
+ *
+ * # Which segments count
+ *
+ * Every segment header has a sequence number that is larger than that of everything written before,
+ * so along the names the numbers ascend. Two things break the order, each in one durable step:
+ *
+ * - `truncateSuffix` replaces a segment by a copy with a new, larger number. Those behind it then
+ *   have smaller ones: they are obsolete, for what they held was cut.
+ * - `truncatePrefix` past the end makes a segment that says "the log starts here": those before it
+ *   are obsolete.
+ *
+ * Obsolete segments are left over where a crash interrupted their removal; they are removed here.
+ *
+ * # Whether they are whole
+ *
+ * Of the segments that count, each must start at the index behind the last entry of the one before
+ * it, and name the checksum of that one's last unit. If it does not, a unit was damaged or a segment
+ * is missing: the log is refused. The first one has nothing to be compared with; whoever cut the
+ * prefix has a snapshot that reaches up to it.
+ *
+ * The end of the last segment is judged by tail_verdict.ts. A torn tail is overwritten with zeros,
+ * durably, before anything new is written there. If the last segment is sealed, the one behind it
+ * is missing: the log is refused.
+ *
+ * # What a crash leaves of a roll
+ *
+ * A roll makes the new segment durable, then seals the old one, then writes the first unit. So the
+ * old one's seal may be missing or torn; it is written again where the last segment is empty.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { BadDataError } from "../errors.ts";
+import type { File, Runtime } from "../runtime/runtime.ts";
+import { corruptLogError } from "./corrupt_log_error.ts";
+import type { LogRecovery } from "./log.ts";
+import { RecoveredEntries } from "./recovered_entries.ts";
+import { Segment } from "./segment.ts";
+import {
+  type DecodedSegmentHeader,
+  decodeSegmentHeader,
+  SEGMENT_HEADER_BYTES,
+  segmentFirstIndex,
+  segmentName,
+} from "./segment_header.ts";
+import { type ScanEnd, scanSegment } from "./segment_recovery.ts";
+import { SegmentScanner } from "./segment_scanner.ts";
+import { syncFile, zeroFile } from "./sync_file.ts";
+import { judgeTail } from "./tail_verdict.ts";
+
+/** A log as it was found. */
+export interface RecoveredLog {
+  readonly recovery: LogRecovery;
+  /** The segments that count, ascending; the last one takes the next unit. */
+  readonly segments: readonly Segment[];
+  /** The names of the segments that are to be removed. */
+  readonly obsolete: readonly string[];
+  /** Whether the segment before the last needs its seal again. */
+  readonly needsSeal: boolean;
+  /** Whether the last segment is shorter than it was made. */
+  readonly needsSize: boolean;
+  /** The first sequence number that was never used. */
+  readonly nextSequence: number;
+}
+
+/** What {@linkcode recoverLog} needs. */
+export interface RecoverLogOptions {
+  /** The directory of the segments. */
+  readonly directory: string;
+  /** How to open them; `read` changes nothing, and leaves nothing that may be written to. */
+  readonly mode: "read" | "write";
+}
+
+/** Reads the segments in a directory, and changes nothing; null where there is none. */
+export async function recoverLog(
+  runtime: Runtime,
+  { directory, mode }: RecoverLogOptions,
+): Promise<RecoveredLog | null> {
+  const names = await runtime.files.readDirectory(directory);
+  const found: Segment[] = [];
+  try {
+    for (const name of names) {
+      const firstIndex = segmentFirstIndex(name);
+      if (firstIndex === null) continue;
+      const file = await runtime.files.open(`${directory}/${name}`, mode);
+      found.push(await wrapSegment(file, firstIndex));
+    }
+    if (found.length === 0) return null;
+    const { segments, obsolete } = selectSegments(found, directory);
+    const recovered = await readEntries(segments, directory);
+    for (const { file } of obsolete) await file.close();
+    return { ...recovered, segments, obsolete: obsolete.map(({ name }) => name) };
+  } catch (error) {
+    for (const { file } of found) await file.close();
+    throw error;
+  }
+}
+
+/**
+ * Repairs the last segment of a log that was opened for writing: overwrites a torn tail with zeros
+ * and gives a file that was cut short its size again. Resolves when that is durable.
+ */
+export async function repairTail(recovered: RecoveredLog): Promise<void> {
+  const segment = recovered.segments.at(-1);
+  assert(segment !== undefined, "the log has no segment");
+  const { tornTailBytes } = recovered.recovery;
+  assert(tornTailBytes >= 0, `the torn tail has ${tornTailBytes} bytes`);
+  const { file, end, header } = segment;
+  await zeroFile(file, { start: end, end: end + tornTailBytes });
+  if (!recovered.needsSize) return;
+  await file.truncate(header.segmentBytes);
+  await syncFile(file);
+}
+
+/** Reads the header of an open file. */
+async function wrapSegment(file: File, firstIndex: number): Promise<Segment> {
+  try {
+    return new Segment(file, await readHeader(file, firstIndex));
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readHeader(file: File, firstIndex: number): Promise<DecodedSegmentHeader> {
+  const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
+  const count = await file.read(bytes, 0);
+  const header = decodeSegmentHeader(bytes.subarray(0, count));
+  const { path } = file;
+  if ("fault" in header) {
+    const fault = `the segment header is bad: ${header.fault}`;
+    throw corruptLogError({ path, offset: 0, index: firstIndex, fault });
+  }
+  if (header.firstIndex !== firstIndex) {
+    const fault = `the file was renamed: its header says "${segmentName(header.firstIndex)}"`;
+    throw corruptLogError({ path, offset: 32, index: firstIndex, fault });
+  }
+  assert(count === SEGMENT_HEADER_BYTES, `read ${count} bytes of header`);
+  return header;
+}
+
+/** Tells the segments that count from those that are obsolete. */
+function selectSegments(
+  found: readonly Segment[],
+  directory: string,
+): { segments: Segment[]; obsolete: Segment[] } {
+  const obsolete: Segment[] = [];
+  let segments: Segment[] = [];
+  for (const segment of found) {
+    const first = found[0]!.header;
+    if (segment.header.logId.some((byte, at) => first.logId[at] !== byte)) {
+      throw new BadDataError(
+        `Cannot use "${directory}": segment "${segment.name}" belongs to another log`,
+        ["put the segments of one node only into its data directory"],
+      );
+    }
+    const last = segments.at(-1);
+    if (last !== undefined && last.header.sequence > segment.header.sequence) {
+      obsolete.push(segment);
+    } else if (segment.header.startsLog) {
+      obsolete.push(...segments);
+      segments = [segment];
+    } else {
+      segments.push(segment);
+    }
+  }
+  assert(segments.length > 0, "no segment counts");
+  assert(segments.length + obsolete.length === found.length, "a segment was lost");
+  return { segments, obsolete };
+}
+
+/** Reads all entries. */
+async function readEntries(
+  segments: readonly Segment[],
+  directory: string,
+): Promise<Omit<RecoveredLog, "segments" | "obsolete">> {
+  const entries = new RecoveredEntries(segments[0]!.firstIndex);
+  let tornTailBytes = 0;
+  let nextSequence = 1;
+  let needsSeal = false;
+  let needsSize = false;
+  for (const [at, segment] of segments.entries()) {
+    const size = await segment.file.size();
+    const end = Math.min(size, segment.header.segmentBytes);
+    const scanner = new SegmentScanner(segment.file, { end });
+    const scan = await scanSegment(segment, { scanner, entries, directory });
+    const next = segments[at + 1];
+    if (next !== undefined) {
+      checkSuccessor({ segment, next, scan, directory });
+      needsSeal = scan.stop !== "seal";
+    } else {
+      const tornEnd = await findTornEnd(segment, { scan, scanner, directory });
+      tornTailBytes = Math.max(0, tornEnd - segment.end);
+      needsSize = size < segment.header.segmentBytes;
+    }
+    // A torn unit's number may have been seen by nobody but this scan; it is not used again.
+    const torn = typeof scan.stop === "object" ? scan.stop.sequence : 0;
+    nextSequence = Math.max(nextSequence, scan.sequence + 1, torn + 1);
+  }
+  assert(entries.nextIndex >= segments[0]!.firstIndex, `next index ${entries.nextIndex}`);
+  return { recovery: entries.recovery(tornTailBytes), needsSeal, needsSize, nextSequence };
+}
+
+/** Refuses the log where `next` does not continue what was read of `segment`. */
+function checkSuccessor(
+  { segment, next, scan, directory }: {
+    readonly segment: Segment;
+    readonly next: Segment;
+    readonly scan: ScanEnd;
+    readonly directory: string;
+  },
+): void {
+  assert(next.firstIndex > segment.firstIndex, `segment ${next.name} after ${segment.name}`);
+  const index = segment.lastIndex + 1;
+  const chained = next.header.previousChecksum === segment.lastChecksum;
+  if (chained && next.firstIndex === index) return;
+  const isEnd = scan.stop === "seal" || scan.stop === "blank";
+  const fault = isEnd
+    ? `a segment is missing: "${next.name}" does not follow`
+    : `${scan.fault}; yet it was durable, as "${next.name}" follows it`;
+  const path = `${directory}/${segment.name}`;
+  throw corruptLogError({ path, offset: segment.end, index, fault });
+}
+
+/** The end of a torn tail, 0 where there is none; refuses the log where it is damaged. */
+async function findTornEnd(
+  segment: Segment,
+  { scan, scanner, directory }: {
+    readonly scan: ScanEnd;
+    readonly scanner: SegmentScanner;
+    readonly directory: string;
+  },
+): Promise<number> {
+  const { sequence, stop, fault } = scan;
+  const { end: position, seed } = segment;
+  assert(position <= scanner.end, `the units end at ${position}, the file at ${scanner.end}`);
+  const path = `${directory}/${segment.name}`;
+  const index = segment.lastIndex + 1;
+  if (stop === "seal") {
+    const name = segmentName(index);
+    const missing = `the segment is sealed, but the next one, "${name}", is missing`;
+    throw corruptLogError({ path, offset: position, index, fault: missing });
+  }
+  const verdict = await judgeTail(scanner, { position, seed, sequence, stop, fault });
+  if (verdict.state === "corrupt") {
+    throw corruptLogError({ path, offset: position, index, fault: verdict.fault });
+  }
+  if (verdict.state === "clean") return 0;
+  assert(verdict.end > position, `the torn tail ends at ${verdict.end}, before ${position}`);
+  return verdict.end;
+}

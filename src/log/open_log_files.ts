@@ -1,0 +1,83 @@
+/**
+ * Opens the files of a segmented log: recovers what is there, repairs what a crash left, or creates
+ * the first segment.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { BadDataError } from "../errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { LogRecovery } from "./log.ts";
+import { type RecoveredLog, recoverLog, repairTail } from "./log_recovery.ts";
+import { RecoveredEntries } from "./recovered_entries.ts";
+import type { Segment } from "./segment.ts";
+import { SegmentStore } from "./segment_store.ts";
+
+/** The open files of a log. */
+export interface LogFiles {
+  readonly store: SegmentStore;
+  readonly segments: readonly Segment[];
+  readonly recovery: LogRecovery;
+}
+
+/** What {@linkcode openLogFiles} needs. */
+export interface OpenLogFilesOptions {
+  /** The data directory. */
+  readonly path: string;
+  readonly segmentBytes: number;
+  /** Whether to create the log where there is none. */
+  readonly create: boolean;
+}
+
+/** Opens or creates the log; what it resolves to is durable. */
+export async function openLogFiles(
+  runtime: Runtime,
+  options: OpenLogFilesOptions,
+): Promise<LogFiles> {
+  const { path, segmentBytes, create } = options;
+  const logDirectory = `${path}/log`;
+  const spareDirectory = `${path}/spare`;
+  const { files } = runtime;
+  if (create) {
+    await files.makeDirectory(logDirectory);
+    await files.makeDirectory(spareDirectory);
+    await files.syncDirectory(path);
+  }
+  const recovered = await recoverLog(runtime, { directory: logDirectory, mode: "write" });
+  if (recovered === null && !create) throw missingLogError(logDirectory);
+  const logId = recovered?.segments[0]?.header.logId ?? runtime.random.fill(new Uint8Array(16));
+  const nextSequence = recovered?.nextSequence ?? 1;
+  const directories = { logDirectory, spareDirectory, segmentBytes };
+  const store = new SegmentStore(runtime, { ...directories, logId, nextSequence });
+  await store.clearSpares();
+  if (recovered !== null) return repair(store, recovered);
+  const first = { firstIndex: 1, previousChecksum: 0, startsLog: true, recordBytes: 0 };
+  const segment = await store.create(first);
+  assert(segment.lastIndex === 0, `the new log ends at ${segment.lastIndex}`);
+  return { store, segments: [segment], recovery: new RecoveredEntries(1).recovery(0) };
+}
+
+/** Brings the files into the state that they would have without the crash. */
+async function repair(store: SegmentStore, recovered: RecoveredLog): Promise<LogFiles> {
+  const { segments, recovery, obsolete } = recovered;
+  assert(segments.length > 0, "the log has no segment");
+  await store.remove(obsolete);
+  await repairTail(recovered);
+  const beforeLast = segments.at(-2);
+  if (recovered.needsSeal) {
+    assert(beforeLast !== undefined, "the log has one segment, which has no seal");
+    await store.seal(beforeLast);
+  }
+  return { store, segments, recovery };
+}
+
+function missingLogError(directory: string): BadDataError {
+  return new BadDataError(
+    `Cannot find the log: "${directory}" holds no segment, want at least one`,
+    [
+      "restore the data directory from a backup",
+      "or, if a majority of the other nodes runs: remove this node from the cluster, empty its " +
+      "data directory, and let it join under a new id",
+    ],
+  );
+}

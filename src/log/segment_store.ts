@@ -1,0 +1,233 @@
+/**
+ * The files of a segmented log: makes, seals, rewrites and removes segments. Each method is one
+ * step between two states of the directory that recovery understands; calls never overlap.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { File, Runtime } from "../runtime/runtime.ts";
+import type { Index } from "../types.ts";
+import type { RecordBatch } from "./log.ts";
+import { recordEnd, recordFault, recordHeader } from "./record.ts";
+import { Segment } from "./segment.ts";
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from "./segment_header.ts";
+import { SegmentScanner } from "./segment_scanner.ts";
+import { SpareSegments } from "./spare_segment.ts";
+import { syncFile } from "./sync_file.ts";
+import {
+  decodeUnitHeader,
+  encodeUnit,
+  SEAL_BYTES,
+  UNIT_HEADER_BYTES,
+  unitBytes,
+  unitBytesFor,
+} from "./unit.ts";
+
+/** Where a log lies and how large its segments are. */
+export interface SegmentStoreOptions {
+  /** The directory of the segments. */
+  readonly logDirectory: string;
+  /** The directory of what is being prepared; the same file system. */
+  readonly spareDirectory: string;
+  readonly segmentBytes: number;
+}
+
+/** What a new segment starts with. */
+export interface NewSegmentOptions {
+  readonly firstIndex: Index;
+  /** The checksum of the last unit of the segment before it. */
+  readonly previousChecksum: number;
+  /** Whether all segments before it are obsolete. */
+  readonly startsLog: boolean;
+  /** The least bytes of records that must fit. */
+  readonly recordBytes: number;
+}
+
+/** The files of a log. */
+export class SegmentStore {
+  readonly #runtime: Runtime;
+  readonly #logId: Uint8Array;
+  readonly #options: SegmentStoreOptions;
+  readonly #spares: SpareSegments;
+  #nextSequence: number;
+
+  /** Continues a log whose id and next sequence number are known. */
+  constructor(
+    runtime: Runtime,
+    options: SegmentStoreOptions & { readonly logId: Uint8Array; readonly nextSequence: number },
+  ) {
+    assert(options.logId.length === 16, `the log id has ${options.logId.length} bytes`);
+    assert(options.nextSequence >= 1, `the next sequence number is ${options.nextSequence}`);
+    this.#runtime = runtime;
+    this.#logId = options.logId;
+    this.#nextSequence = options.nextSequence;
+    this.#options = options;
+    const { spareDirectory: directory, segmentBytes: bytes } = options;
+    this.#spares = new SpareSegments(runtime, { directory, bytes });
+  }
+
+  /** The path of a segment. */
+  path(name: string): string {
+    return `${this.#options.logDirectory}/${name}`;
+  }
+
+  /** Starts to prepare the next segment in the background. */
+  prepareSpare(): void {
+    this.#spares.prepare();
+  }
+
+  /** Removes what an earlier process left among the spares. */
+  clearSpares(): Promise<void> {
+    return this.#spares.clear();
+  }
+
+  /** Gives up what is prepared. */
+  close(): Promise<void> {
+    return this.#spares.close();
+  }
+
+  /** Makes a segment; when it resolves file, header and name are durable. */
+  async create(options: NewSegmentOptions): Promise<Segment> {
+    const segment = await this.#begin(options);
+    await this.#publish(segment);
+    return segment.segment;
+  }
+
+  /** Makes a unit of `batches` and writes it; not durable before a sync of the segment's file. */
+  writeUnit(segment: Segment, batches: readonly RecordBatch[]): void {
+    const first = batches[0];
+    const last = batches.at(-1);
+    assert(first !== undefined && last !== undefined, "the unit is empty");
+    const unit = encodeUnit({
+      seed: segment.seed,
+      sequence: this.#takeSequence(),
+      position: segment.end,
+      previousChecksum: segment.lastChecksum,
+      firstIndex: first.firstIndex,
+      recordCount: last.lastIndex - first.firstIndex + 1,
+      parts: batches.map(({ bytes }) => bytes),
+    });
+    assert(unit.bytes <= segment.bytesLeft, `${unit.bytes} bytes, left ${segment.bytesLeft}`);
+    segment.file.write(unit.parts, segment.end);
+    segment.addUnit(unit, batches);
+  }
+
+  /** Marks a segment as one with a successor, durably. The successor must be durable already. */
+  async seal(segment: Segment): Promise<void> {
+    const unit = encodeUnit({
+      seed: segment.seed,
+      sequence: this.#takeSequence(),
+      position: segment.end,
+      previousChecksum: segment.lastChecksum,
+      firstIndex: segment.lastIndex + 1,
+      recordCount: 0,
+      parts: [],
+    });
+    assert(unit.bytes === SEAL_BYTES, `the seal has ${unit.bytes} bytes, want ${SEAL_BYTES}`);
+    assert(segment.bytesLeft >= 0, `${segment.bytesLeft} bytes are left for the seal`);
+    segment.file.write(unit.parts, segment.end);
+    await syncFile(segment.file);
+  }
+
+  /**
+   * Replaces a segment by a copy without the entries after `lastIndexKept`, in one step: a crash
+   * leaves the old one or the new one. The new one's sequence number tells recovery that segments
+   * behind it are obsolete.
+   */
+  async rewrite(old: Segment, lastIndexKept: Index): Promise<Segment> {
+    assert(lastIndexKept < old.lastIndex, `nothing to cut after ${lastIndexKept}`);
+    assert(lastIndexKept >= old.firstIndex - 1, `${lastIndexKept} is before the segment`);
+    const { firstIndex, previousChecksum, startsLog } = old.header;
+    const recordBytes = old.header.segmentBytes > this.#options.segmentBytes ? old.end : 0;
+    const begun = await this.#begin({ firstIndex, previousChecksum, startsLog, recordBytes });
+    const scanner = new SegmentScanner(old.file, { end: old.end });
+    const position = { at: SEGMENT_HEADER_BYTES };
+    while (begun.segment.lastIndex < lastIndexKept) {
+      const batch = await this.#readUnit(old, { scanner, position, lastIndexKept });
+      this.writeUnit(begun.segment, [batch]);
+    }
+    assert(begun.segment.lastIndex === lastIndexKept, `copied to ${begun.segment.lastIndex}`);
+    await syncFile(begun.segment.file);
+    await this.#publish(begun);
+    return begun.segment;
+  }
+
+  /** Removes segments one after the other, each durably before the next. */
+  async remove(names: readonly string[]): Promise<void> {
+    const { logDirectory } = this.#options;
+    for (const name of names) {
+      assert(name.endsWith(".segment"), `"${name}" is no segment`);
+      await this.#runtime.files.remove(this.path(name));
+      await this.#runtime.files.syncDirectory(logDirectory);
+    }
+  }
+
+  /** The next sequence number, which is never used again. */
+  #takeSequence(): number {
+    const sequence = this.#nextSequence;
+    assert(sequence < Number.MAX_SAFE_INTEGER, `the sequence number is ${sequence}`);
+    this.#nextSequence = sequence + 1;
+    return sequence;
+  }
+
+  /** A spare with a header, which has no name in the log's directory yet. */
+  async #begin(options: NewSegmentOptions): Promise<{ segment: Segment; path: string }> {
+    const { firstIndex, previousChecksum, startsLog, recordBytes } = options;
+    const { file, path, bytes } = await this.#spares.take(this.#sizeFor(recordBytes));
+    const sequence = this.#takeSequence();
+    const fields = { logId: this.#logId, firstIndex, sequence, previousChecksum, startsLog };
+    const header = { ...fields, segmentBytes: bytes };
+    const encoded = encodeSegmentHeader(header);
+    assert(encoded.bytes.length === SEGMENT_HEADER_BYTES, `header of ${encoded.bytes.length}`);
+    file.write([encoded.bytes], 0);
+    await syncFile(file);
+    return { segment: new Segment(file, { ...header, checksum: encoded.checksum }), path };
+  }
+
+  async #publish({ segment, path }: { segment: Segment; path: string }): Promise<void> {
+    const { logDirectory } = this.#options;
+    assert(segment.name === segmentName(segment.firstIndex), `the name is "${segment.name}"`);
+    await this.#runtime.files.rename(path, this.path(segment.name));
+    await this.#runtime.files.syncDirectory(logDirectory);
+  }
+
+  /** The size of a segment that must take `recordBytes` in one unit. */
+  #sizeFor(recordBytes: number): number {
+    const { segmentBytes } = this.#options;
+    const needed = SEGMENT_HEADER_BYTES + unitBytesFor(recordBytes) + SEAL_BYTES;
+    assert(needed > recordBytes, `${needed} bytes do not hold ${recordBytes}`);
+    return Math.max(segmentBytes, Math.ceil(needed / 4096) * 4096);
+  }
+
+  /** The records of the unit at `position`, up to `lastIndexKept`, verified once more. */
+  async #readUnit(
+    old: Segment,
+    { scanner, position, lastIndexKept }: {
+      readonly scanner: SegmentScanner;
+      readonly position: { at: number };
+      readonly lastIndexKept: Index;
+    },
+  ): Promise<RecordBatch> {
+    const { seed } = old;
+    const head = await scanner.load(position.at, UNIT_HEADER_BYTES);
+    assert(head.length === UNIT_HEADER_BYTES, `"${old.name}" ends at ${position.at}`);
+    const header = decodeUnitHeader(head, 0, { seed, position: position.at });
+    if (typeof header === "string") throw damaged(old.file, position.at);
+    const unit = await scanner.load(position.at, unitBytes(header));
+    let offset = UNIT_HEADER_BYTES;
+    let lastIndex = header.firstIndex - 1;
+    while (offset < UNIT_HEADER_BYTES + header.recordBytes && lastIndex < lastIndexKept) {
+      if (recordFault(unit, offset) !== null) throw damaged(old.file, position.at + offset);
+      assert(recordHeader(unit, offset).index === lastIndex + 1, `want index ${lastIndex + 1}`);
+      lastIndex += 1;
+      offset = recordEnd(unit, offset);
+    }
+    position.at += unitBytes(header);
+    const bytes = unit.subarray(UNIT_HEADER_BYTES, offset);
+    return { firstIndex: header.firstIndex, lastIndex, bytes };
+  }
+}
+
+function damaged(file: File, offset: number): Error {
+  return new Error(`Cannot copy "${file.path}": damaged at offset ${offset} since it was opened`);
+}

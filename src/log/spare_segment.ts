@@ -1,0 +1,114 @@
+/**
+ * Prepares segment files before they are needed.
+ *
+ * A sync is cheapest on a file whose blocks are written already, so a segment is filled with zeros
+ * beforehand, in slices between which the loop goes on, and synced. It lies in the spare directory
+ * under a number until it gets its header and its name. Nothing in that directory is ever read:
+ * whatever is found there at opening is removed.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { File, Runtime } from "../runtime/runtime.ts";
+import { syncFile, ZERO_SLICE_BYTES } from "./sync_file.ts";
+
+/** A file full of zeros, durable but for its name. */
+export interface SpareSegment {
+  readonly file: File;
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Thrown inside when the log closes while a spare is being filled. */
+class AbandonedError extends Error {}
+
+/** The maker of spare segments. */
+export class SpareSegments {
+  readonly #runtime: Runtime;
+  readonly #directory: string;
+  readonly #bytes: number;
+  #number = 0;
+  #prepared: Promise<SpareSegment | null> | null = null;
+  #isUrgent = false;
+  #isClosed = false;
+
+  /** Prepares segments of `bytes` in `directory`. */
+  constructor(
+    runtime: Runtime,
+    { directory, bytes }: { readonly directory: string; readonly bytes: number },
+  ) {
+    assert(bytes > 0, `a segment has ${bytes} bytes`);
+    assert(bytes % 512 === 0, `a segment has ${bytes} bytes, want whole sectors`);
+    this.#runtime = runtime;
+    this.#directory = directory;
+    this.#bytes = bytes;
+  }
+
+  /** Removes what an earlier process left in the directory. */
+  async clear(): Promise<void> {
+    assert(this.#prepared === null, "a spare is being prepared");
+    const { files } = this.#runtime;
+    const names = await files.readDirectory(this.#directory);
+    for (const name of names) await files.remove(`${this.#directory}/${name}`);
+    assert(this.#number === 0, `${this.#number} spares were made before`);
+  }
+
+  /** Starts to prepare the next segment, unless one is prepared. A failure shows at `take`. */
+  prepare(): void {
+    assert(!this.#isClosed, "the log is closed");
+    if (this.#prepared !== null) return;
+    this.#isUrgent = false;
+    this.#prepared = this.#make(this.#bytes).catch(() => null);
+  }
+
+  /** A segment of at least `bytes`: the prepared one where it is large enough, else a new one. */
+  async take(bytes: number): Promise<SpareSegment> {
+    assert(!this.#isClosed, "the log is closed");
+    this.#isUrgent = true;
+    if (bytes > this.#bytes) return this.#make(bytes);
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    const spare = await prepared ?? await this.#make(this.#bytes);
+    assert(spare.bytes >= bytes, `the spare has ${spare.bytes} bytes, want ${bytes}`);
+    return spare;
+  }
+
+  /** Gives up what is prepared. */
+  async close(): Promise<void> {
+    assert(!this.#isClosed, "the spares are closed already");
+    this.#isClosed = true;
+    const spare = await this.#prepared;
+    await spare?.file.close();
+  }
+
+  async #make(bytes: number): Promise<SpareSegment> {
+    this.#number += 1;
+    const path = `${this.#directory}/${this.#number}.spare`;
+    const file = await this.#runtime.files.open(path, "create");
+    try {
+      await this.#fill(file, bytes);
+    } catch (error) {
+      await file.close();
+      // The space may be needed; that it could not be given back matters less than why.
+      if (!this.#isClosed) await this.#runtime.files.remove(path).catch(() => {});
+      throw error;
+    }
+    return { file, path, bytes };
+  }
+
+  async #fill(file: File, bytes: number): Promise<void> {
+    const zeros = new Uint8Array(Math.min(ZERO_SLICE_BYTES, bytes));
+    for (let at = 0; at < bytes; at += zeros.length) {
+      if (this.#isClosed) throw new AbandonedError("The log was closed");
+      file.write([zeros.subarray(0, bytes - at)], at);
+      await syncFile(file);
+      if (!this.#isUrgent) await this.#pause();
+    }
+    assert(await file.size() === bytes, `the spare has not ${bytes} bytes`);
+  }
+
+  /** Lets the events go first that wait now. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#runtime.clock.defer(resolve));
+  }
+}
