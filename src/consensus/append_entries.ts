@@ -51,6 +51,9 @@ export function acknowledge(state: ConsensusState): void {
     matchIndex: Math.min(state.verifiedIndex, state.durability.durableIndex),
     readSequence: state.leaderReadSequence,
   });
+  // What is verified and not durable is acknowledged by a later sync: of these entries, or of those
+  // that another leader had sent.
+  state.acknowledgementDue = state.verifiedIndex > state.durability.durableIndex;
 }
 
 function followLeader(state: ConsensusState, from: NodeId, request: AppendEntriesRequest): void {

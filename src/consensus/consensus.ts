@@ -206,8 +206,6 @@ export class Consensus {
     state.durability.completed(sequence);
     offerAppliable(state);
     if (state.role === "leader") maybeCommit(state);
-    if (!state.acknowledgementDue) return;
-    state.acknowledgementDue = false;
-    if (state.role === "follower" && state.leaderId !== null) acknowledge(state);
+    if (state.acknowledgementDue) acknowledge(state);
   }
 }

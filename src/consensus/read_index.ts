@@ -48,7 +48,8 @@ export function receiveReadIndexResponse(
   state: ConsensusState,
   response: ReadIndexResponse,
 ): void {
-  if (response.term !== state.currentTerm) return;
+  // A refusal counts in any term: the leader may have left the one in which it was asked.
+  if (response.readIndex !== null && response.term !== state.currentTerm) return;
   if (!state.reads.asked.delete(response.readId)) return;
   const { readId, readIndex } = response;
   if (readIndex === null) state.outbox.read({ readId, readIndex: null, reason: "lost" });

@@ -9,7 +9,7 @@ import type { NodeId } from "../types.ts";
 import { maybeCommit } from "./commit.ts";
 import type { AppendEntriesRequest, AppendEntriesResponse } from "./messages.ts";
 import type { Progress } from "./progress.ts";
-import { maybeFinishReadRound } from "./read_index.ts";
+import { failReads, maybeFinishReadRound } from "./read_index.ts";
 import type { ConsensusState } from "./state.ts";
 
 /**
@@ -61,6 +61,8 @@ export function stepSent(
 /** What was sent to `peer` may be lost: find out again where it stands. */
 export function stepConnectionLost(state: ConsensusState, peer: NodeId): void {
   state.reads.forget(peer);
+  // A question to the leader, or its answer, may be lost as well, and nobody asks twice.
+  if (peer === state.leaderId) failReads(state);
   const progress = state.progress.get(peer);
   if (progress !== undefined) progress.probeFrom(progress.matchIndex + 1);
 }

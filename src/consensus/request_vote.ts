@@ -48,8 +48,8 @@ export function receiveRequestVoteResponse(
   if (state.role !== expectedRole) return;
   // A grant names the term of the election that it is for; one for an older election is void.
   if (response.voteGranted && response.term !== electionTerm) return;
-  // The first answer counts; a repeated message must not change it.
-  if (!state.votes.has(from)) state.votes.set(from, response.voteGranted);
+  // A vote that was granted stays granted; a refusal may be the late answer of an older election.
+  if (response.voteGranted || !state.votes.has(from)) state.votes.set(from, response.voteGranted);
   countVotes(state);
 }
 

@@ -1,0 +1,220 @@
+/**
+ * The safety properties of Figure 3 of the paper, and what the promises of effects.ts add to them,
+ * checked after every step of a cluster of cores.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { ReadOutcome } from "../consensus/effects.ts";
+import type { Input } from "../consensus/input.ts";
+import type { AppendEntriesAccepted, Message } from "../consensus/messages.ts";
+import { hasQuorum } from "../consensus/quorum.ts";
+import type { Index, NodeId, Term } from "../types.ts";
+import type { CoreEntry } from "./core_log.ts";
+import type { CoreNode, CoreObserver } from "./core_node.ts";
+
+/** Watches a cluster; throws an assertion where a property breaks. */
+export class CoreChecker implements CoreObserver {
+  /** Every entry that is committed, as the first node that knew it held it. */
+  readonly committed: CoreEntry[] = [];
+  readonly #nodes: ReadonlyMap<NodeId, CoreNode>;
+  readonly #leaders = new Map<Term, NodeId>();
+  /** The terms whose leader was checked for leader completeness. */
+  readonly #completeTerms = new Set<Term>();
+  /** What follows from an index and a term: the payload, and the term of the entry before. */
+  readonly #entries = new Map<string, { payload: string; termBefore: Term }>();
+  readonly #votes = new Map<string, NodeId>();
+  readonly #commitIndexes = new Map<NodeId, Index>();
+  readonly #terms = new Map<NodeId, Term>();
+  /** Reads under way and what was committed when they were asked for. */
+  readonly #reads = new Map<string, Index>();
+
+  /** Watches these nodes. */
+  constructor(nodes: ReadonlyMap<NodeId, CoreNode>) {
+    this.#nodes = nodes;
+  }
+
+  /** How many reads have not ended. */
+  get readsWaiting(): number {
+    return this.#reads.size;
+  }
+
+  /** Which reads have not ended. */
+  get readNames(): string[] {
+    return [...this.#reads.keys()];
+  }
+
+  /** A node was crashed: its reads end with it, and what it knew to be committed is forgotten. */
+  crashed(node: CoreNode): void {
+    this.#commitIndexes.delete(node.id);
+    for (const name of [...this.#reads.keys()]) {
+      if (name.startsWith(`${node.id}/`)) this.#reads.delete(name);
+    }
+  }
+
+  /** Reads are checked from the moment that they are asked for. */
+  readIssued(node: CoreNode, readId: number): void {
+    this.#reads.set(`${node.id}/${readId}`, this.committed.length);
+  }
+
+  /** Checks what a message claims. */
+  sent(node: CoreNode, to: NodeId, message: Message): void {
+    // "Before responding to RPCs": term and vote are on stable storage (Figure 2).
+    const { storage } = node;
+    const isPreVote = "preVote" in message && message.preVote;
+    if (!isPreVote) {
+      assert(
+        message.term <= storage.currentTerm,
+        `node ${node.id} speaks in term ${message.term}, durable is ${storage.currentTerm}`,
+      );
+    }
+    if (message.type === "requestVoteResponse" && message.voteGranted && !isPreVote) {
+      this.#checkVote(node, to, message.term);
+    } else if (message.type === "requestVoteRequest" && !isPreVote) {
+      this.#checkVote(node, node.id, message.term);
+    } else if (message.type === "appendEntriesResponse" && message.accepted) {
+      this.#checkAcknowledgement(node, to, message);
+    }
+  }
+
+  /** Checks log matching: an index and a term determine the entry and all before it. */
+  appended(node: CoreNode, index: Index): void {
+    const entry = node.log[index - 1]!;
+    const termBefore = index === 1 ? 0 : node.log[index - 2]!.term;
+    const name = `${index}@${entry.term}`;
+    const known = this.#entries.get(name);
+    if (known === undefined) {
+      this.#entries.set(name, { payload: entry.payload, termBefore });
+      return;
+    }
+    assert(
+      known.payload === entry.payload && known.termBefore === termBefore,
+      `log matching: node ${node.id} holds ${name} as ${entry.payload} after term ${termBefore}, ` +
+        `another as ${known.payload} after ${known.termBefore}`,
+    );
+  }
+
+  /** Checks that what is applied is committed, durable here, and the same everywhere. */
+  applied(node: CoreNode, index: Index): void {
+    // A node may learn of a commitment in the same step that lets it apply the entry.
+    this.#checkCommit(node);
+    const entry = node.log[index - 1]!;
+    assert(index <= this.committed.length, `node ${node.id} applies ${index}, not committed`);
+    assert(same(entry, this.committed[index - 1]!), `state machine safety: ${node.id} at ${index}`);
+    const durable = node.storage.entries[index - 1];
+    assert(
+      durable !== undefined && same(durable, entry),
+      `node ${node.id} applies ${index} before it is durable there`,
+    );
+  }
+
+  /** Checks that a read sees everything that was committed when it was asked for. */
+  readEnded(node: CoreNode, outcome: ReadOutcome): void {
+    const name = `${node.id}/${outcome.readId}`;
+    const committed = this.#reads.get(name);
+    assert(committed !== undefined, `read ${name} ended twice, or was never asked for`);
+    this.#reads.delete(name);
+    if (outcome.readIndex === null) return;
+    assert(
+      outcome.readIndex >= committed,
+      `stale read ${name}: index ${outcome.readIndex}, committed before it ${committed}`,
+    );
+  }
+
+  /** Checks what may only change in certain ways. */
+  stepped(node: CoreNode, _input: Input): void {
+    const { core } = node;
+    const termBefore = this.#terms.get(node.id) ?? 0;
+    assert(core.term >= termBefore, `term of node ${node.id} falls to ${core.term}`);
+    this.#terms.set(node.id, core.term);
+    if (!core.isLeader) return;
+    // "Election Safety: at most one leader can be elected in a given term."
+    const known = this.#leaders.get(core.term) ?? node.id;
+    assert(known === node.id, `term ${core.term} has the leaders ${known} and ${node.id}`);
+    this.#leaders.set(core.term, node.id);
+  }
+
+  /** Checks what a node knows once its log has what its core has. */
+  performed(node: CoreNode): void {
+    if (node.core.isLeader) this.#checkCompleteness(node);
+    this.#checkCommit(node);
+  }
+
+  #checkCompleteness(node: CoreNode): void {
+    const { core } = node;
+    if (this.#completeTerms.has(core.term)) return;
+    this.#completeTerms.add(core.term);
+    // "Leader Completeness: … present in the logs of the leaders for all higher-numbered terms."
+    this.committed.forEach((entry, position) => {
+      const held = node.log[position];
+      assert(
+        held !== undefined && same(held, entry),
+        `leader completeness: ${node.id} lacks ${position + 1}@${entry.term} in term ${core.term}`,
+      );
+    });
+  }
+
+  #checkVote(node: CoreNode, candidate: NodeId, term: Term): void {
+    const { currentTerm, votedFor } = node.storage;
+    assert(
+      currentTerm > term || votedFor === candidate,
+      `vote of ${node.id} for ${candidate} in ${term} is not durable: ${votedFor}@${currentTerm}`,
+    );
+    const name = `${node.id}@${term}`;
+    const given = this.#votes.get(name) ?? candidate;
+    assert(given === candidate, `node ${node.id} votes for ${given} and ${candidate} in ${term}`);
+    this.#votes.set(name, candidate);
+  }
+
+  /** An acknowledgement promises entries that are durable and those of the leader. */
+  #checkAcknowledgement(node: CoreNode, to: NodeId, message: AppendEntriesAccepted): void {
+    const index = message.matchIndex;
+    if (index === 0) return;
+    const durable = node.storage.entries[index - 1];
+    const held = node.log[index - 1];
+    assert(
+      durable !== undefined && held !== undefined && same(durable, held),
+      `node ${node.id} acknowledges ${index} before it is durable`,
+    );
+    const leader = this.#nodes.get(to);
+    if (!leader?.isUp || !leader.core.isLeader || leader.core.term !== message.term) return;
+    const sent = leader.log[index - 1];
+    assert(
+      sent !== undefined && same(sent, held),
+      `node ${node.id} acknowledges ${index}@${held.term}, leader ${to} has ${sent?.term}`,
+    );
+  }
+
+  #checkCommit(node: CoreNode): void {
+    const { core } = node;
+    const before = this.#commitIndexes.get(node.id) ?? 0;
+    const after = core.commitIndex;
+    assert(after >= before, `commit index of ${node.id} falls from ${before} to ${after}`);
+    if (after === before) return;
+    this.#commitIndexes.set(node.id, after);
+    if (after > this.committed.length) this.#checkQuorum(node);
+    for (let index = before + 1; index <= after; index += 1) {
+      const entry = node.log[index - 1];
+      assert(entry !== undefined, `node ${node.id} commits ${index}, its log ends before`);
+      const known = this.committed[index - 1];
+      if (known === undefined) this.committed.push(entry);
+      else assert(same(known, entry), `node ${node.id} commits another entry at ${index}`);
+    }
+  }
+
+  /** What is committed is durable at a quorum. */
+  #checkQuorum(node: CoreNode): void {
+    const index = node.core.commitIndex;
+    const entry = node.log[index - 1];
+    assert(entry !== undefined, `node ${node.id} commits ${index}, its log ends before`);
+    const durable = hasQuorum(node.core.configuration, (id) => {
+      const held = this.#nodes.get(id)?.storage.entries[index - 1];
+      return held !== undefined && same(held, entry);
+    });
+    assert(durable, `node ${node.id} commits ${index}, which no quorum holds durably`);
+  }
+}
+
+function same(a: CoreEntry, b: CoreEntry): boolean {
+  return a.term === b.term && a.payload === b.payload;
+}

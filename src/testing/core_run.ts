@@ -1,0 +1,310 @@
+/**
+ * Thousands of random steps of a cluster of cores, from one seed, with every safety property checked
+ * after each; then the faults stop, and the cluster must work again.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { Timer } from "../consensus/input.ts";
+import type { NodeId } from "../types.ts";
+import { CoreClock, ELECTION_TIMEOUT_TICKS } from "./core_clock.ts";
+import { CoreCluster, type InFlight } from "./core_cluster.ts";
+import type { CoreNode } from "./core_node.ts";
+import { Prng } from "./prng.ts";
+
+/** How long a healed cluster may take; an election seldom needs more than two rounds. */
+const RECOVERY_TICKS_MAX = 20 * ELECTION_TIMEOUT_TICKS;
+
+/** The settings of a {@linkcode runCores}. */
+export interface CoreRunOptions {
+  readonly seed: number | string;
+  readonly nodes: number;
+  readonly steps: number;
+  /**
+   * `connections`: messages between two nodes keep their order, and are lost with their connection
+   * only, as over TCP. `datagrams`: they are reordered, repeated and lost one by one.
+   */
+  readonly network: "connections" | "datagrams";
+}
+
+/** What a run did, so that a test can tell that it did something. */
+export interface CoreRunReport {
+  readonly terms: number;
+  readonly committed: number;
+  readonly crashes: number;
+  readonly readsServed: number;
+  readonly recoveryTicks: number;
+}
+
+/** Runs one seed; throws an assertion where a property breaks, with the trace in its message. */
+export function runCores(options: CoreRunOptions): CoreRunReport {
+  const run = new CoreRun(options);
+  try {
+    return run.run();
+  } catch (cause) {
+    const { seed, nodes, steps, network } = options;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `Seed ${seed}, ${nodes} nodes, ${steps} steps, ${network}: ${reason}\n` +
+        `The last lines of the trace:\n${run.cluster.trace(60)}\n${reason}`,
+      { cause },
+    );
+  }
+}
+
+const timerWeights: Record<Timer, number> = {
+  heartbeat: 12,
+  commitNotice: 6,
+  leaderContact: 4,
+  election: 3,
+  quorum: 1,
+};
+
+class CoreRun {
+  readonly cluster: CoreCluster;
+  readonly #options: CoreRunOptions;
+  readonly #prng: Prng;
+  /** Nodes with effects that were not performed. */
+  readonly #pending = new Set<CoreNode>();
+  readonly #actions: readonly (readonly [weight: number, action: () => void])[];
+  #crashes = 0;
+  /** How much goes wrong differs from run to run. */
+  readonly #faultRate: number;
+
+  constructor(options: CoreRunOptions) {
+    this.#options = options;
+    this.#prng = new Prng(options.seed);
+    this.#faultRate = this.#prng.pick([0.1, 0.4, 1, 2]);
+    this.cluster = new CoreCluster({
+      nodes: options.nodes,
+      syncsAtOnce: false,
+      fetchesAtOnce: false,
+      entriesPerMessageMax: this.#prng.pick([1, 2, 5, Infinity]),
+    });
+    const faults = this.#faultRate;
+    const datagrams = options.network === "datagrams" ? faults : 0;
+    this.#actions = [
+      [60, () => this.#deliver()],
+      [14, () => this.#fetch()],
+      [14, () => this.#sync()],
+      [10, () => this.#perform()],
+      [8, () => this.#fire()],
+      [6, () => this.#propose()],
+      [3, () => this.#read()],
+      [3 * datagrams, () => this.#lose()],
+      [2 * datagrams, () => this.#repeat()],
+      [0.6 * faults, () => this.#disconnect()],
+      [0.3 * faults, () => this.#cut()],
+      [0.3 * faults, () => this.cluster.heal()],
+      [0.25 * faults, () => this.#crash()],
+      [0.6 * faults, () => this.#restart()],
+    ];
+  }
+
+  run(): CoreRunReport {
+    for (let step = 0; step < this.#options.steps; step += 1) this.#weighed(this.#actions)();
+    const recoveryTicks = this.#recover();
+    const nodes = this.cluster.nodesUp;
+    return {
+      terms: Math.max(...nodes.map((node) => node.core.term)),
+      committed: this.cluster.checker.committed.length,
+      crashes: this.#crashes,
+      readsServed: nodes.flatMap((node) => node.reads).filter((read) => read.readIndex !== null)
+        .length,
+      recoveryTicks,
+    };
+  }
+
+  /** No more faults: within some election timeouts everything works at every node. */
+  #recover(): number {
+    const { cluster } = this;
+    cluster.note(() => "the faults stop");
+    cluster.heal();
+    for (const node of cluster.nodes.values()) {
+      if (!node.isUp) cluster.restart(node.id);
+      else node.perform();
+    }
+    this.#pending.clear();
+    const clock = new CoreClock(cluster, this.#prng.fork("recovery"));
+    const ticksMax = RECOVERY_TICKS_MAX;
+    clock.runUntil(() => cluster.leader !== null && this.#allFollow(cluster.leader), {
+      ticksMax,
+      what: "all nodes follow one leader",
+    });
+    const leader = cluster.leader!;
+    const index = cluster.propose(leader.id, "the last command");
+    const reads = [...cluster.nodes.keys()].map((id) => ({ id, readId: cluster.read(id) }));
+    clock.runUntil(() => cluster.nodesUp.every((node) => node.appliedIndex >= index), {
+      ticksMax,
+      what: `every node applies ${index}`,
+    });
+    clock.runUntil(() => reads.every(({ id, readId }) => cluster.outcome(id, readId)), {
+      ticksMax,
+      what: "every read ends",
+    });
+    assert(cluster.leader === leader, `the leader changes from ${leader.id} without a fault`);
+    this.#checkReads();
+    return clock.now;
+  }
+
+  #allFollow(leader: CoreNode): boolean {
+    return this.cluster.nodesUp.every((node) =>
+      node.core.term === leader.core.term && node.core.leaderId === leader.id
+    );
+  }
+
+  /** A datagram that carried a read may be lost for ever; a connection that breaks is told. */
+  #checkReads(): void {
+    if (this.#options.network === "datagrams") return;
+    const { readNames } = this.cluster.checker;
+    assert(readNames.length === 0, `these reads never ended: ${readNames.join(", ")}`);
+  }
+
+  #weighed<Choice>(choices: readonly (readonly [weight: number, choice: Choice])[]): Choice {
+    const total = choices.reduce((sum, [weight]) => sum + weight, 0);
+    let drawn = this.#prng.fraction() * total;
+    for (const [weight, choice] of choices) {
+      drawn -= weight;
+      if (drawn < 0) return choice;
+    }
+    return choices[0]![1];
+  }
+
+  /** Several inputs may be stepped before their effects are performed as one record. */
+  #settle(node: CoreNode): void {
+    if (this.#prng.chance(0.8)) {
+      this.#pending.delete(node);
+      node.perform();
+    } else this.#pending.add(node);
+  }
+
+  #pickUp(which: (node: CoreNode) => boolean = () => true): CoreNode | null {
+    const nodes = this.cluster.nodesUp.filter(which);
+    return nodes.length === 0 ? null : this.#prng.pick(nodes);
+  }
+
+  #deliver(): void {
+    const { cluster } = this;
+    if (cluster.inFlight.length === 0) return;
+    const picked = this.#prng.pick(cluster.inFlight);
+    const message = this.#options.network === "datagrams"
+      ? cluster.take((one) => one === picked)
+      : cluster.take(samePair(picked));
+    this.#hand(message!);
+  }
+
+  #hand({ from, to, message }: InFlight): void {
+    const node = this.cluster.node(to);
+    if (!node.isUp) return;
+    node.step({ type: "message", from, message });
+    this.#settle(node);
+  }
+
+  #lose(): void {
+    if (this.cluster.inFlight.length === 0) return;
+    const picked = this.#prng.pick(this.cluster.inFlight);
+    this.cluster.drop((one) => one === picked);
+  }
+
+  #repeat(): void {
+    if (this.cluster.inFlight.length > 0) this.#hand(this.#prng.pick(this.cluster.inFlight));
+  }
+
+  #fetch(): void {
+    const node = this.#pickUp((one) => one.fetches.length > 0);
+    if (node === null) return;
+    // An entry that the core has appended is in the log once its effects are performed.
+    node.perform();
+    this.#pending.delete(node);
+    if (node.fetches.length === 0) return;
+    node.stepFetch();
+    this.#settle(node);
+  }
+
+  #sync(): void {
+    const node = this.#pickUp((one) => one.unsyncedCount > 0);
+    if (node === null) return;
+    node.stepSync(this.#prng.range(1, node.unsyncedCount));
+    this.#settle(node);
+  }
+
+  #perform(): void {
+    for (const node of [...this.#pending]) {
+      this.#pending.delete(node);
+      if (node.isUp) node.perform();
+    }
+  }
+
+  #fire(): void {
+    const node = this.#pickUp();
+    if (node === null || node.timers.size === 0) return;
+    const timers = [...node.timers.keys()].map((timer) => [timerWeights[timer], timer] as const);
+    node.step({ type: "timer", timer: this.#weighed(timers) });
+    this.#settle(node);
+  }
+
+  #propose(): void {
+    const node = this.#pickUp((one) => one.core.isLeader);
+    if (node === null) return;
+    this.cluster.stepProposal(node.id);
+    this.#settle(node);
+  }
+
+  #read(): void {
+    const node = this.#pickUp();
+    if (node === null) return;
+    this.cluster.stepRead(node.id);
+    this.#settle(node);
+  }
+
+  #pair(): [NodeId, NodeId] {
+    const [a, b] = this.#prng.shuffle([...this.cluster.nodes.keys()]);
+    return [a!, b!];
+  }
+
+  #disconnect(): void {
+    const [a, b] = this.#pair();
+    this.cluster.disconnect(a, b);
+  }
+
+  /** A cut loses messages without a word: only half the runs over connections have them. */
+  #cut(): void {
+    const [a, b] = this.#pair();
+    if (this.#options.network === "datagrams" && this.#prng.chance(0.5)) {
+      this.cluster.cuts.add(`${a}>${b}`);
+      return;
+    }
+    this.cluster.disconnect(a, b);
+    this.cluster.cut(a, b);
+  }
+
+  #crash(): void {
+    const node = this.#pickUp();
+    if (node === null) return;
+    const point = this.#prng.pick([undefined, undefined, "hardState", "logChanges"] as const);
+    if (point === undefined) node.perform();
+    this.#pending.delete(node);
+    const changesKept = this.#prng.range(0, node.unsyncedChangeCount);
+    this.cluster.crash(node.id, point === undefined ? { changesKept } : { changesKept, point });
+    this.#crashes += 1;
+    for (const peer of this.cluster.nodes.keys()) {
+      if (peer !== node.id && this.#prng.chance(0.8)) this.cluster.disconnect(node.id, peer);
+    }
+  }
+
+  #restart(): void {
+    const down = [...this.cluster.nodes.values()].filter((node) => !node.isUp);
+    if (down.length === 0) return;
+    const node = this.#prng.pick(down);
+    this.cluster.restart(node.id);
+    // A connection does not outlive either end.
+    for (const peer of this.cluster.nodes.keys()) {
+      if (peer !== node.id) this.cluster.disconnect(node.id, peer);
+    }
+  }
+}
+
+/** Messages that keep their order with this one. */
+function samePair(one: InFlight): (other: InFlight) => boolean {
+  return (other) => other.from === one.from && other.to === one.to;
+}
