@@ -1,0 +1,249 @@
+/**
+ * The client of a cluster: commands with exactly one of three outcomes, and reads that say how
+ * fresh they are.
+ *
+ * @module
+ */
+import { InvalidRequestError, ShutdownError, TooLargeError } from "../errors.ts";
+import { ENTRY_BYTES_MAX } from "../limits.ts";
+import type { Runtime, TlsOptions } from "../runtime/runtime.ts";
+import { REQUEST_ID_BYTES } from "../state_machine/request_id.ts";
+import type { Address, ClusterId } from "../types.ts";
+import type { Consistency, StatusAnswer } from "../wire/client_messages.ts";
+import { askEveryMember } from "./ask_every_member.ts";
+import type { MemberStatus } from "./ask_every_member.ts";
+import { FindLeaderOperation, ProposeOperation } from "./leader_operation.ts";
+import type { Leader, ProposeOutcome } from "./leader_operation.ts";
+import type { OperationOptions } from "./operation.ts";
+import { QueryOperation, StatusOperation } from "./read_operation.ts";
+import type { QueryOutcome, ReadRoute } from "./read_operation.ts";
+import type { EndpointObservation } from "./request_report.ts";
+import { RequestScheduler } from "./request_scheduler.ts";
+import { splitAddress } from "./split_address.ts";
+
+/** How long a request may take unless the user says otherwise, in milliseconds. */
+export const CLIENT_TIMEOUT_MS = 5_000;
+
+/** What a {@linkcode RaftClient} needs to know. */
+export interface RaftClientOptions {
+  /** Where to start: one node that lives is enough, the rest is discovered. */
+  readonly endpoints: readonly Address[];
+  /** The time for a request with all its attempts; {@linkcode CLIENT_TIMEOUT_MS} by default. */
+  readonly timeoutMs?: number;
+  /** The name of the cluster that is wanted; a node of another one refuses. */
+  readonly clusterName?: string;
+  /** The id of the cluster that is wanted; by default that of the first node that answers. */
+  readonly clusterId?: ClusterId;
+  /** Encryption; both sides prove who they are. */
+  readonly tls?: TlsOptions;
+}
+
+/** The options of {@linkcode RaftClient.propose}. */
+export interface ProposeOptions {
+  /** The 16 bytes that name the command, to repeat one whose outcome is unknown. */
+  readonly commandId?: Uint8Array;
+  /** The time for this request. */
+  readonly timeoutMs?: number;
+}
+
+/** The options of {@linkcode RaftClient.query}. */
+export interface QueryOptions {
+  /** How fresh the answer must be; `linearizable` by default. */
+  readonly consistency?: Consistency;
+  /** For a stale read: how long ago the node may have heard from a leader; any time by default. */
+  readonly maxAgeMs?: number;
+  /** The time for this request. */
+  readonly timeoutMs?: number;
+  /** Ask this node and no other. */
+  readonly endpoint?: Address;
+  /** Ask the nodes in turn rather than the leader first. */
+  readonly spread?: boolean;
+}
+
+/** The options of {@linkcode RaftClient.status}. */
+export interface StatusOptions {
+  /** Ask this node and no other. */
+  readonly endpoint?: Address;
+  /** The time for this request. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * A client of a cluster. It keeps a connection to each node that it needs, finds the leader and
+ * follows it, and sends a request again where that is safe.
+ *
+ * A command has one of three outcomes: its result; an error with `applied: "no"`; or an error with
+ * `applied: "unknown"`, after which the same command may be proposed again with the same id without
+ * being applied twice. Every error has a {@linkcode RequestReport} as its cause.
+ *
+ * @example Propose a command and tell the three outcomes apart
+ * ```ts
+ * import { RaftError } from "../errors.ts";
+ * import type { RaftClient } from "./raft_client.ts";
+ * import { requestReportOf } from "./request_report.ts";
+ *
+ * export async function append(client: RaftClient, line: string): Promise<number | null> {
+ *   try {
+ *     const { index } = await client.propose(new TextEncoder().encode(line));
+ *     return index; // applied
+ *   } catch (error) {
+ *     if (!(error instanceof RaftError)) throw error;
+ *     for (const reason of requestReportOf(error)?.why ?? []) console.error(reason);
+ *     if (error.applied === "no") return null; // not applied
+ *     throw error; // unknown: propose it again with the commandId of the report
+ *   }
+ * }
+ * ```
+ */
+export class RaftClient {
+  readonly #scheduler: RequestScheduler;
+  readonly #timeoutMs: number;
+  #turn = 0;
+
+  /**
+   * Creates the client; nothing is dialed before the first request.
+   *
+   * @throws {InvalidRequestError} If there are no endpoints, or one is not `HOST:PORT`.
+   */
+  constructor(runtime: Runtime, options: RaftClientOptions) {
+    const { endpoints } = options;
+    if (endpoints.length === 0) {
+      throw new InvalidRequestError("Cannot create a client without endpoints: want at least one");
+    }
+    endpoints.forEach(checkAddress);
+    this.#timeoutMs = options.timeoutMs ?? CLIENT_TIMEOUT_MS;
+    this.#scheduler = new RequestScheduler(runtime, {
+      endpoints,
+      clusterId: options.clusterId ?? "",
+      clusterName: options.clusterName ?? "",
+      tls: options.tls ?? null,
+    });
+  }
+
+  /** The cluster, empty until a node said hello. */
+  get clusterId(): ClusterId | "" {
+    return this.#scheduler.clusterId;
+  }
+
+  /** What was last seen at each known endpoint. */
+  get observations(): readonly EndpointObservation[] {
+    return this.#scheduler.directory.observations();
+  }
+
+  /**
+   * Has a command applied by the state machine of the cluster, once. The bytes of the command must
+   * not be changed before the promise settles.
+   *
+   * @throws {RaftError} Not applied, or unknown: see `applied`.
+   */
+  propose(command: Uint8Array, options: ProposeOptions = {}): Promise<ProposeOutcome> {
+    const { commandId = null } = options;
+    if (commandId !== null && commandId.length !== REQUEST_ID_BYTES) {
+      return Promise.reject(
+        new InvalidRequestError(
+          `Cannot use the command id as it has ${commandId.length} bytes: want ${REQUEST_ID_BYTES}`,
+        ),
+      );
+    }
+    if (command.length > ENTRY_BYTES_MAX - REQUEST_ID_BYTES) {
+      return Promise.reject(tooLarge("command", command));
+    }
+    return new Promise((resolve, reject) => {
+      const operation = new ProposeOperation({
+        ...this.#operationOptions(command.length, options.timeoutMs),
+        command,
+        commandId,
+        settle: { resolve, reject },
+      });
+      this.#scheduler.start(operation);
+    });
+  }
+
+  /**
+   * Has a query answered by the state machine of one node.
+   *
+   * @throws {RaftError} No node answered; nothing changed anyway.
+   */
+  query(query: Uint8Array, options: QueryOptions = {}): Promise<QueryOutcome> {
+    if (query.length > ENTRY_BYTES_MAX) return Promise.reject(tooLarge("query", query));
+    return new Promise((resolve, reject) => {
+      const operation = new QueryOperation({
+        ...this.#operationOptions(query.length, options.timeoutMs),
+        route: this.#route(options),
+        query,
+        consistency: options.consistency ?? "linearizable",
+        maxAgeMs: options.maxAgeMs ?? 0,
+        settle: { resolve, reject },
+      });
+      this.#scheduler.start(operation);
+    });
+  }
+
+  /** What one node says of itself and the cluster: the given one, or the first that answers. */
+  status(options: StatusOptions = {}): Promise<StatusAnswer> {
+    return new Promise((resolve, reject) => {
+      const operation = new StatusOperation({
+        ...this.#operationOptions(0, options.timeoutMs),
+        route: this.#route(options),
+        settle: { resolve, reject },
+      });
+      this.#scheduler.start(operation);
+    });
+  }
+
+  /**
+   * Asks every member, those that are discovered on the way included, once and at the same time.
+   * Never rejects for a node that does not answer.
+   *
+   * @returns An element a node, ascending by id.
+   */
+  statusOfAll(options: { readonly timeoutMs?: number } = {}): Promise<MemberStatus[]> {
+    if (this.#scheduler.isClosed) return Promise.reject(closedError());
+    return askEveryMember(this.#scheduler, options.timeoutMs ?? this.#timeoutMs);
+  }
+
+  /** Who leads, as the leader itself says. */
+  leader(options: { readonly timeoutMs?: number } = {}): Promise<Leader> {
+    return new Promise((resolve, reject) => {
+      const operation = new FindLeaderOperation({
+        ...this.#operationOptions(0, options.timeoutMs),
+        settle: { resolve, reject },
+      });
+      this.#scheduler.start(operation);
+    });
+  }
+
+  /** Closes all connections; requests that are under way fail. */
+  close(): void {
+    this.#scheduler.close();
+  }
+
+  #operationOptions(bytes: number, timeoutMs: number | undefined): OperationOptions {
+    return { host: this.#scheduler, timeoutMs: timeoutMs ?? this.#timeoutMs, bytes };
+  }
+
+  #route(options: { readonly endpoint?: Address; readonly spread?: boolean }): ReadRoute {
+    if (options.endpoint !== undefined) {
+      checkAddress(options.endpoint);
+      return { pinned: this.#scheduler.directory.named(options.endpoint), turn: null };
+    }
+    return options.spread === true ? { pinned: null, turn: this.#turn++ } : ANY_NODE;
+  }
+}
+
+const ANY_NODE: ReadRoute = { pinned: null, turn: null };
+
+function checkAddress(address: Address): void {
+  if (splitAddress(address) !== null) return;
+  throw new InvalidRequestError(`Cannot use the endpoint "${address}": want HOST:PORT`);
+}
+
+function tooLarge(what: string, bytes: Uint8Array): TooLargeError {
+  return new TooLargeError(
+    `Cannot send the ${what} as it has ${bytes.length} bytes: want at most ${ENTRY_BYTES_MAX}`,
+  );
+}
+
+function closedError(): ShutdownError {
+  return new ShutdownError("The client was closed");
+}
