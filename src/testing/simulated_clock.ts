@@ -121,8 +121,8 @@ export class SimulatedClock implements Clock {
   }
 
   /**
-   * Calls `callback` after the events that are ready now. There is one such turn in an instant: what
-   * a deferred callback defers comes a step of time later, as a turn of a real loop takes time.
+   * Calls `callback` after the events that are ready now. There is one such turn in an instant:
+   * what a deferred callback defers comes a step of time later, as a turn of a real loop does.
    */
   defer(callback: () => void): void {
     const sameTurn = this.#deferredMs === this.nowMs();

@@ -42,7 +42,7 @@ export interface SimulatedSchedulerOptions {
   readonly onError?: (error: unknown, process: SimulatedProcess | null) => void;
 }
 
-/** When {@linkcode SimulatedScheduler.run} is to stop; without any of them, when nothing is left. */
+/** When {@linkcode SimulatedScheduler.run} stops; without any of them, when nothing is left. */
 export interface RunOptions {
   /** Runs events up to this time, and moves time there. */
   readonly untilMs?: number;
