@@ -79,6 +79,20 @@ export class RequestExpiredError extends RaftError {
   override readonly applied = "unknown";
 }
 
+/** The node has not heard from the leader as recently as the read asks for. */
+export class StaleReadError extends RaftError {
+  override readonly name = "StaleReadError";
+  override readonly code = "too_stale";
+  override readonly applied = "no";
+}
+
+/** The command was applied before, but its answer was too large to be remembered. */
+export class AnswerForgottenError extends RaftError {
+  override readonly name = "AnswerForgottenError";
+  override readonly code = "answer_forgotten";
+  override readonly applied = "yes";
+}
+
 /** A request that does not fit its format: it was not applied. */
 export class InvalidRequestError extends RaftError {
   override readonly name = "InvalidRequestError";

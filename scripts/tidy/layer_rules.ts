@@ -51,7 +51,7 @@ const packageHomes: readonly { name: string; home: string }[] = [
   { name: "capnp-ts", home: "src/wire/" },
 ];
 
-const baseFiles = /^src\/(?:assert|types|limits|errors)\.ts$/;
+const baseFiles = /^src\/(?:assert|types|limits|errors|bytes|address)\.ts$/;
 /** Files directly in src/runtime hold interfaces; everything below is an adapter of a runtime. */
 const adapterFiles = /^src\/runtime\/(?:detect\.ts|[^/]+\/)/;
 

@@ -66,7 +66,10 @@ export function checkDelta(before: Observed, state: ConsensusState): void {
   );
   if (before.role !== "leader" || state.role !== "leader") return;
   // "Leader Append-Only: a leader never overwrites or deletes entries in its log" (Figure 3).
-  assert(state.log.lastIndex >= before.lastIndex, `a leader's log shrank to ${state.log.lastIndex}`);
+  assert(
+    state.log.lastIndex >= before.lastIndex,
+    `a leader's log shrank to ${state.log.lastIndex}`,
+  );
 }
 
 function checkLeader(state: ConsensusState): void {

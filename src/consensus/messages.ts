@@ -15,7 +15,10 @@ export interface EntriesSlice {
   /** The stretches of one term, ascending, the first at `firstIndex`. */
   readonly termRuns: readonly TermRun[];
   /** The configurations among them, decoded, ascending by index. */
-  readonly configurations: readonly { readonly index: Index; readonly configuration: Configuration }[];
+  readonly configurations: readonly {
+    readonly index: Index;
+    readonly configuration: Configuration;
+  }[];
   /** What the driver finds the bytes by; the core hands it back and never looks inside. */
   readonly source: unknown;
 }

@@ -108,6 +108,26 @@ export class FrameDecoder {
     }
   }
 
+  /**
+   * Hands out what arrived behind the last frame, for whoever takes the connection over; the decoder
+   * is empty afterwards. Only right behind a frame that {@linkcode next} gave.
+   */
+  takeRest(): Uint8Array {
+    assert(this.#assembledBytes === 0, `${this.#assembledBytes} bytes of a frame were assembled`);
+    const rest = [this.#chunk.subarray(this.#offset), ...this.#queue];
+    this.#chunk = EMPTY;
+    this.#offset = 0;
+    this.#queue = [];
+    if (rest.length === 1) return rest[0]!;
+    const bytes = new Uint8Array(rest.reduce((sum, part) => sum + part.length, 0));
+    let offset = 0;
+    for (const part of rest) {
+      bytes.set(part, offset);
+      offset += part.length;
+    }
+    return bytes;
+  }
+
   #nextInChunk(): Uint8Array | null {
     const start = this.#offset;
     const available = this.#chunk.length - start;

@@ -1,0 +1,176 @@
+/**
+ * Applies committed entries in order, each once, and answers whoever proposed them here.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { AnswerForgottenError, InvalidRequestError, RequestExpiredError } from "../errors.ts";
+import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
+import type { Log, RecordBatch } from "../log/log.ts";
+import { APPEND_BYTES_MAX } from "../limits.ts";
+import type { Clock } from "../runtime/runtime.ts";
+import type { ApplyOutcome, CommandGate } from "../state_machine/command_gate.ts";
+import { EntryKind, type Index } from "../types.ts";
+import type { Proposal, Proposals } from "./proposals.ts";
+import { offsetOf, type TailCache } from "./tail_cache.ts";
+
+/** The most entries applied before other events get their turn. */
+const APPLY_SLICE_ENTRIES = 4096;
+
+const FORGOTTEN = "The command was applied before, and its answer is too large to be kept";
+const EXPIRED = "The request id is older than the answers that are kept: the command was not " +
+  "applied now, and whether it was applied before is not known";
+
+/** What the loop works with. */
+export interface ApplyLoopOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly cache: TailCache;
+  readonly gate: CommandGate;
+  readonly proposals: Proposals;
+  /** What is in the state machine already. */
+  readonly appliedIndex: Index;
+  /** Called after each stretch of entries. */
+  readonly applied: (index: Index) => void;
+  /** Called once if an entry cannot be read or applied; the loop stops for ever. */
+  readonly failed: (error: Error) => void;
+}
+
+/** The applying half of a node. */
+export class ApplyLoop {
+  readonly #options: ApplyLoopOptions;
+  #appliedIndex: Index;
+  #appliableIndex: Index;
+  #running = false;
+  #stopped = false;
+  /** Reused for every entry. */
+  readonly #context = { index: 0, term: 0, logTimeMs: 0 };
+
+  /** Creates a loop that waits for {@linkcode ApplyLoop.advance}. */
+  constructor(options: ApplyLoopOptions) {
+    this.#options = options;
+    this.#appliedIndex = options.appliedIndex;
+    this.#appliableIndex = options.appliedIndex;
+  }
+
+  /** The last entry applied. */
+  get appliedIndex(): Index {
+    return this.#appliedIndex;
+  }
+
+  /** Lets entries up to `index` be applied: now, as far as they are in memory. */
+  advance(index: Index): void {
+    assert(index >= this.#appliableIndex, `appliable falls to ${index}`);
+    this.#appliableIndex = index;
+    if (!this.#running) this.#run();
+  }
+
+  /** Applies nothing more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #run(): void {
+    let budget = APPLY_SLICE_ENTRIES;
+    this.#running = true;
+    while (this.#appliedIndex < this.#appliableIndex && !this.#stopped) {
+      if (budget <= 0) {
+        this.#options.clock.defer(() => this.#run());
+        return;
+      }
+      const batch = this.#options.cache.batchAt(this.#appliedIndex + 1);
+      if (batch === null) {
+        this.#readAndRun();
+        return;
+      }
+      const before = this.#appliedIndex;
+      if (!this.#applyBatch(batch, budget)) return;
+      budget -= this.#appliedIndex - before;
+    }
+    this.#running = false;
+  }
+
+  /** The entries are only in storage: a restart, or a long catch-up. */
+  #readAndRun(): void {
+    const firstIndex = this.#appliedIndex + 1;
+    const range = { firstIndex, lastIndex: this.#appliableIndex, bytesMax: APPEND_BYTES_MAX };
+    this.#options.log.read(range).then((batch) => {
+      if (this.#stopped || !this.#applyBatch(batch, Infinity)) return;
+      this.#run();
+    }, (error) => this.#fail(error));
+  }
+
+  /** Applies the entries of `batch` that are due; false where one failed. */
+  #applyBatch(batch: RecordBatch, countMax: number): boolean {
+    let index = this.#appliedIndex + 1;
+    const last = Math.min(batch.lastIndex, this.#appliableIndex, this.#appliedIndex + countMax);
+    let offset = offsetOf(batch, index);
+    try {
+      for (; index <= last; index += 1) {
+        this.#applyRecord(batch.bytes, offset);
+        this.#appliedIndex = index;
+        offset = recordEnd(batch.bytes, offset);
+      }
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    this.#options.applied(this.#appliedIndex);
+    return true;
+  }
+
+  #applyRecord(bytes: Uint8Array, offset: number): void {
+    const header = recordHeader(bytes, offset);
+    assert(header.index === this.#appliedIndex + 1, `entry ${header.index} out of order`);
+    if (header.kind !== EntryKind.command) return;
+    const context = this.#context;
+    context.index = header.index;
+    context.term = header.term;
+    context.logTimeMs = header.timestampMs;
+    const outcome = this.#options.gate.applyEntry(recordPayload(bytes, offset), context);
+    const proposal = this.#options.proposals.takeLogged(header.index);
+    if (proposal !== null) answer(proposal, outcome, context);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#options.failed(
+      error instanceof Error ? error : new Error("Cannot apply an entry", { cause: error }),
+    );
+  }
+}
+
+function answer(
+  proposal: Proposal,
+  outcome: ApplyOutcome,
+  context: { readonly index: Index; readonly term: number },
+): void {
+  const { sink, requestId } = proposal;
+  switch (outcome.type) {
+    case "applied":
+      sink.proposalApplied(requestId, {
+        index: context.index,
+        term: context.term,
+        duplicate: false,
+        result: outcome.result,
+      });
+      return;
+    case "duplicate":
+      sink.proposalApplied(requestId, {
+        index: outcome.index,
+        term: outcome.term,
+        duplicate: true,
+        result: outcome.result,
+      });
+      return;
+    case "answerForgotten":
+      sink.proposalFailed(requestId, new AnswerForgottenError(FORGOTTEN));
+      return;
+    case "expired":
+      sink.proposalFailed(requestId, new RequestExpiredError(EXPIRED));
+      return;
+    case "invalid":
+      sink.proposalFailed(requestId, new InvalidRequestError(outcome.message));
+  }
+}

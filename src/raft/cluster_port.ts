@@ -1,0 +1,106 @@
+/**
+ * The one port of a node and the connections of its peers: who dials is greeted, and sent on to the
+ * transport or to whoever serves clients.
+ *
+ * @module
+ */
+import { joinAddress } from "../address.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { Acceptor, type GreetedConnection } from "../transport/acceptor.ts";
+import { TcpTransport } from "../transport/tcp_transport.ts";
+import type { TransportHandler } from "../transport/transport.ts";
+import type { Address, NodeId } from "../types.ts";
+import { encodePeerMessage } from "../wire/peer_codec.ts";
+import type { Greeter } from "./greeter.ts";
+
+/** What a port works with. */
+export interface ClusterPortOptions {
+  readonly runtime: Runtime;
+  readonly nodeId: NodeId;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** A connection without an answer for this long is given up, in milliseconds. */
+  readonly silenceMs: number;
+  readonly greeter: Greeter;
+  readonly logger: Logger;
+  readonly handler: TransportHandler;
+  /** A peer said hello and was accepted. */
+  readonly peerAccepted: (connection: GreetedConnection) => void;
+  /** Serves a client's connection; clients are refused where it is not given. */
+  readonly serveClient: ((connection: GreetedConnection) => void) | undefined;
+}
+
+/** The network side of a node. */
+export class ClusterPort {
+  readonly transport: TcpTransport;
+  readonly #options: ClusterPortOptions;
+  readonly #acceptor: Acceptor;
+  /** The last failure of each peer that was logged, so that a dead one fills no log. */
+  readonly #failures = new Map<NodeId, string>();
+
+  /** Creates a port that does not listen yet. */
+  constructor(options: ClusterPortOptions) {
+    const { runtime, nodeId, silenceMs, greeter, handler, logger } = options;
+    this.#options = options;
+    this.#acceptor = new Acceptor({
+      runtime,
+      ...options.listen,
+      greeted: (connection) => this.#greeted(connection),
+      rejected: (remoteAddress, reason) =>
+        logger.warn("Closed a connection", { remoteAddress, reason }),
+    });
+    this.transport = new TcpTransport({
+      runtime,
+      nodeId,
+      silenceMs,
+      hello: (peer) => greeter.hello(peer.id),
+      handler,
+      failed: (peer, error) => this.#failed(peer, error),
+    });
+  }
+
+  /** The address in use. */
+  get address(): Address {
+    return joinAddress({ host: this.#options.listen.host, port: this.#acceptor.port });
+  }
+
+  /** Listens. Rejects with a NetworkError. */
+  async listen(): Promise<void> {
+    await this.#acceptor.listen();
+  }
+
+  /** Ends every connection and stops listening. */
+  async close(): Promise<void> {
+    this.transport.close();
+    await this.#acceptor.close();
+  }
+
+  #greeted(connection: GreetedConnection): void {
+    const { greeter, serveClient, peerAccepted, logger } = this.#options;
+    const { hello, stream } = connection;
+    if (hello.role === "client" && serveClient !== undefined) {
+      serveClient(connection);
+      return;
+    }
+    const reply = hello.role === "client"
+      ? { ...greeter.reply(hello), refusal: "notReady" as const, reason: "no clients are served" }
+      : greeter.reply(hello);
+    if (reply.refusal === "none") {
+      peerAccepted(connection);
+      this.#failures.delete(hello.nodeId);
+      this.transport.accept(connection, reply);
+      return;
+    }
+    const { remoteAddress } = stream;
+    logger.warn("Refused a connection", { remoteAddress, reason: reply.reason });
+    stream.write(encodePeerMessage({ type: "helloReply", reply }));
+    stream.close();
+  }
+
+  #failed(peer: NodeId, error: Error): void {
+    const reason = error.message;
+    if (this.#failures.get(peer) === reason) return;
+    this.#failures.set(peer, reason);
+    this.#options.logger.warn("Connection to a peer failed", { peer, reason });
+  }
+}

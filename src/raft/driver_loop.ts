@@ -1,0 +1,268 @@
+/**
+ * The loop of one node: gathers what happens into turns, steps the core, and has its effects
+ * performed. Everything that comes within one turn of the event loop shares one batch of effects,
+ * one write to the log and one write to each connection.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { Consensus } from "../consensus/consensus.ts";
+import type { Effects, SoftState } from "../consensus/effects.ts";
+import type { Input } from "../consensus/input.ts";
+import { type NotLeaderError, type RaftError, ShutdownError } from "../errors.ts";
+import { TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
+import type { HardStateStore, Log } from "../log/log.ts";
+import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
+import type { CommandGate } from "../state_machine/command_gate.ts";
+import type { Transport } from "../transport/transport.ts";
+import { EntryKind, type Index, type LogTimeMs } from "../types.ts";
+import { ApplyLoop } from "./apply_loop.ts";
+import { proposalsBytes } from "./batch_encoder.ts";
+import { EffectPerformer } from "./effect_performer.ts";
+import { EntrySender } from "./entry_sender.ts";
+import { LogTime } from "./log_time.ts";
+import { type Proposal, Proposals } from "./proposals.ts";
+import { type Query, Reads } from "./reads.ts";
+import { TailCache } from "./tail_cache.ts";
+import { type TimerOptions, Timers } from "./timers.ts";
+
+/** What a loop drives. */
+export interface DriverLoopOptions extends TimerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly consensus: Consensus;
+  readonly log: Log;
+  readonly hardState: HardStateStore;
+  readonly gate: CommandGate;
+  readonly transport: Transport;
+  /** The log time of the last entry. */
+  readonly lastTimestampMs: LogTimeMs;
+  /** What is in the state machine already. */
+  readonly appliedIndex: Index;
+  /** Answers a query from the state as it is. */
+  readonly serveQuery: (query: Query) => void;
+  readonly notLeader: () => NotLeaderError;
+  readonly softState: (state: SoftState) => void;
+  /** The node cannot go on; called once. */
+  readonly failed: (error: Error) => void;
+}
+
+/** Drives one core. */
+export class DriverLoop {
+  readonly logTime: LogTime;
+  readonly #options: DriverLoopOptions;
+  readonly #proposals = new Proposals();
+  readonly #reads: Reads;
+  readonly #applyLoop: ApplyLoop;
+  readonly #performer: EffectPerformer;
+  readonly #timers: Timers;
+  #inputs: Input[] = [];
+  #scheduled = false;
+  /** A hard state is being made durable: inputs wait. */
+  #blocked = false;
+  #stopped = false;
+  #readTimer: TimerHandle | null = null;
+  #leaderHeardAtMs = -Infinity;
+
+  /** Creates a loop; nothing happens before {@linkcode DriverLoop.start}. */
+  constructor(options: DriverLoopOptions) {
+    const { clock, random, log, transport, consensus } = options;
+    this.#options = options;
+    this.logTime = new LogTime(clock, options.lastTimestampMs);
+    const cache = new TailCache(TAIL_CACHE_BYTES_MAX);
+    const failed = (error: Error) => this.#fail(error);
+    this.#timers = new Timers(clock, random, {
+      ...options,
+      expired: (timer) => this.input({ type: "timer", timer }),
+    });
+    this.#applyLoop = new ApplyLoop({
+      ...options,
+      cache,
+      proposals: this.#proposals,
+      applied: () => this.#reads.applied(),
+      failed,
+    });
+    this.#reads = new Reads({
+      clock,
+      electionTimeoutMs: options.electionTimeoutMs,
+      // A late answer to a read of an earlier run must not meet one of this run.
+      firstReadId: random.uint32() * 65536 + 1,
+      serve: options.serveQuery,
+      appliedIndex: () => this.#applyLoop.appliedIndex,
+    });
+    const sender = new EntrySender({
+      log,
+      cache,
+      transport,
+      leadingTerm: () => consensus.isLeader ? consensus.term : null,
+      sent: (input) => this.input(input),
+      failed,
+    });
+    this.#performer = new EffectPerformer({
+      ...options,
+      cache,
+      sender,
+      timers: this.#timers,
+      applyLoop: this.#applyLoop,
+      proposals: this.#proposals,
+      reads: this.#reads,
+      logTime: this.logTime,
+      durable: (input) => this.#durable(input),
+      failed,
+    });
+  }
+
+  /** The last entry applied. */
+  get appliedIndex(): Index {
+    return this.#applyLoop.appliedIndex;
+  }
+
+  /** Milliseconds since a leader was heard; 0 at a leader. */
+  get leaderAgeMs(): number {
+    if (this.#options.consensus.isLeader) return 0;
+    return this.#options.clock.nowMs() - this.#leaderHeardAtMs;
+  }
+
+  /** Starts: the core's timers run from here. */
+  start(): void {
+    this.#schedule();
+  }
+
+  /** Takes an input at the end of this turn of the event loop. */
+  input(input: Input): void {
+    if (this.#stopped) return;
+    this.#inputs.push(input);
+    this.#schedule();
+  }
+
+  /** Takes a command; its sink is called exactly once. */
+  propose(proposal: Proposal): void {
+    if (this.#stopped) {
+      proposal.sink.proposalFailed(proposal.requestId, shutdown());
+      return;
+    }
+    this.#proposals.add(proposal);
+    this.#schedule();
+  }
+
+  /** Takes a linearizable query; its sink is called exactly once. */
+  query(query: Query): void {
+    if (this.#stopped) {
+      query.sink.queryFailed(query.requestId, shutdown());
+      return;
+    }
+    this.#reads.add(query);
+    this.#schedule();
+  }
+
+  /** Ends: everything that waits is answered, and nothing is done any more. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#applyLoop.stop();
+    this.#timers.close();
+    if (this.#readTimer !== null) this.#options.clock.clearTimer(this.#readTimer);
+    this.#proposals.failWaiting(shutdown);
+    this.#proposals.failLogged(
+      this.#applyLoop.appliedIndex,
+      "The node stopped while the command was in its log: it may be applied or replaced",
+    );
+    this.#reads.failAll(shutdown);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#options.clock.defer(() => {
+      this.#scheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    if (this.#blocked || this.#stopped) return;
+    try {
+      do {
+        this.#stepInputs();
+        const pending = this.#performer.perform(this.#options.consensus.takeEffects());
+        if (pending !== null) {
+          this.#block(pending);
+          return;
+        }
+      } while (this.#inputs.length > 0 && !this.#stopped);
+      this.#options.transport.flush();
+    } catch (error) {
+      // A broken invariant: this node stops before it does harm.
+      this.#fail(error);
+    }
+  }
+
+  #stepInputs(): void {
+    const { consensus } = this.#options;
+    const inputs = this.#inputs;
+    this.#inputs = [];
+    for (const input of inputs) {
+      if (input.type === "message" && input.message.type === "appendEntriesRequest") {
+        this.#leaderHeardAtMs = this.#options.clock.nowMs();
+      }
+      consensus.step(input);
+    }
+    if (this.#reads.isDue) {
+      consensus.step({ type: "readIndex", readId: this.#reads.ask() });
+      this.#armReadTimer();
+    }
+    // What is proposed while a sync runs becomes the next batch: it could not be durable sooner.
+    const hold = consensus.isLeader && this.#performer.isSyncing;
+    if (this.#proposals.isWaiting && !hold) this.#stepProposals();
+  }
+
+  #stepProposals(): void {
+    const proposals = this.#proposals.takeWaiting(UNIT_BYTES_MAX);
+    this.#options.consensus.step({
+      type: "propose",
+      kind: EntryKind.command,
+      count: proposals.length,
+      bytes: proposalsBytes(proposals),
+      source: { proposals, firstIndex: 0 },
+    });
+    // What did not fit follows in the next turn.
+    if (this.#proposals.isWaiting) this.#schedule();
+  }
+
+  #block(pending: Promise<void>): void {
+    this.#blocked = true;
+    pending.then(() => {
+      this.#blocked = false;
+      this.#turn();
+    }, (error) => this.#fail(error));
+  }
+
+  #durable(input: Input): void {
+    if (this.#stopped) return;
+    this.#inputs.push(input);
+    // At once, for an acknowledgement waits; a microtask, for one sync completes many calls.
+    Promise.resolve().then(() => this.#turn());
+  }
+
+  #armReadTimer(): void {
+    if (this.#readTimer !== null) return;
+    this.#readTimer = this.#options.clock.setTimer(() => {
+      this.#readTimer = null;
+      this.#reads.expire();
+      if (!this.#reads.isEmpty) this.#armReadTimer();
+      this.#schedule();
+    }, this.#options.electionTimeoutMs);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.stop();
+    const cause = error instanceof Error ? error : new Error(String(error));
+    assert(this.#stopped, "a failed loop goes on");
+    this.#options.failed(cause);
+  }
+}
+
+function shutdown(): RaftError {
+  return new ShutdownError("Cannot take the request as the node is stopping");
+}

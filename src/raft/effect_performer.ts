@@ -1,0 +1,186 @@
+/**
+ * Performs the core's effects in the order that consensus/effects.ts writes down, and asserts it.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { Append, Effects, LogChange, Refusal, Send, SoftState } from "../consensus/effects.ts";
+import type { Input } from "../consensus/input.ts";
+import type { Message } from "../consensus/messages.ts";
+import { type NotLeaderError, OverloadedError, type RaftError } from "../errors.ts";
+import type { HardState, HardStateStore, Log, RecordBatch } from "../log/log.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { Term } from "../types.ts";
+import type { ApplyLoop } from "./apply_loop.ts";
+import { encodeEntry, encodeProposals } from "./batch_encoder.ts";
+import type { EntrySender } from "./entry_sender.ts";
+import type { LogTime } from "./log_time.ts";
+import { lastTimestampMs, receivedBatch, type ReceivedRecords } from "./message_intake.ts";
+import type { ProposalBatch, Proposals } from "./proposals.ts";
+import type { Reads } from "./reads.ts";
+import type { TailCache } from "./tail_cache.ts";
+import type { Timers } from "./timers.ts";
+
+/** What effects are performed on. */
+export interface EffectPerformerOptions {
+  readonly log: Log;
+  readonly hardState: HardStateStore;
+  readonly cache: TailCache;
+  readonly transport: Transport;
+  readonly sender: EntrySender;
+  readonly timers: Timers;
+  readonly applyLoop: ApplyLoop;
+  readonly proposals: Proposals;
+  readonly reads: Reads;
+  readonly logTime: LogTime;
+  /** Called when the appends of a record are durable. */
+  readonly durable: (input: Input) => void;
+  /** Called when role, term or leader changed. */
+  readonly softState: (state: SoftState) => void;
+  /** The error for a proposal that only a leader takes, with the hint to follow. */
+  readonly notLeader: () => NotLeaderError;
+  readonly failed: (error: Error) => void;
+}
+
+const NO_PAYLOAD = new Uint8Array(0);
+
+/** Performs records of effects, one at a time. */
+export class EffectPerformer {
+  readonly #options: EffectPerformerOptions;
+  /** What a crash cannot take back: nothing may be said under a later term. */
+  #durable: HardState;
+  /** The term that this node leads, as told by the soft state. */
+  #leadingTerm: Term | null = null;
+  #syncsUnderWay = 0;
+
+  /** Creates a performer that has done nothing. */
+  constructor(options: EffectPerformerOptions) {
+    this.#options = options;
+    this.#durable = options.hardState.state;
+  }
+
+  /** Whether appends wait for a sync: what is proposed now had better wait for the next one. */
+  get isSyncing(): boolean {
+    return this.#syncsUnderWay > 0;
+  }
+
+  /** The term that this node leads, or null. */
+  get leadingTerm(): Term | null {
+    return this.#leadingTerm;
+  }
+
+  /**
+   * Performs one record.
+   *
+   * @returns A promise where the hard state must be made durable first: nothing else of the record has
+   * happened before it resolves, and no other record may be performed meanwhile.
+   */
+  perform(effects: Effects): Promise<void> | null {
+    if (effects.hardState === null) {
+      this.#performRest(effects);
+      return null;
+    }
+    const hardState = effects.hardState;
+    assert(hardState.currentTerm >= this.#durable.currentTerm, "the durable term would fall");
+    return this.#options.hardState.save(hardState).then(() => {
+      this.#durable = hardState;
+      this.#performRest(effects);
+    });
+  }
+
+  #performRest(effects: Effects): void {
+    const lostLeadership = this.#noteLeadership(effects.softState);
+    let appended = false;
+    for (const change of effects.logChanges) appended = this.#changeLog(change) || appended;
+    for (const send of effects.messagesNow) this.#send(send);
+    if (appended) this.#sync(effects.sequence);
+    if (effects.appliableIndex !== null) this.#options.applyLoop.advance(effects.appliableIndex);
+    for (const read of effects.reads) this.#options.reads.outcome(read);
+    for (const refusal of effects.refusals) this.#refuse(refusal);
+    for (const timer of effects.timers) this.#options.timers.change(timer);
+    if (lostLeadership) {
+      this.#options.proposals.failLogged(
+        this.#options.applyLoop.appliedIndex,
+        "Leadership ended while the command was in the log: it may be applied or replaced",
+      );
+    }
+    if (effects.softState !== null) this.#options.softState(effects.softState);
+  }
+
+  /** Starts or stops the log's clock; true where a leadership ended. */
+  #noteLeadership(softState: SoftState | null): boolean {
+    if (softState === null) return false;
+    const leadingTerm = softState.role === "leader" ? softState.term : null;
+    if (leadingTerm === this.#leadingTerm) return false;
+    const lost = this.#leadingTerm !== null;
+    if (lost) this.#options.logTime.steppedDown();
+    if (leadingTerm !== null) this.#options.logTime.elected();
+    this.#leadingTerm = leadingTerm;
+    return lost;
+  }
+
+  /** Changes the log; true for an append, which needs a sync. */
+  #changeLog(change: LogChange): boolean {
+    const { log, cache, failed } = this.#options;
+    if (change.type === "truncateSuffix") {
+      log.truncateSuffix(change.lastIndexKept).catch(failed);
+      cache.truncateSuffix(change.lastIndexKept);
+      return false;
+    }
+    const batch = this.#batch(change.append);
+    log.append(batch);
+    cache.push(batch);
+    return true;
+  }
+
+  #batch(append: Append): RecordBatch {
+    const { logTime, proposals } = this.#options;
+    if (append.kind === null) {
+      const received = append.source as ReceivedRecords;
+      logTime.appended(lastTimestampMs(received));
+      return receivedBatch(received, append.firstIndex);
+    }
+    const timestampMs = logTime.now();
+    const header = { firstIndex: append.firstIndex, term: append.term, timestampMs };
+    logTime.appended(timestampMs);
+    if (append.source === null) return encodeEntry(append.kind, NO_PAYLOAD, header);
+    const batch = append.source as ProposalBatch;
+    proposals.logged(batch, append.firstIndex);
+    return encodeProposals(batch.proposals, header);
+  }
+
+  #send(send: Send): void {
+    this.#assertDurable(send.message);
+    if (send.type === "entries") this.#options.sender.send(send);
+    else this.#options.transport.send(send.to, send.message, []);
+  }
+
+  /** A node speaks under a term only once that term, and its vote in it, are durable. */
+  #assertDurable(message: Message): void {
+    const isQuestion = (message.type === "requestVoteRequest" ||
+      message.type === "requestVoteResponse") && message.preVote;
+    if (isQuestion) return;
+    assert(
+      message.term <= this.#durable.currentTerm,
+      `a ${message.type} of term ${message.term} goes out while ${this.#durable.currentTerm} ` +
+        "is durable",
+    );
+  }
+
+  #sync(sequence: number): void {
+    this.#syncsUnderWay += 1;
+    this.#options.log.sync((error) => {
+      this.#syncsUnderWay -= 1;
+      if (error !== null) this.#options.failed(error);
+      else this.#options.durable({ type: "durable", sequence });
+    });
+  }
+
+  #refuse(refusal: Refusal): void {
+    const { proposals } = refusal.source as ProposalBatch;
+    const error: RaftError = refusal.reason === "not_leader"
+      ? this.#options.notLeader()
+      : new OverloadedError("Cannot take the command as too much is appended and not committed");
+    for (const { sink, requestId } of proposals) sink.proposalFailed(requestId, error);
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Says hello for this node, and answers hellos.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { Address, InstanceId, LogTimeMs, NodeId } from "../types.ts";
+import {
+  type Hello,
+  type HelloReply,
+  PROTOCOL_VERSION_MAX,
+  PROTOCOL_VERSION_MIN,
+} from "../wire/hello.ts";
+import type { Identity } from "../wire/storage_codec.ts";
+import { commonProtocol, judgeHello } from "./hello_policy.ts";
+
+/** What a greeter speaks of. */
+export interface GreeterOptions {
+  readonly identity: () => Identity;
+  /** The data directory that holds an id, as far as this node knows. */
+  readonly instanceOf: (id: NodeId) => InstanceId | null;
+  readonly address: () => Address;
+  readonly logTimeMs: () => LogTimeMs;
+  readonly version: string;
+}
+
+/** The manners of one node. */
+export class Greeter {
+  readonly #options: GreeterOptions;
+
+  /** Creates a greeter. */
+  constructor(options: GreeterOptions) {
+    this.#options = options;
+  }
+
+  /** What this node says when it dials `targetNodeId`. */
+  hello(targetNodeId: NodeId): Hello {
+    const identity = this.#options.identity();
+    assert(identity.clusterId !== "", "a node without a cluster dials nobody");
+    return {
+      protocolMin: PROTOCOL_VERSION_MIN,
+      protocolMax: PROTOCOL_VERSION_MAX,
+      role: "peer",
+      clusterId: identity.clusterId,
+      clusterName: identity.clusterName,
+      nodeId: identity.nodeId,
+      instanceId: identity.instanceId,
+      address: this.#options.address(),
+      targetNodeId,
+    };
+  }
+
+  /** What this node answers. */
+  reply(hello: Hello): HelloReply {
+    const { identity, instanceOf, address, logTimeMs, version } = this.#options;
+    const { clusterId, clusterName, nodeId, instanceId } = identity();
+    assert(clusterId !== "", "a node without a cluster accepts nobody");
+    const verdict = judgeHello(hello, {
+      clusterId,
+      clusterName,
+      nodeId,
+      instanceId,
+      instanceOf,
+    });
+    return {
+      ...verdict,
+      protocol: verdict.refusal === "none" ? commonProtocol(hello) : 0,
+      clusterId,
+      clusterName,
+      nodeId,
+      instanceId,
+      address: address(),
+      logTimeMs: logTimeMs(),
+      version,
+    };
+  }
+}

@@ -1,0 +1,404 @@
+/**
+ * A node of a Raft cluster inside the consuming application: it takes part in the cluster, proposes
+ * commands, reads linearizably, and says how things stand.
+ *
+ * @module
+ */
+import { Consensus } from "../consensus/consensus.ts";
+import type { SoftState } from "../consensus/effects.ts";
+import { allMembers } from "../consensus/quorum.ts";
+import { DeniedError, NoQuorumError, NotLeaderError, StaleReadError } from "../errors.ts";
+import { type Logger, silentLogger } from "../observability/logger.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { CommandGate } from "../state_machine/command_gate.ts";
+import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request_id.ts";
+import type { TransportHandler } from "../transport/transport.ts";
+import type { Address, InstanceId, LogTimeMs, NodeId } from "../types.ts";
+import type { Consistency } from "../wire/client_messages.ts";
+import type { Hello, HelloReply } from "../wire/hello.ts";
+import { ClusterPort } from "./cluster_port.ts";
+import { DriverLoop } from "./driver_loop.ts";
+import { Formation } from "./formation.ts";
+import { Greeter } from "./greeter.ts";
+import { verifiedMessage } from "./message_intake.ts";
+import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
+import {
+  ELECTION_TIMEOUT_MS_DEFAULT,
+  HEARTBEAT_MS_DEFAULT,
+  type RaftOptions,
+} from "./raft_options.ts";
+import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
+import { formingMembers, logContents, openStorage, type RaftStorage } from "./raft_storage.ts";
+import { type Readiness, ReadinessWaiters } from "./readiness.ts";
+import type { Query, QueryOutcome, QuerySink } from "./reads.ts";
+
+/** How fresh a query must be. */
+export interface QueryFreshness {
+  readonly consistency: Consistency;
+  /** For a stale read: the oldest contact with the leader that is good enough; 0 for any. */
+  readonly maxAgeMs: number;
+}
+
+/** Why a node stopped: null where it was asked to. */
+export interface StopReason {
+  readonly error: Error | null;
+}
+
+/** The part of a node that exists once its cluster has formed. */
+interface Running {
+  readonly consensus: Consensus;
+  readonly driver: DriverLoop;
+}
+
+const LINEARIZABLE: QueryFreshness = { consistency: "linearizable", maxAgeMs: 0 };
+
+/**
+ * One node.
+ *
+ * @example A cluster of one, in process
+ * ```ts ignore
+ * import { detectRuntime, KeyValueStore, Raft } from "raft";
+ *
+ * const raft = await Raft.start(await detectRuntime(), {
+ *   nodeId: 1,
+ *   dataPath: "data/1",
+ *   listen: { host: "127.0.0.1", port: 0 },
+ *   formation: { kind: "bootstrap" },
+ *   stateMachine: new KeyValueStore(),
+ * });
+ * await raft.ready("leader");
+ * await raft.stop();
+ * ```
+ */
+export class Raft {
+  /** Resolves when the node has stopped, with the error that stopped it, if any. */
+  readonly stopped: Promise<StopReason>;
+  readonly #runtime: Runtime;
+  readonly #options: RaftOptions;
+  readonly #storage: RaftStorage;
+  readonly #logger: Logger;
+  readonly #gate: CommandGate;
+  readonly #greeter: Greeter;
+  readonly #port: ClusterPort;
+  readonly #timing: { readonly heartbeatMs: number; readonly electionTimeoutMs: number };
+  readonly #startedAtMs: number;
+  readonly #waiters: ReadinessWaiters;
+  #formation: Formation | null = null;
+  #running: Running | null = null;
+  #ending: Promise<void> | null = null;
+  #resolveStopped: (reason: StopReason) => void = () => {};
+
+  private constructor(runtime: Runtime, options: RaftOptions, storage: RaftStorage) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#storage = storage;
+    this.#logger = options.logger ?? silentLogger;
+    this.#gate = new CommandGate(options.stateMachine);
+    this.#startedAtMs = runtime.clock.nowMs();
+    this.#timing = {
+      heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS_DEFAULT,
+      electionTimeoutMs: options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS_DEFAULT,
+    };
+    this.#waiters = new ReadinessWaiters((readiness) => this.#isReady(readiness));
+    this.stopped = new Promise((resolve) => this.#resolveStopped = resolve);
+    this.#greeter = new Greeter({
+      identity: () => storage.directory.identity,
+      instanceOf: (id) => this.#instanceOf(id),
+      address: () => this.address,
+      logTimeMs: () => this.logTimeMs,
+      version: options.version ?? "",
+    });
+    this.#port = new ClusterPort({
+      runtime,
+      nodeId: options.nodeId,
+      listen: options.listen,
+      silenceMs: 3 * this.#timing.electionTimeoutMs,
+      greeter: this.#greeter,
+      logger: this.#logger,
+      handler: this.#transportHandler(),
+      peerAccepted: ({ hello }) => {
+        if (hello.instanceId !== "") this.#formation?.heard(hello.nodeId, hello.instanceId);
+      },
+      serveClient: options.serveClient,
+    });
+  }
+
+  /**
+   * Opens the data directory and listens. The cluster may still have to form: see `ready`.
+   *
+   * @throws {BadDataError} If the data directory is damaged or in use.
+   * @throws {DeniedError} If it belongs to another node or cluster.
+   * @throws {NetworkError} If the address cannot be listened on.
+   */
+  static async start(runtime: Runtime, options: RaftOptions): Promise<Raft> {
+    const storage = await openStorage(runtime, options);
+    const raft = new Raft(runtime, options, storage);
+    try {
+      await raft.#port.listen();
+    } catch (error) {
+      await raft.#end(null);
+      throw error;
+    }
+    if (storage.directory.identity.born) raft.#run();
+    else raft.#form();
+    return raft;
+  }
+
+  /** The id of this node. */
+  get nodeId(): NodeId {
+    return this.#options.nodeId;
+  }
+
+  /** Where others reach this node. */
+  get address(): Address {
+    return this.#options.advertise ?? this.#port.address;
+  }
+
+  /** The cluster that this node belongs to. */
+  get clusterId(): string {
+    return this.#storage.directory.identity.clusterId;
+  }
+
+  /** The log time of this node. */
+  get logTimeMs(): LogTimeMs {
+    return this.#running?.driver.logTime.now() ?? 1;
+  }
+
+  /** Who leads, as this node knows it. */
+  get leader(): { readonly id: NodeId; readonly address: Address | "" } | null {
+    const consensus = this.#running?.consensus;
+    const id = consensus?.leaderId ?? null;
+    if (consensus === undefined || id === null) return null;
+    const member = allMembers(consensus.configuration).find((other) => other.id === id);
+    return { id, address: member?.address ?? "" };
+  }
+
+  /** Resolves when the node listens, takes part in a cluster (`joined`), or knows its leader. */
+  ready(readiness: Readiness): Promise<void> {
+    return this.#waiters.wait(readiness);
+  }
+
+  /**
+   * Proposes a command and waits until it is applied here.
+   *
+   * @param command What the state machine understands.
+   * @param commandId 16 bytes that name the command: a retry that repeats them is applied once.
+   * @throws {RaftError} Whose `applied` says what is known of the command.
+   */
+  propose(command: Uint8Array, commandId?: Uint8Array): Promise<ProposalOutcome> {
+    const random = this.#runtime.random.fill(new Uint8Array(REQUEST_ID_RANDOM_BYTES));
+    const id = commandId ?? makeRequestId(this.logTimeMs, random);
+    return new Promise((resolve, reject) => {
+      const sink: ProposalSink = {
+        proposalApplied: (_, outcome) => resolve({ ...outcome, result: outcome.result.slice() }),
+        proposalFailed: (_, error) => reject(error),
+      };
+      this.proposeTo(id, command, sink, 0);
+    });
+  }
+
+  /**
+   * {@linkcode Raft.propose} without a promise, for a service that answers many. Four parameters, as
+   * one object a request would cost more than the call.
+   */
+  proposeTo(
+    commandId: Uint8Array,
+    command: Uint8Array,
+    sink: ProposalSink,
+    requestId: number,
+  ): void {
+    if (this.#running === null) sink.proposalFailed(requestId, this.#notFormed());
+    else this.#running.driver.propose({ commandId, command, sink, requestId });
+  }
+
+  /** Asks the state machine of this node; linearizable unless told otherwise. */
+  query(query: Uint8Array, freshness: QueryFreshness = LINEARIZABLE): Promise<QueryOutcome> {
+    return new Promise((resolve, reject) => {
+      const sink: QuerySink = {
+        queryAnswered: (_, outcome) => resolve({ ...outcome, result: outcome.result.slice() }),
+        queryFailed: (_, error) => reject(error),
+      };
+      this.queryTo(query, freshness, sink, 0);
+    });
+  }
+
+  /** {@linkcode Raft.query} without a promise. */
+  queryTo(
+    query: Uint8Array,
+    freshness: QueryFreshness,
+    sink: QuerySink,
+    requestId: number,
+  ): void {
+    const running = this.#running;
+    if (running === null) {
+      sink.queryFailed(requestId, this.#notFormed());
+      return;
+    }
+    const request = { query, sink, requestId, askedAtMs: this.#runtime.clock.nowMs() };
+    // A lease is a setting of the cluster that is off: such a read is confirmed like any other.
+    if (freshness.consistency === "stale") this.#serveStale(running, request, freshness.maxAgeMs);
+    else running.driver.query(request);
+  }
+
+  /** How things stand, as this node sees them. */
+  status(): RaftStatus {
+    const { directory, log } = this.#storage;
+    const { transport } = this.#port;
+    const frame = {
+      nodeId: this.nodeId,
+      clusterId: directory.identity.clusterId,
+      clusterName: directory.identity.clusterName,
+      version: this.#options.version ?? "",
+      uptimeMs: this.#runtime.clock.nowMs() - this.#startedAtMs,
+    };
+    if (this.#running !== null) {
+      return runningStatus({ ...frame, notes: [] }, { ...this.#running, log, transport });
+    }
+    const members = formingMembers(this.#options, this.address);
+    return formingStatus({ ...frame, notes: [this.#notFormed().message] }, members, transport);
+  }
+
+  /** Judges the hello of a client, for the part that serves clients. */
+  helloReply(hello: Hello): HelloReply {
+    return this.#greeter.reply(hello);
+  }
+
+  /** Stops: answers what waits, ends the connections, and gives the data directory back. */
+  async stop(): Promise<void> {
+    await this.#end(null);
+  }
+
+  #transportHandler(): TransportHandler {
+    return {
+      message: (from, frame) => {
+        const message = verifiedMessage(frame);
+        this.#running?.driver.input({ type: "message", from, message });
+      },
+      connected: (peer, reply) => {
+        this.#logger.info("Connected to a peer", { peer, address: reply.address });
+        if (reply.instanceId !== "") this.#formation?.heard(peer, reply.instanceId);
+        // What was sent before was dropped: the core is to send it again, now.
+        this.#running?.driver.input({ type: "connectionLost", peer });
+      },
+      lost: (peer) => {
+        this.#logger.warn("Lost the connection to a peer", { peer });
+        this.#running?.driver.input({ type: "connectionLost", peer });
+      },
+      refused: (peer, reply) => this.#refused(peer, reply),
+    };
+  }
+
+  /** Some refusals mean that this node must not go on: going on could harm the cluster. */
+  #refused(peer: NodeId, reply: HelloReply): void {
+    const isWrongCluster = reply.refusal === "wrongCluster" && this.#running === null;
+    if (reply.refusal !== "wrongInstance" && !isWrongCluster) return;
+    void this.#end(new DeniedError(`Peer ${peer} refuses this node: ${reply.reason}`));
+  }
+
+  #form(): void {
+    const members = formingMembers(this.#options, this.address);
+    const formation = new Formation({ ...this.#storage, members });
+    this.#formation = formation;
+    this.#port.transport.setPeers(members);
+    if (formation.missing.length > 0) {
+      this.#logger.info("Waiting for every listed node once", { missing: formation.missing });
+    }
+    formation.complete.then(() => formation.giveBirth()).then(() => {
+      if (this.#ending !== null) return;
+      this.#logger.info("The cluster has formed", { clusterId: this.clusterId });
+      this.#run();
+    }).catch((error) => this.#end(error));
+  }
+
+  #run(): void {
+    const { log, hardState } = this.#storage;
+    const { transport } = this.#port;
+    const contents = logContents(log, this.#formation);
+    const consensus = new Consensus({
+      nodeId: this.nodeId,
+      ...hardState.state,
+      ...contents,
+      commitIndex: contents.baseIndex,
+    });
+    const driver = new DriverLoop({
+      ...this.#timing,
+      clock: this.#runtime.clock,
+      random: this.#runtime.random,
+      consensus,
+      log,
+      hardState,
+      gate: this.#gate,
+      transport,
+      lastTimestampMs: contents.lastTimestampMs,
+      appliedIndex: contents.baseIndex,
+      serveQuery: (query) => this.#serve(query, 0),
+      notLeader: () => new NotLeaderError(this.leader?.id ?? null, this.leader?.address || null),
+      softState: (state) => this.#noteSoftState(state),
+      failed: (error) => void this.#end(error),
+    });
+    this.#running = { consensus, driver };
+    transport.setPeers(allMembers(consensus.configuration));
+    driver.start();
+    this.#waiters.check();
+  }
+
+  #noteSoftState(state: SoftState): void {
+    const { role, term, leaderId: leader } = state;
+    const message = role === "leader" ? "This node leads" : "Leadership or term changed";
+    this.#logger.info(message, { role, term, leader });
+    this.#waiters.check();
+  }
+
+  #isReady(readiness: Readiness): boolean {
+    if (readiness === "listening") return true;
+    return readiness === "joined" ? this.#running !== null : this.leader !== null;
+  }
+
+  #instanceOf(id: NodeId): InstanceId | null {
+    if (this.#formation !== null) return this.#formation.instanceOf(id);
+    const { members } = this.#storage.directory.identity;
+    return members.find((member) => member.id === id)?.instanceId ?? null;
+  }
+
+  #serveStale(running: Running, query: Query, maxAgeMs: number): void {
+    const ageMs = running.driver.leaderAgeMs;
+    if (maxAgeMs === 0 || ageMs <= maxAgeMs) {
+      const uptimeMs = this.#runtime.clock.nowMs() - this.#startedAtMs;
+      this.#serve(query, Math.floor(Math.min(ageMs, uptimeMs)));
+      return;
+    }
+    const message = `Cannot serve a read so stale: the leader was heard ${ageMs} ms ago, ` +
+      `want at most ${maxAgeMs} ms`;
+    query.sink.queryFailed(query.requestId, new StaleReadError(message));
+  }
+
+  #serve(query: Query, ageMs: number): void {
+    query.sink.queryAnswered(query.requestId, {
+      servedBy: this.nodeId,
+      index: this.#running?.driver.appliedIndex ?? 0,
+      ageMs,
+      result: this.#gate.query(query.query),
+    });
+  }
+
+  #notFormed(): NoQuorumError {
+    const missing = this.#formation?.missing ?? [];
+    const whom = missing.length === 0 ? "" : `: it waits for node ${missing.join(", ")}`;
+    return new NoQuorumError(`The cluster has not formed yet${whom}`);
+  }
+
+  #end(error: Error | null): Promise<void> {
+    this.#ending ??= this.#tearDown(error);
+    return this.#ending;
+  }
+
+  async #tearDown(error: Error | null): Promise<void> {
+    if (error !== null) this.#logger.error("The node stops", { reason: error.message });
+    this.#running?.driver.stop();
+    this.#options.stopping?.();
+    const { log, hardState, directory } = this.#storage;
+    const steps = [this.#port, log, hardState, directory].map((part) => part.close());
+    const failed = (await Promise.allSettled(steps)).find((step) => step.status === "rejected");
+    this.#resolveStopped({ error: error ?? (failed?.reason as Error | undefined) ?? null });
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * How a node is started.
+ *
+ * @module
+ */
+import type { DataDirectory } from "../log/data_directory.ts";
+import type { Log } from "../log/log.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { StateMachine } from "../state_machine/state_machine.ts";
+import type { GreetedConnection } from "../transport/acceptor.ts";
+import type { Address, NodeId } from "../types.ts";
+
+/** How a node without identity gets one; a node that has one ignores it. */
+export type ClusterFormation =
+  /** This node alone is a new cluster. */
+  | { readonly kind: "bootstrap" }
+  /** The listed nodes, this one included, are a new cluster; each must be up once. */
+  | {
+    readonly kind: "peers";
+    readonly peers: readonly { readonly id: NodeId; readonly address: Address }[];
+  }
+  /** It must have an identity already. */
+  | { readonly kind: "existing" };
+
+/** The options of `Raft.start`. */
+export interface RaftOptions {
+  /** A positive integer, unique in the cluster, the same for the life of the data directory. */
+  readonly nodeId: NodeId;
+  /** The data directory; created where it does not exist. */
+  readonly dataPath: string;
+  /** Where to listen. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Where others reach this node; `listen` unless given. */
+  readonly advertise?: Address;
+  /** A name for people; nodes with another name do not join each other. */
+  readonly clusterName?: string;
+  readonly formation: ClusterFormation;
+  readonly stateMachine: StateMachine;
+  /** The pause between a leader's messages, in milliseconds; 100 unless given. */
+  readonly heartbeatMs?: number;
+  /** How long a leader may be silent before others stand, in milliseconds; 1000 unless given. */
+  readonly electionTimeoutMs?: number;
+  /** The size of a segment of the log, in bytes. */
+  readonly segmentBytes?: number;
+  /** Brings a log of the application's own; the segmented log unless given. */
+  readonly openLog?: (directory: DataDirectory) => Promise<Log>;
+  /** Log lines; none unless given. */
+  readonly logger?: Logger;
+  /** The version that the node tells its peers and clients. */
+  readonly version?: string;
+  /** Serves a client's connection; refused unless given. */
+  readonly serveClient?: (connection: GreetedConnection) => void;
+  /** Called when the node stops, after everything that waited was answered. */
+  readonly stopping?: () => void;
+}
+
+/** The default of {@linkcode RaftOptions.heartbeatMs}. */
+export const HEARTBEAT_MS_DEFAULT = 100;
+
+/** The default of {@linkcode RaftOptions.electionTimeoutMs}. */
+export const ELECTION_TIMEOUT_MS_DEFAULT = 1_000;

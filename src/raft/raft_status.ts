@@ -1,0 +1,125 @@
+/**
+ * What a node says of itself and of the cluster.
+ *
+ * @module
+ */
+import type { Consensus, ConsensusStatus } from "../consensus/consensus.ts";
+import { allMembers, isVoter } from "../consensus/quorum.ts";
+import type { Log } from "../log/log.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { NodeId } from "../types.ts";
+import type { StatusAnswer, StatusMember } from "../wire/client_messages.ts";
+import type { DriverLoop } from "./driver_loop.ts";
+
+/** A status without the envelope of the wire. */
+export type RaftStatus = Omit<StatusAnswer, "type" | "requestId">;
+
+/** What does not change, or what the node adds. */
+export interface StatusFrame {
+  readonly nodeId: NodeId;
+  readonly clusterId: string;
+  readonly clusterName: string;
+  readonly version: string;
+  readonly uptimeMs: number;
+  readonly notes: readonly string[];
+}
+
+/** The status of a node that takes part. */
+export function runningStatus(
+  frame: StatusFrame,
+  parts: {
+    readonly consensus: Consensus;
+    readonly driver: DriverLoop;
+    readonly log: Log;
+    readonly transport: Transport;
+  },
+): RaftStatus {
+  const { driver, log, transport } = parts;
+  const core = parts.consensus.status();
+  const members = allMembers(core.configuration);
+  const leader = members.find((member) => member.id === core.leaderId);
+  return {
+    ...common(frame),
+    role: roleName(core),
+    term: core.term,
+    leaderId: core.leaderId ?? 0,
+    leaderAddress: leader?.address ?? "",
+    commitIndex: core.commitIndex,
+    appliedIndex: driver.appliedIndex,
+    firstIndex: log.firstIndex,
+    lastIndex: core.lastIndex,
+    logTimeMs: driver.logTime.now(),
+    leaderContactAgeMs: Math.floor(Math.min(driver.leaderAgeMs, frame.uptimeMs)),
+    configurationIndex: core.configurationIndex,
+    members: members.map((member) => ({
+      id: member.id,
+      address: member.address,
+      voter: isVoter(core.configuration, member.id),
+      ...reach(member.id, frame, core, transport),
+    })),
+  };
+}
+
+/** The status of a node whose cluster has not formed. */
+export function formingStatus(
+  frame: StatusFrame,
+  members: readonly { readonly id: NodeId; readonly address: string }[],
+  transport: Transport,
+): RaftStatus {
+  return {
+    ...common(frame),
+    role: "follower",
+    term: 0,
+    leaderId: 0,
+    leaderAddress: "",
+    commitIndex: 0,
+    appliedIndex: 0,
+    firstIndex: 1,
+    lastIndex: 0,
+    logTimeMs: 1,
+    leaderContactAgeMs: Math.floor(frame.uptimeMs),
+    configurationIndex: 0,
+    members: members.map(({ id, address }) => ({
+      id,
+      address,
+      voter: true,
+      reachable: id === frame.nodeId || transport.isConnected(id),
+      matchIndex: 0,
+      version: id === frame.nodeId ? frame.version : transport.peerReply(id)?.version ?? "",
+    })),
+  };
+}
+
+function common(frame: StatusFrame) {
+  return {
+    nodeId: frame.nodeId,
+    clusterId: frame.clusterId,
+    clusterName: frame.clusterName,
+    version: frame.version,
+    uptimeMs: Math.floor(frame.uptimeMs),
+    notes: frame.notes,
+  };
+}
+
+function roleName(core: ConsensusStatus): RaftStatus["role"] {
+  if (core.role === "leader") return "leader";
+  if (core.role === "candidate" || core.role === "preCandidate") return "candidate";
+  return isVoter(core.configuration, core.nodeId) ? "follower" : "learner";
+}
+
+function reach(
+  id: NodeId,
+  frame: StatusFrame,
+  core: ConsensusStatus,
+  transport: Transport,
+): Pick<StatusMember, "reachable" | "matchIndex" | "version"> {
+  if (id === frame.nodeId) {
+    const matchIndex = core.role === "leader" ? core.durableIndex : 0;
+    return { reachable: true, matchIndex, version: frame.version };
+  }
+  return {
+    reachable: transport.isConnected(id),
+    matchIndex: core.followers.find((follower) => follower.id === id)?.matchIndex ?? 0,
+    version: transport.peerReply(id)?.version ?? "",
+  };
+}

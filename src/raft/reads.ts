@@ -1,0 +1,155 @@
+/**
+ * Queries that wait: for leadership to be confirmed, then for the confirmed index to be applied. All
+ * queries of a turn share one confirmation, and those that come while it is under way share the next.
+ *
+ * @module
+ */
+import { NoQuorumError, type RaftError } from "../errors.ts";
+import { OverloadedError } from "../errors.ts";
+import { READS_WAITING_MAX } from "../limits.ts";
+import type { ReadOutcome } from "../consensus/effects.ts";
+import type { Clock } from "../runtime/runtime.ts";
+import type { Index, NodeId } from "../types.ts";
+
+/** How a query was answered. The object may be reused after the call that passes it. */
+export interface QueryOutcome {
+  readonly servedBy: NodeId;
+  /** The last index applied when it was answered. */
+  readonly index: Index;
+  /** Milliseconds since a leader was heard, for a stale read; else 0. */
+  readonly ageMs: number;
+  readonly result: Uint8Array;
+}
+
+/** Takes the answer of a query: exactly one call for each `requestId`. */
+export interface QuerySink {
+  /** The query was answered. */
+  queryAnswered(requestId: number, outcome: QueryOutcome): void;
+  /** It was not answered. */
+  queryFailed(requestId: number, error: RaftError): void;
+}
+
+/** A query, and who waits for its answer. */
+export interface Query {
+  readonly query: Uint8Array;
+  readonly sink: QuerySink;
+  readonly requestId: number;
+  /** When it was asked, on the monotonic clock. */
+  readonly askedAtMs: number;
+}
+
+/** What the queue works with. */
+export interface ReadsOptions {
+  readonly clock: Clock;
+  /** A confirmation that takes longer is asked for again; twice as long, and the query fails. */
+  readonly electionTimeoutMs: number;
+  /** Unique since the node started and unlikely to be one of an earlier run. */
+  readonly firstReadId: number;
+  /** Answers a query from the state as it is. */
+  readonly serve: (query: Query) => void;
+  readonly appliedIndex: () => Index;
+}
+
+/** The linearizable queries of one node. */
+export class Reads {
+  readonly #options: ReadsOptions;
+  #nextReadId: number;
+  #waiting: Query[] = [];
+  #asked: { readonly readId: number; readonly queries: Query[]; readonly atMs: number } | null =
+    null;
+  /** Confirmed, by ascending index. */
+  #confirmed: { readonly readIndex: Index; readonly queries: Query[] }[] = [];
+
+  /** Creates an empty queue. */
+  constructor(options: ReadsOptions) {
+    this.#options = options;
+    this.#nextReadId = options.firstReadId;
+  }
+
+  /** Whether queries wait for the next confirmation, and none is under way. */
+  get isDue(): boolean {
+    return this.#asked === null && this.#waiting.length > 0;
+  }
+
+  /** Whether anything waits at all. */
+  get isEmpty(): boolean {
+    return this.#asked === null && this.#waiting.length === 0;
+  }
+
+  /** Takes a query, or answers that the queue is full. */
+  add(query: Query): void {
+    if (this.#waiting.length >= READS_WAITING_MAX) {
+      const message = `Cannot take the query as ${this.#waiting.length} wait for confirmation`;
+      query.sink.queryFailed(query.requestId, new OverloadedError(message));
+      return;
+    }
+    this.#waiting.push(query);
+  }
+
+  /** Starts a confirmation for everything that waits, and returns its id for the core. */
+  ask(): number {
+    const readId = this.#nextReadId;
+    this.#nextReadId += 1;
+    this.#asked = { readId, queries: this.#waiting, atMs: this.#options.clock.nowMs() };
+    this.#waiting = [];
+    return readId;
+  }
+
+  /** The core confirmed a read, or could not. */
+  outcome(outcome: ReadOutcome): void {
+    const asked = this.#asked;
+    if (asked === null || asked.readId !== outcome.readId) return;
+    this.#asked = null;
+    if (outcome.readIndex !== null) {
+      this.#confirmed.push({ readIndex: outcome.readIndex, queries: asked.queries });
+      this.applied();
+    } else if (outcome.reason === "no_leader") {
+      fail(asked.queries, "no leader is known to this node");
+    } else {
+      // Leadership changed under it: ask again, whoever leads now.
+      this.#waiting = [...asked.queries, ...this.#waiting];
+    }
+  }
+
+  /** Serves what the applied index allows. */
+  applied(): void {
+    while (this.#confirmed.length > 0) {
+      if (this.#confirmed[0]!.readIndex > this.#options.appliedIndex()) return;
+      for (const query of this.#confirmed.shift()!.queries) this.#options.serve(query);
+    }
+  }
+
+  /** Gives up a confirmation that takes too long, and queries that have waited too long. */
+  expire(): void {
+    const { clock, electionTimeoutMs } = this.#options;
+    const nowMs = clock.nowMs();
+    if (this.#asked !== null && nowMs - this.#asked.atMs >= electionTimeoutMs) {
+      this.#waiting = [...this.#asked.queries, ...this.#waiting];
+      this.#asked = null;
+    }
+    const isOld = (query: Query) => nowMs - query.askedAtMs >= 2 * electionTimeoutMs;
+    const old = this.#waiting.filter(isOld);
+    if (old.length === 0) return;
+    this.#waiting = this.#waiting.filter((query) => !isOld(query));
+    fail(old, `no quorum confirmed the leader within ${2 * electionTimeoutMs} ms`);
+  }
+
+  /** Answers everything with an error. */
+  failAll(error: () => RaftError): void {
+    const queries = [
+      ...this.#confirmed.flatMap((read) => read.queries),
+      ...(this.#asked?.queries ?? []),
+      ...this.#waiting,
+    ];
+    this.#confirmed = [];
+    this.#asked = null;
+    this.#waiting = [];
+    for (const query of queries) query.sink.queryFailed(query.requestId, error());
+  }
+}
+
+function fail(queries: readonly Query[], why: string): void {
+  for (const query of queries) {
+    query.sink.queryFailed(query.requestId, new NoQuorumError(`Cannot serve the read: ${why}`));
+  }
+}
