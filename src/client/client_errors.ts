@@ -6,16 +6,6 @@
 import type { Applied } from "../errors.ts";
 import { RaftError } from "../errors.ts";
 
-/** No node that was asked has heard from a leader recently enough for this stale read. */
-export class TooStaleError extends RaftError {
-  /** The class name, stable under minification. */
-  override readonly name = "TooStaleError";
-  /** The word for programs. */
-  override readonly code = "too_stale";
-  /** A read applies nothing. */
-  override readonly applied = "no";
-}
-
 /** A node failed on the request in a way that it has no word for. */
 export class InternalError extends RaftError {
   /** The class name, stable under minification. */
@@ -31,3 +21,5 @@ export class InternalError extends RaftError {
     this.applied = applied;
   }
 }
+
+export { StaleReadError as TooStaleError } from "../errors.ts";

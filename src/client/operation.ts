@@ -10,6 +10,7 @@ import {
   NoQuorumError,
   OverloadedError,
   ShutdownError,
+  StaleReadError,
   TooLargeError,
   UnreachableError,
 } from "../errors.ts";
@@ -17,7 +18,7 @@ import type { RaftError } from "../errors.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { LogTimeMs } from "../types.ts";
 import type { ClientAnswer, ErrorAnswer, ErrorCode } from "../wire/client_messages.ts";
-import { InternalError, TooStaleError } from "./client_errors.ts";
+import { InternalError } from "./client_errors.ts";
 import type { ConnectionRequest, OutgoingRequest, SendFailure } from "./connection_request.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointDirectory } from "./endpoint_directory.ts";
@@ -186,7 +187,7 @@ export abstract class Operation implements ConnectionRequest {
       return new OverloadedError(`The cluster is overloaded: ${subject}`, cause);
     }
     if (this.refusal === "tooStale") {
-      return new TooStaleError(`No node is fresh enough: ${subject}`, cause);
+      return new StaleReadError(`No node is fresh enough: ${subject}`, cause);
     }
     if (this.wasAnybodyThere) return new NoQuorumError(`No leader or no quorum: ${subject}`, cause);
     for (const { denial } of this.#candidates) {

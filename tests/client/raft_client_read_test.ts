@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { TooStaleError } from "../../src/client/client_errors.ts";
 import { RaftClient } from "../../src/client/raft_client.ts";
 import { requestReportOf } from "../../src/client/request_report.ts";
-import { InvalidRequestError, NoQuorumError, UnreachableError } from "../../src/errors.ts";
+import {
+  InvalidRequestError,
+  NoQuorumError,
+  StaleReadError,
+  UnreachableError,
+} from "../../src/errors.ts";
 import { addressOf, ScriptedCluster } from "./scripted_node.ts";
 
 const QUERY = new Uint8Array([9]);
@@ -109,7 +113,7 @@ describe("RaftClient.query", () => {
       };
     }
     const read = client.query(QUERY, { consistency: "stale", maxAgeMs: 10, timeoutMs: 300 });
-    assert.ok(await cluster.rejection(read) instanceof TooStaleError);
+    assert.ok(await cluster.rejection(read) instanceof StaleReadError);
     client.close();
   });
 });
