@@ -4,8 +4,8 @@
  * A Cap'n Proto library handed raw bytes is a denial of service: lists of nothing with 2^29
  * elements, pointers that meet in one place and multiply the work, nesting without end. Here every
  * pointer must lie within its segment and be of the kind that the schema says, and the words that
- * pointers lead to must not add up to more than the segment has: no two may overlap. So the work
- * is bounded by the bytes that were received.
+ * all pointers lead to must not add up to more than the segment has. So the work is bounded by the
+ * bytes that were received.
  *
  * What passes holds only texts in UTF-8, integers within ±(2^53 − 1), and union members and enum
  * values that this build knows. Data sections and pointer sections may be shorter than the schema's
