@@ -47,5 +47,8 @@ export type Input =
   }
   /** A linearizable read wants an index; `readId` is unique at this node since it started. */
   | { readonly type: "readIndex"; readonly readId: number }
-  /** What was sent to `peer` and not answered may be lost. */
+  /**
+   * What was sent to `peer` and not answered may be lost: the connection ended, or a message was
+   * dropped for want of one. Stepped before anything that a new connection brings.
+   */
   | { readonly type: "connectionLost"; readonly peer: NodeId };

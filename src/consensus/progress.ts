@@ -23,6 +23,8 @@ export class Progress {
   mode: ProgressMode = "probe";
   /** A send effect was given and its `sent` has not come back. */
   sending = false;
+  /** The send under way starts where the follower no longer is thought to be. */
+  #sendingIsVoid = false;
   /** In `probe`: a message is unanswered, so wait for the answer or the next heartbeat. */
   probeUnanswered = false;
   /** Whether it answered since the last quorum check. */
@@ -59,6 +61,7 @@ export class Progress {
     this.mode = "probe";
     this.nextIndex = nextIndex;
     this.probeUnanswered = false;
+    this.#sendingIsVoid = this.sending;
     this.inflights.reset();
   }
 
@@ -66,7 +69,10 @@ export class Progress {
   sent(lastIndex: Index, bytes: number): void {
     assert(this.sending, "nothing is being sent");
     this.sending = false;
-    if (this.mode === "probe") {
+    if (this.#sendingIsVoid) {
+      // Its answer says nothing about the probe that is due now, and what it skipped was not sent.
+      this.#sendingIsVoid = false;
+    } else if (this.mode === "probe") {
       this.probeUnanswered = true;
     } else if (lastIndex >= this.nextIndex) {
       this.nextIndex = lastIndex + 1;

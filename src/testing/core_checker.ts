@@ -138,6 +138,7 @@ export class CoreChecker implements CoreObserver {
   performed(node: CoreNode): void {
     if (node.core.isLeader) this.#checkCompleteness(node);
     this.#checkCommit(node);
+    checkTimers(node);
   }
 
   #checkCompleteness(node: CoreNode): void {
@@ -169,7 +170,9 @@ export class CoreChecker implements CoreObserver {
   /** An acknowledgement promises entries that are durable and those of the leader. */
   #checkAcknowledgement(node: CoreNode, to: NodeId, message: AppendEntriesAccepted): void {
     const index = message.matchIndex;
-    if (index === 0) return;
+    // One that a newer term has overtaken in the same record of effects was true when it was given,
+    // as if the network had delayed it.
+    if (index === 0 || message.term < node.core.term) return;
     const durable = node.storage.entries[index - 1];
     const held = node.log[index - 1];
     assert(
@@ -213,6 +216,16 @@ export class CoreChecker implements CoreObserver {
     });
     assert(durable, `node ${node.id} commits ${index}, which no quorum holds durably`);
   }
+}
+
+/** Without these timers a node would wait for ever for what never comes. */
+function checkTimers(node: CoreNode): void {
+  const { core, timers } = node;
+  for (const timer of ["heartbeat", "quorum"] as const) {
+    const armed = timers.has(timer);
+    assert(armed === core.isLeader, `node ${node.id}: ${timer} is ${armed ? "" : "not "}armed`);
+  }
+  assert(timers.has("election") !== core.isLeader, `node ${node.id}: the election timer is wrong`);
 }
 
 function same(a: CoreEntry, b: CoreEntry): boolean {

@@ -95,7 +95,7 @@ class CoreRun {
       [2 * datagrams, () => this.#repeat()],
       [0.6 * faults, () => this.#disconnect()],
       [0.3 * faults, () => this.#cut()],
-      [0.3 * faults, () => this.cluster.heal()],
+      [0.3 * faults, () => this.#heal()],
       [0.25 * faults, () => this.#crash()],
       [0.6 * faults, () => this.#restart()],
     ];
@@ -119,7 +119,7 @@ class CoreRun {
   #recover(): number {
     const { cluster } = this;
     cluster.note(() => "the faults stop");
-    cluster.heal();
+    this.#heal();
     for (const node of cluster.nodes.values()) {
       if (!node.isUp) cluster.restart(node.id);
       else node.perform();
@@ -267,7 +267,7 @@ class CoreRun {
     this.cluster.disconnect(a, b);
   }
 
-  /** A cut loses messages without a word: only half the runs over connections have them. */
+  /** Messages between two nodes are lost from now on, among datagrams perhaps one way only. */
   #cut(): void {
     const [a, b] = this.#pair();
     if (this.#options.network === "datagrams" && this.#prng.chance(0.5)) {
@@ -276,6 +276,14 @@ class CoreRun {
     }
     this.cluster.disconnect(a, b);
     this.cluster.cut(a, b);
+  }
+
+  /** Over connections, both ends of a new one are told that what was sent before may be lost. */
+  #heal(): void {
+    const pairs = [...this.cluster.cuts].map((cut) => cut.split(">").map(Number));
+    this.cluster.heal();
+    if (this.#options.network === "datagrams") return;
+    for (const [a, b] of pairs) if (a! < b!) this.cluster.disconnect(a!, b!);
   }
 
   #crash(): void {
