@@ -6,7 +6,7 @@ import { CLIENT_REQUESTS_MAX } from "../../src/limits.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import type { ClientAnswer } from "../../src/wire/client_messages.ts";
 import type { HelloReply } from "../../src/wire/hello.ts";
-import { addressOf, CLUSTER_ID, ScriptedCluster } from "./scripted_node.ts";
+import { addressOf, CLUSTER_ID, ScriptedCluster, sendMessage } from "./scripted_node.ts";
 import type { Exchange } from "./scripted_node.ts";
 
 /** A query, and what became of it. */
@@ -183,12 +183,8 @@ describe("ClientConnection", () => {
     connection.send(sent);
     await cluster.run(100);
     cluster.node(1).dropConnections();
-    await cluster.world.scheduler.run({
-      until: () => {
-        if (events.closed !== null) return true;
-        return false;
-      },
-    });
+    await cluster.run(100);
+    assert.equal(events.closed?.kind, "lost");
     assert.deepEqual([sent.failure?.kind, sent.failure?.sent], ["lost", true]);
     const late = new RecordedRequest(deadlineMs);
     assert.equal(connection.send(late), false);
@@ -287,20 +283,21 @@ describe("ClientConnection", () => {
     assert.equal(events.closed?.kind, "lost");
 
     const second = connect(cluster);
-    cluster.node(1).script = (exchange) => {
-      exchange.reply({
-        type: "queryAnswer",
-        servedBy: 1,
-        index: 1,
-        ageMs: 0,
-        result: new Uint8Array(0),
-      });
-      return true;
-    };
-    second.connection.send(new RecordedRequest(cluster.runtime.clock.nowMs() + 5_000));
     await cluster.run(100);
-    assert.equal(second.connection.isOpen, true);
-    second.connection.close();
+    const [other] = cluster.node(1).streams;
+    assert.ok(other !== undefined);
+    const result = new Uint8Array(0);
+    sendMessage(other, {
+      type: "queryAnswer",
+      requestId: 77,
+      servedBy: 1,
+      index: 1,
+      ageMs: 0,
+      result,
+    });
+    await cluster.run(100);
+    assert.equal(second.events.closed?.kind, "lost");
+    assert.match(second.events.closed.reason, /request 77/);
   });
 
   it("bounds the requests without an answer", async () => {

@@ -1,0 +1,496 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { AnswerForgottenError, NotLeaderError, OverloadedError } from "../../src/errors.ts";
+import type { RaftError } from "../../src/errors.ts";
+import {
+  CLIENT_REQUESTS_MAX,
+  CONNECTIONS_MAX,
+  FRAME_BYTES_MAX,
+  VALUE_BYTES_MAX,
+  WRITE_BUFFER_BYTES_MAX,
+} from "../../src/limits.ts";
+import type {
+  ClientAnswerSink,
+  ClientBackend,
+  NodeStatus,
+  QueryFreshness,
+} from "../../src/node/client_backend.ts";
+import { ClientService } from "../../src/node/client_service.ts";
+import { PAUSE_BYTES, REFUSE_READS_BYTES } from "../../src/node/client_service_connection.ts";
+import type { ByteStream, ByteStreamHandler } from "../../src/runtime/runtime.ts";
+import { SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
+import type { SimulatedRuntime } from "../../src/testing/simulated_runtime.ts";
+import { ByteBuilder } from "../../src/wire/byte_builder.ts";
+import { decodeClientMessage, writeClientMessage } from "../../src/wire/client_codec.ts";
+import type { ClientMessage } from "../../src/wire/client_messages.ts";
+import { FrameDecoder } from "../../src/wire/frame.ts";
+import type { Hello, HelloReply } from "../../src/wire/hello.ts";
+
+const CLUSTER_ID = "0123456789abcdef0123456789abcdef";
+const COMMAND_ID = new Uint8Array(16).fill(5);
+const NOTHING = new Uint8Array(0);
+
+const HELLO: Hello = {
+  protocolMin: 1,
+  protocolMax: 1,
+  role: "client",
+  clusterId: "",
+  clusterName: "",
+  nodeId: 0,
+  instanceId: "",
+  address: "",
+  targetNodeId: 0,
+};
+
+interface TakenRequest {
+  readonly kind: "propose" | "query";
+  readonly bytes: Uint8Array;
+  readonly commandId: Uint8Array;
+  readonly freshness: QueryFreshness | null;
+  readonly sink: ClientAnswerSink;
+  readonly requestId: number;
+}
+
+/** A backend that keeps requests for the test to answer. */
+class ManualBackend implements ClientBackend {
+  readonly taken: TakenRequest[] = [];
+  refusal: HelloReply["refusal"] = "none";
+
+  propose(commandId: Uint8Array, bytes: Uint8Array, sink: ClientAnswerSink, requestId: number) {
+    this.taken.push({ kind: "propose", bytes, commandId, freshness: null, sink, requestId });
+  }
+
+  query(bytes: Uint8Array, freshness: QueryFreshness, sink: ClientAnswerSink, requestId: number) {
+    this.taken.push({ kind: "query", bytes, commandId: NOTHING, freshness, sink, requestId });
+  }
+
+  status(): NodeStatus {
+    return {
+      nodeId: 1,
+      role: "leader",
+      term: 3,
+      leaderId: 1,
+      leaderAddress: "n1:7238",
+      clusterId: CLUSTER_ID,
+      clusterName: "test",
+      commitIndex: 7,
+      appliedIndex: 7,
+      firstIndex: 1,
+      lastIndex: 7,
+      logTimeMs: 1000,
+      leaderContactAgeMs: 0,
+      configurationIndex: 1,
+      members: [],
+      version: "1.0.0",
+      uptimeMs: 5,
+      notes: [],
+    };
+  }
+
+  helloReply(hello: Hello): HelloReply {
+    assert.equal(hello.role, "client");
+    return {
+      refusal: this.refusal,
+      reason: this.refusal === "none" ? "" : "not here",
+      protocol: 1,
+      clusterId: CLUSTER_ID,
+      clusterName: "test",
+      nodeId: 1,
+      instanceId: CLUSTER_ID,
+      address: "n1:7238",
+      logTimeMs: 1000,
+      version: "1.0.0",
+    };
+  }
+
+  leader() {
+    return { id: 9, address: "n9:7238" };
+  }
+
+  logTimeMs(): number {
+    return 1234;
+  }
+}
+
+/** A client that speaks frames, or anything else. */
+class RawClient {
+  readonly stream: ByteStream;
+  readonly received: ClientMessage[] = [];
+  chunks = 0;
+  isClosed = false;
+  readonly #decoder = new FrameDecoder();
+
+  constructor(stream: ByteStream) {
+    this.stream = stream;
+    stream.start({
+      data: (chunk) => {
+        this.chunks++;
+        this.#decoder.push(chunk);
+        for (let frame = this.#decoder.next(); frame !== null; frame = this.#decoder.next()) {
+          this.received.push(decodeClientMessage(frame));
+        }
+      },
+      closed: () => this.isClosed = true,
+    });
+  }
+
+  send(...messages: ClientMessage[]): void {
+    const builder = new ByteBuilder();
+    for (const message of messages) writeClientMessage(builder, message);
+    this.stream.write(builder.take());
+  }
+
+  propose(...requestIds: number[]): void {
+    const requests = requestIds.map((requestId): ClientMessage => ({
+      type: "propose",
+      requestId,
+      commandId: COMMAND_ID,
+      command: new Uint8Array([requestId]),
+    }));
+    this.send(...requests);
+  }
+
+  query(...requestIds: number[]): void {
+    const requests = requestIds.map((requestId): ClientMessage => ({
+      type: "query",
+      requestId,
+      consistency: "stale",
+      maxAgeMs: 250,
+      query: NOTHING,
+    }));
+    this.send(...requests);
+  }
+
+  /** What arrived after the hello reply, with the ids only. */
+  get answers(): string[] {
+    return this.received.slice(1).map((message) =>
+      `${message.type} ${"requestId" in message ? message.requestId : ""}`
+    );
+  }
+}
+
+/** A node that serves clients, with a listener that reads hellos as a real one does. */
+class ServiceWorld {
+  readonly world = new SimulatedWorld({ seed: 7 });
+  readonly node: SimulatedRuntime = this.world.addMachine("n1").boot();
+  readonly dialer: SimulatedRuntime = this.world.addMachine("client").boot();
+  readonly backend = new ManualBackend();
+  readonly warnings: string[] = [];
+  readonly accepted: ByteStream[] = [];
+  readonly service = new ClientService(this.node, {
+    backend: this.backend,
+    warn: (message) => this.warnings.push(message),
+  });
+
+  static async start(): Promise<ServiceWorld> {
+    const started = new ServiceWorld();
+    const onConnection = (stream: ByteStream) => started.#accept(stream);
+    const listening = started.node.network.listen({ host: "0.0.0.0", port: 7238, onConnection });
+    await started.run(1);
+    await listening;
+    return started;
+  }
+
+  async run(durationMs: number): Promise<void> {
+    await this.world.scheduler.run({ untilMs: this.world.scheduler.nowMs + durationMs });
+  }
+
+  async connect(): Promise<RawClient> {
+    const dialed = this.dialer.network.connect({ host: "n1", port: 7238, timeoutMs: 1_000 });
+    const connected = dialed.then((stream) => new RawClient(stream));
+    await this.run(10);
+    const client = await connected;
+    client.send({ type: "hello", hello: HELLO });
+    await this.run(10);
+    return client;
+  }
+
+  answerAll(result: Uint8Array): void {
+    const taken = this.backend.taken.splice(0);
+    for (const { kind, sink, requestId } of taken) {
+      if (kind === "query") {
+        sink.queryAnswered(requestId, { servedBy: 1, index: 7, ageMs: 3, result });
+      } else {
+        sink.proposalApplied(requestId, { index: 7, term: 3, duplicate: false, result });
+      }
+    }
+  }
+
+  #accept(stream: ByteStream): void {
+    this.accepted.push(stream);
+    const decoder = new FrameDecoder();
+    let handler: ByteStreamHandler | null = null;
+    stream.start({
+      data: (chunk) => {
+        if (handler !== null) return handler.data(chunk);
+        decoder.push(chunk);
+        const frame = decoder.next();
+        if (frame === null) return;
+        const message = decodeClientMessage(frame);
+        assert.ok(message.type === "hello");
+        const rest: Uint8Array[] = [];
+        for (let next = decoder.next(); next !== null; next = decoder.next()) rest.push(next);
+        const bufferedBytes = new Uint8Array(rest.flatMap((bytes) => [...bytes]));
+        handler = this.service.accept({ stream, hello: message.hello, bufferedBytes });
+      },
+      closed: (error) => handler?.closed(error),
+    });
+  }
+}
+
+describe("ClientService", () => {
+  it("accepts a hello, and takes the requests that came with it", async () => {
+    const world = await ServiceWorld.start();
+    const dialed = world.dialer.network.connect({ host: "n1", port: 7238, timeoutMs: 1_000 });
+    const connected = dialed.then((stream) => new RawClient(stream));
+    await world.run(10);
+    const client = await connected;
+    client.send({ type: "hello", hello: HELLO }, { type: "status", requestId: 8 });
+    await world.run(10);
+    assert.deepEqual(client.answers, ["statusAnswer 8"]);
+    assert.equal(world.service.connectionCount, 1);
+  });
+
+  it("refuses a hello with the backend's reason, and closes", async () => {
+    const world = await ServiceWorld.start();
+    world.backend.refusal = "wrongCluster";
+    const client = await world.connect();
+    await world.run(2_000);
+    const [message] = client.received;
+    assert.ok(message?.type === "helloReply");
+    assert.equal(message.reply.reason, "not here");
+    assert.equal(client.isClosed, true);
+    assert.equal(world.service.connectionCount, 0);
+  });
+
+  it("hands requests on with their ids, and answers in any order with one write", async () => {
+    const world = await ServiceWorld.start();
+    const client = await world.connect();
+    client.propose(11, 12);
+    client.query(13);
+    await world.run(10);
+    const [first, second, third] = world.backend.taken;
+    assert.ok(first && second && third);
+    assert.deepEqual([...first.bytes], [11]);
+    assert.deepEqual([...second.commandId], [...COMMAND_ID]);
+    assert.equal(third.freshness?.consistency, "stale");
+    assert.equal(third.freshness?.maxAgeMs, 250);
+    let writes = 0;
+    const [stream] = world.accepted;
+    assert.ok(stream !== undefined);
+    const write = stream.write.bind(stream);
+    stream.write = (bytes) => {
+      writes++;
+      write(bytes);
+    };
+    const result = new Uint8Array([1, 2]);
+    third.sink.queryAnswered(13, { servedBy: 1, index: 7, ageMs: 3, result });
+    result[0] = 9; // The sink has copied it.
+    second.sink.proposalApplied(12, { index: 7, term: 3, duplicate: true, result });
+    first.sink.proposalFailed(11, new NotLeaderError(2, "n2:7238"));
+    await world.run(10);
+    assert.equal(writes, 1);
+    assert.deepEqual(client.answers, ["queryAnswer 13", "proposeAnswer 12", "errorAnswer 11"]);
+    const [, query, propose, refusal] = client.received;
+    assert.ok(query?.type === "queryAnswer" && propose?.type === "proposeAnswer");
+    assert.deepEqual([query.servedBy, query.index, query.ageMs, ...query.result], [1, 7, 3, 1, 2]);
+    assert.deepEqual([propose.duplicate, ...propose.result], [true, 9, 2]);
+    assert.ok(refusal?.type === "errorAnswer");
+    assert.equal(refusal.code, "notLeader");
+    assert.deepEqual([refusal.leaderId, refusal.leaderAddress], [2, "n2:7238"]);
+    assert.equal(refusal.logTimeMs, 1234);
+  });
+
+  it("names the leader it knows with every other error, and keeps what the error concludes", async () => {
+    const world = await ServiceWorld.start();
+    const client = await world.connect();
+    client.propose(1, 2);
+    await world.run(10);
+    const errors: RaftError[] = [
+      new OverloadedError("The log is full"),
+      new AnswerForgottenError("The answer is not kept"),
+    ];
+    world.backend.taken.forEach(({ sink, requestId }, position) => {
+      const error = errors[position];
+      assert.ok(error !== undefined);
+      sink.proposalFailed(requestId, error);
+    });
+    await world.run(10);
+    const answers = client.received.slice(1).map((message) => {
+      assert.ok(message.type === "errorAnswer");
+      return [message.code, message.applied, message.leaderId, message.leaderAddress];
+    });
+    assert.deepEqual(answers, [
+      ["overloaded", "no", 9, "n9:7238"],
+      ["internal", "yes", 9, "n9:7238"],
+    ]);
+  });
+
+  it("drops answers for a client that is gone (trap A10 the other way)", async () => {
+    const world = await ServiceWorld.start();
+    const client = await world.connect();
+    client.propose(1);
+    await world.run(10);
+    client.stream.destroy();
+    await world.run(10);
+    assert.equal(world.service.connectionCount, 0);
+    world.answerAll(NOTHING);
+    await world.run(10);
+    assert.deepEqual(world.warnings, []);
+  });
+
+  it("answers what is done before it closes, and takes no new clients", async () => {
+    const world = await ServiceWorld.start();
+    const client = await world.connect();
+    client.propose(1);
+    await world.run(10);
+    world.answerAll(NOTHING);
+    world.service.close();
+    await world.run(2_000);
+    assert.deepEqual(client.answers, ["proposeAnswer 1"]);
+    assert.equal(client.isClosed, true);
+    const late = await world.connect();
+    const [message] = late.received;
+    assert.ok(message?.type === "helloReply");
+    assert.equal(message.reply.refusal, "notReady");
+  });
+});
+
+describe("ClientService: bounds", () => {
+  it("closes only the connection that sends garbage (trap 55, A9)", async () => {
+    const world = await ServiceWorld.start();
+    const good = await world.connect();
+    const oversize = new Uint8Array(8);
+    new DataView(oversize.buffer).setUint32(4, FRAME_BYTES_MAX / 8 + 1, true);
+    const flipped = new ByteBuilder();
+    writeClientMessage(flipped, { type: "status", requestId: 1 });
+    const wrongChecksum = flipped.take();
+    wrongChecksum.set(
+      [wrongChecksum[wrongChecksum.length - 1] === 1 ? 2 : 1],
+      wrongChecksum.length - 1,
+    );
+    const second = new ByteBuilder();
+    writeClientMessage(second, { type: "hello", hello: HELLO });
+    const garbage = [
+      new TextEncoder().encode("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+      oversize,
+      wrongChecksum,
+      second.take(),
+      new Uint8Array(64).fill(0xff),
+    ];
+    for (const bytes of garbage) {
+      const bad = await world.connect();
+      bad.stream.write(bytes);
+      await world.run(100);
+      assert.equal(bad.isClosed, true);
+    }
+    assert.equal(world.warnings.length, garbage.length);
+    assert.match(world.warnings[0] ?? "", /client:\d+: .*HTTP/);
+    assert.equal(world.service.connectionCount, 1);
+    good.send({ type: "status", requestId: 1 });
+    await world.run(10);
+    assert.deepEqual(good.answers, ["statusAnswer 1"]);
+  });
+
+  it("refuses more requests than it may have unanswered", async () => {
+    const world = await ServiceWorld.start();
+    const client = await world.connect();
+    const ids = Array.from({ length: CLIENT_REQUESTS_MAX + 2 }, (_, index) => index + 1);
+    client.propose(...ids);
+    await world.run(1_000);
+    assert.equal(world.backend.taken.length, CLIENT_REQUESTS_MAX);
+    assert.deepEqual(client.answers, [
+      `errorAnswer ${CLIENT_REQUESTS_MAX + 1}`,
+      `errorAnswer ${CLIENT_REQUESTS_MAX + 2}`,
+    ]);
+    world.answerAll(NOTHING);
+    client.propose(1);
+    await world.run(1_000);
+    assert.equal(world.backend.taken.length, 1);
+  });
+
+  it("refuses more clients than it may have", async () => {
+    const world = await ServiceWorld.start();
+    const streams: string[] = [];
+    for (let i = 0; i <= CONNECTIONS_MAX; i++) {
+      const stream = new NullStream((bytes) => {
+        const decoder = new FrameDecoder();
+        decoder.push(bytes);
+        const frame = decoder.next();
+        const message = frame === null ? null : decodeClientMessage(frame);
+        if (message?.type === "helloReply") streams.push(message.reply.refusal);
+      });
+      world.service.accept({ stream, hello: HELLO, bufferedBytes: NOTHING });
+    }
+    assert.equal(streams.filter((refusal) => refusal === "none").length, CONNECTIONS_MAX);
+    assert.equal(streams.at(-1), "tooManyConnections");
+    world.service.close();
+    assert.equal(world.service.connectionCount, 0);
+  });
+
+  it("does not read on from a client that does not read", async () => {
+    const world = await ServiceWorld.start();
+    const client = await world.connect();
+    client.stream.pause();
+    const large = new Uint8Array(VALUE_BYTES_MAX);
+    client.query(1, 2, 3);
+    await world.run(100);
+    world.answerAll(large);
+    await world.run(100);
+    const [stream] = world.accepted;
+    assert.ok(stream !== undefined && stream.writeBufferedBytes > PAUSE_BYTES);
+    client.query(4, 5);
+    await world.run(1_000);
+    assert.equal(world.backend.taken.length, 0, "nothing was read");
+    client.stream.resume();
+    await world.run(10_000);
+    assert.equal(world.backend.taken.length, 2, "it reads again");
+    assert.deepEqual(client.answers, ["queryAnswer 1", "queryAnswer 2", "queryAnswer 3"]);
+    assert.deepEqual(world.warnings, []);
+  });
+
+  it("refuses reads whose answers would pile up, and cuts off who still does not read", async () => {
+    const world = await ServiceWorld.start();
+    const client = await world.connect();
+    client.stream.pause();
+    const large = new Uint8Array(VALUE_BYTES_MAX);
+    const readsKept = Math.floor(REFUSE_READS_BYTES / VALUE_BYTES_MAX);
+    const ids = Array.from({ length: readsKept + 3 }, (_, index) => index + 1);
+    client.query(...ids);
+    client.propose(...Array.from({ length: 10 }, (_, index) => index + 100));
+    await world.run(100);
+    const proposals = world.backend.taken.splice(ids.length);
+    world.answerAll(large);
+    await world.run(100);
+    const [stream] = world.accepted;
+    assert.ok(stream !== undefined && stream.writeBufferedBytes < WRITE_BUFFER_BYTES_MAX);
+    assert.equal(world.service.connectionCount, 1);
+    // The answers of commands are not refused: they took effect.
+    world.backend.taken.push(...proposals);
+    world.answerAll(large);
+    await world.run(100);
+    assert.equal(world.service.connectionCount, 0);
+    assert.equal(world.warnings.length, 1);
+    assert.match(world.warnings[0] ?? "", /does not read/);
+  });
+});
+
+/** A stream that swallows what is written. */
+class NullStream implements ByteStream {
+  readonly remoteAddress = "nobody:1";
+  readonly writeBufferedBytes = 0;
+  readonly #write: (bytes: Uint8Array) => void;
+
+  constructor(write: (bytes: Uint8Array) => void) {
+    this.#write = write;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#write(bytes);
+  }
+  start(): void {}
+  pause(): void {}
+  resume(): void {}
+  close(): void {}
+  destroy(): void {}
+}
