@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import type { Clock } from "../runtime/runtime.ts";
-import { connectPair } from "./_stream_recorder.ts";
+import { beforeTicks } from "./_before_ticks.ts";
+import { connectPair, withOnePair } from "./_stream_recorder.ts";
 import type { ContractTest, RuntimeHarness } from "./runtime_contract.ts";
 
 /** The tests of the clock. */
@@ -19,6 +20,7 @@ export const clockContract: readonly ContractTest[] = [
   { name: "clearTimer ignores a timer that has fired", body: ignoresFired },
   { name: "defer runs after this turn, in order", body: deferKeepsOrder },
   { name: "defer runs after the events that are ready", body: deferFollowsEvents },
+  { name: "defer waits for no timer", body: deferIsFast },
   { name: "defer starves neither timers nor the network", body: deferStarvesNobody },
 ];
 
@@ -149,18 +151,33 @@ async function deferFollowsEvents(harness: RuntimeHarness): Promise<void> {
   }
 }
 
-async function deferStarvesNobody(harness: RuntimeHarness): Promise<void> {
+async function deferIsFast({ runtime }: RuntimeHarness): Promise<void> {
+  const { clock } = runtime;
+  const chain = new Promise<void>((resolve) => {
+    let left = 2000;
+    const next = (): void => {
+      left -= 1;
+      if (left === 0) resolve();
+      else clock.defer(next);
+    };
+    clock.defer(next);
+  });
+  await beforeTicks(clock, chain);
+}
+
+function deferStarvesNobody(harness: RuntimeHarness): Promise<void> {
   const { clock } = harness.runtime;
-  const { client, server, listener } = await connectPair(harness);
-  let running = true;
-  const again = (): void => {
-    if (running) clock.defer(again);
-  };
-  again();
-  client.stream.write(new Uint8Array(10));
-  await Promise.all([server.received(10), after(clock, 5)]);
-  running = false;
-  client.stream.destroy();
-  server.stream.destroy();
-  await listener.close();
+  return withOnePair(harness, async ({ client, server }) => {
+    let running = true;
+    const again = (): void => {
+      if (running) clock.defer(again);
+    };
+    again();
+    client.stream.write(new Uint8Array(10));
+    try {
+      await Promise.all([server.received(10), after(clock, 5)]);
+    } finally {
+      running = false;
+    }
+  });
 }

@@ -7,10 +7,11 @@ import assert from "node:assert/strict";
 import { NetworkError } from "../runtime/runtime.ts";
 import {
   assertPattern,
-  connectPair,
   patternBytes,
   roundTrips,
   StreamRecorder,
+  withBarrier,
+  withOnePair,
   withPair,
 } from "./_stream_recorder.ts";
 import type { ContractTest, RuntimeHarness } from "./runtime_contract.ts";
@@ -107,7 +108,7 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function saysRemoteAddress(harness: RuntimeHarness): Promise<void> {
-  return withPair(harness, async ({ client, server, listener }) => {
+  return withOnePair(harness, async ({ client, server, listener }) => {
     assert.equal(client.stream.remoteAddress, `${harness.host}:${listener.port}`);
     assert.match(server.stream.remoteAddress, /^.+:[0-9]+$/);
     assert.notEqual(server.stream.remoteAddress, client.stream.remoteAddress);
@@ -115,38 +116,37 @@ function saysRemoteAddress(harness: RuntimeHarness): Promise<void> {
   });
 }
 
-async function keepsBytesBeforeStart(harness: RuntimeHarness): Promise<void> {
+function keepsBytesBeforeStart(harness: RuntimeHarness): Promise<void> {
   const { runtime, host } = harness;
-  const barrier = await connectPair(harness);
-  let accepted: StreamRecorder | null = null;
-  const listener = await runtime.network.listen({
-    host,
-    port: 0,
-    onConnection: (stream) => {
-      accepted = new StreamRecorder(stream);
-      stream.start(accepted);
-      stream.write(patternBytes(5000));
-      stream.close();
-    },
+  return withOnePair(harness, async (barrier) => {
+    const listener = await runtime.network.listen({
+      host,
+      port: 0,
+      onConnection: (stream) => {
+        stream.start(new StreamRecorder(stream));
+        stream.write(patternBytes(5000));
+        stream.close();
+      },
+    });
+    try {
+      const { port } = listener;
+      const stream = await runtime.network.connect({ host, port, timeoutMs: 10_000 });
+      await roundTrips(barrier, 10);
+      const client = new StreamRecorder(stream);
+      stream.start(client);
+      assert.equal(client.receivedBytes, 0, "data was called from within start");
+      await client.ended();
+      assert.equal(client.receivedBytes, 5000);
+      assertPattern(client.bytes());
+      assert.equal(client.closedError, null);
+    } finally {
+      await listener.close();
+    }
   });
-  const stream = await runtime.network.connect({ host, port: listener.port, timeoutMs: 10_000 });
-  await roundTrips(barrier, 10);
-  const client = new StreamRecorder(stream);
-  stream.start(client);
-  assert.equal(client.receivedBytes, 0, "data was called from within start");
-  await client.ended();
-  assert.equal(client.receivedBytes, 5000);
-  assertPattern(client.bytes());
-  assert.equal(client.closedError, null);
-  barrier.client.stream.destroy();
-  barrier.server.stream.destroy();
-  (accepted as StreamRecorder | null)?.stream.destroy();
-  await Promise.all([barrier.listener.close(), listener.close()]);
 }
 
-async function holdsSenderBack(harness: RuntimeHarness): Promise<void> {
-  const barrier = await connectPair(harness);
-  await withPair(harness, async ({ client, server }) => {
+function holdsSenderBack(harness: RuntimeHarness): Promise<void> {
+  return withBarrier(harness, async ({ client, server }, barrier) => {
     server.stream.pause();
     const piece = patternBytes(251 * 1024);
     let sent = 0;
@@ -162,9 +162,6 @@ async function holdsSenderBack(harness: RuntimeHarness): Promise<void> {
     assertPattern(server.bytes());
     while (client.stream.writeBufferedBytes > 0) await roundTrips(barrier, 1);
   });
-  barrier.client.stream.destroy();
-  barrier.server.stream.destroy();
-  await barrier.listener.close();
 }
 
 async function servesManyConnections(harness: RuntimeHarness): Promise<void> {
@@ -237,7 +234,7 @@ async function refusesUsedPort(harness: RuntimeHarness): Promise<void> {
 }
 
 function closesListenerOnly(harness: RuntimeHarness): Promise<void> {
-  return withPair(harness, async (pair) => {
+  return withOnePair(harness, async (pair) => {
     await pair.listener.close();
     await roundTrips(pair, 3);
     const { host, runtime } = harness;

@@ -4,11 +4,12 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { beforeTicks } from "./_before_ticks.ts";
 import {
   assertPattern,
-  connectPair,
   patternBytes,
   roundTrips,
+  withBarrier,
   withPair,
 } from "./_stream_recorder.ts";
 import type { ContractTest, RuntimeHarness } from "./runtime_contract.ts";
@@ -43,12 +44,17 @@ function closeFlushes(harness: RuntimeHarness): Promise<void> {
 }
 
 function closeAvoidsReset(harness: RuntimeHarness): Promise<void> {
-  return withPair(harness, async ({ client, server }) => {
+  return withBarrier(harness, async ({ client, server }, barrier) => {
     server.onData = () => {
       server.stream.write(patternBytes(1000));
       server.stream.close();
     };
+    // The answer and the end wait in the kernel while the sender is busy: a reset would get there.
+    client.stream.pause();
     client.stream.write(new Uint8Array(4 * MIB));
+    await server.received(1);
+    await roundTrips(barrier, 20);
+    client.stream.resume();
     await client.ended();
     assert.equal(client.receivedBytes, 1000);
     assertPattern(client.bytes());
@@ -69,16 +75,16 @@ function closeEndsOtherSide(harness: RuntimeHarness): Promise<void> {
 function closeWhilePaused(harness: RuntimeHarness): Promise<void> {
   return withPair(harness, async ({ client, server }) => {
     server.stream.pause();
-    client.stream.write(patternBytes(1000));
+    client.stream.write(patternBytes(8 * MIB));
     server.stream.close();
-    await Promise.all([server.ended(), client.ended()]);
+    const { clock } = harness.runtime;
+    await beforeTicks(clock, Promise.all([server.ended(), client.ended()]));
     assert.equal(server.receivedBytes, 0);
   });
 }
 
-async function closedOnce(harness: RuntimeHarness): Promise<void> {
-  const barrier = await connectPair(harness);
-  await withPair(harness, async ({ client, server }) => {
+function closedOnce(harness: RuntimeHarness): Promise<void> {
+  return withBarrier(harness, async ({ client, server }, barrier) => {
     client.stream.close();
     client.stream.close();
     await Promise.all([client.ended(), server.ended()]);
@@ -89,9 +95,6 @@ async function closedOnce(harness: RuntimeHarness): Promise<void> {
     assert.equal(client.closedCalls, 1);
     assert.equal(server.closedCalls, 1);
   });
-  barrier.client.stream.destroy();
-  barrier.server.stream.destroy();
-  await barrier.listener.close();
 }
 
 function closedOnceOnBoth(harness: RuntimeHarness): Promise<void> {
@@ -141,9 +144,8 @@ function writeAfterEnd(harness: RuntimeHarness): Promise<void> {
   });
 }
 
-async function writeToGoneSide(harness: RuntimeHarness): Promise<void> {
-  const barrier = await connectPair(harness);
-  await withPair(harness, async ({ client, server }) => {
+function writeToGoneSide(harness: RuntimeHarness): Promise<void> {
+  return withBarrier(harness, async ({ client, server }, barrier) => {
     client.stream.pause();
     server.stream.destroy();
     while (client.closedCalls === 0) {
@@ -153,7 +155,4 @@ async function writeToGoneSide(harness: RuntimeHarness): Promise<void> {
     }
     assert.equal(client.closedCalls, 1);
   });
-  barrier.client.stream.destroy();
-  barrier.server.stream.destroy();
-  await barrier.listener.close();
 }

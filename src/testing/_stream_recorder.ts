@@ -123,8 +123,22 @@ export async function connectPair(harness: RuntimeHarness): Promise<StreamPair> 
   return { listener, client, server: await accepted };
 }
 
-/** Runs `body` with a connected pair and takes the pair down afterwards. */
+/**
+ * Runs `body` with a connected pair, and once more with the two sides exchanged: a runtime may
+ * serve the side that dials and the side that accepts in different ways.
+ */
 export async function withPair(
+  harness: RuntimeHarness,
+  body: (pair: StreamPair) => Promise<void>,
+): Promise<void> {
+  await withOnePair(harness, body);
+  await withOnePair(harness, (pair) => {
+    return body({ listener: pair.listener, client: pair.server, server: pair.client });
+  });
+}
+
+/** Runs `body` with a connected pair and takes the pair down afterwards. */
+export async function withOnePair(
   harness: RuntimeHarness,
   body: (pair: StreamPair) => Promise<void>,
 ): Promise<void> {
@@ -136,6 +150,14 @@ export async function withPair(
     pair.server.stream.destroy();
     await pair.listener.close();
   }
+}
+
+/** Like {@linkcode withPair}, with another pair beside it for {@linkcode roundTrips}. */
+export function withBarrier(
+  harness: RuntimeHarness,
+  body: (pair: StreamPair, barrier: StreamPair) => Promise<void>,
+): Promise<void> {
+  return withOnePair(harness, (barrier) => withPair(harness, (pair) => body(pair, barrier)));
 }
 
 /**

@@ -17,6 +17,13 @@ export const runningRuntime: "node" | "deno" | "bun" = "Deno" in globalThis
   ? "bun"
   : "node";
 
+/** The arguments before a script that runs it on this runtime. */
+export const runArguments: readonly string[] = {
+  node: ["--import", "tsx"],
+  deno: ["run", "-A"],
+  bun: [],
+}[runningRuntime];
+
 /** Why the tests of the runtime `name` cannot run here, or nothing where they can. */
 export function skipUnless(name: "node" | "deno" | "bun"): { readonly skip?: string } {
   return name === runningRuntime ? {} : { skip: `runs on ${name}, this is ${runningRuntime}` };

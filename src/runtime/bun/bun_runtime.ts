@@ -5,19 +5,19 @@
  */
 import process from "node:process";
 import type { Runtime } from "../runtime.ts";
-import { SocketNetwork } from "../shared/socket_network.ts";
 import { SystemClock } from "../shared/system_clock.ts";
 import { writeVectored } from "../shared/system_file.ts";
 import { SystemFileSystem } from "../shared/system_file_system.ts";
 import { SystemRandom } from "../shared/system_random.ts";
 import { loadBunKernelLock } from "./bun_kernel_lock.ts";
+import { BunNetwork } from "./bun_network.ts";
 
 /** The world as Bun shows it. */
 export async function createBunRuntime(): Promise<Runtime> {
   return {
     name: "bun",
     version: process.versions["bun"] ?? "unknown",
-    network: new SocketNetwork(),
+    network: new BunNetwork(),
     files: new SystemFileSystem({
       writeParts: writeVectored,
       kernelLock: await loadBunKernelLock(),
