@@ -12,13 +12,11 @@ const HISTORY_LINES_MAX = 1000;
 /** Opens a line editor on the terminal that standard input and output are. */
 export function openSystemLineEditor(options: LineEditorOptions): LineEditor {
   let isClosed = false;
-  let history: readonly string[] = options.history;
   const editor = readline.createInterface({
     input: process.stdin,
     output: process.stdout,
     terminal: true,
     prompt: options.prompt,
-    history: [...options.history],
     historySize: HISTORY_LINES_MAX,
     removeHistoryDuplicates: true,
     completer: (text: string, done: (error: null, result: [string[], string]) => void): void => {
@@ -27,9 +25,6 @@ export function openSystemLineEditor(options: LineEditorOptions): LineEditor {
         () => done(null, [[], text]),
       );
     },
-  });
-  editor.on("history", (lines: string[]) => {
-    history = [...lines];
   });
   editor.on("line", options.onLine);
   editor.on("SIGINT", () => {
@@ -49,7 +44,6 @@ export function openSystemLineEditor(options: LineEditorOptions): LineEditor {
   return {
     // Deno and Bun throw where a prompt follows the end of input.
     prompt: () => isClosed ? undefined : editor.prompt(),
-    history: () => history,
     close: () => isClosed ? undefined : editor.close(),
   };
 }

@@ -10,6 +10,7 @@ import type {
   InputStream,
   LineEditor,
   LineEditorOptions,
+  LinePipe,
   OutputStream,
   SignalName,
   SpawnOptions,
@@ -17,6 +18,7 @@ import type {
 } from "../process.ts";
 import { spawnChild } from "./system_child.ts";
 import { openSystemLineEditor } from "./system_line_editor.ts";
+import { openSystemLinePipe } from "./system_line_pipe.ts";
 import { SystemInput, SystemOutput } from "./system_streams.ts";
 import { SystemUserFiles } from "./system_user_files.ts";
 
@@ -58,6 +60,11 @@ export class SystemProcess implements HostProcess {
     return ownCommand();
   }
 
+  /** Monotonic milliseconds. */
+  nowMs(): number {
+    return performance.now();
+  }
+
   /** Sets the code to end with. */
   setExitCode(code: number): void {
     process.exitCode = code;
@@ -88,5 +95,10 @@ export class SystemProcess implements HostProcess {
   /** Opens a line editor on the terminal. */
   openLineEditor(options: LineEditorOptions): LineEditor {
     return openSystemLineEditor(options);
+  }
+
+  /** A pipe inside this process. */
+  openLinePipe(): LinePipe {
+    return openSystemLinePipe();
   }
 }

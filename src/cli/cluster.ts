@@ -1,0 +1,19 @@
+/**
+ * What commands need of a cluster. The client library provides it; tests have another.
+ *
+ * @module
+ */
+import type { KeyValueClient } from "../client/key_value_client.ts";
+import type { RaftClient } from "../client/raft_client.ts";
+
+/** The key-value operations that commands use. */
+export type KeyValueAccess = Pick<
+  KeyValueClient,
+  "get" | "put" | "delete" | "deletePrefix" | "increment" | "list"
+>;
+
+/** The cluster as commands see it. Rejects with the errors of the client library. */
+export interface Cluster extends Pick<RaftClient, "statusOfAll" | "leader" | "close"> {
+  /** The key-value state machine. */
+  readonly keyValue: KeyValueAccess;
+}

@@ -1,0 +1,202 @@
+/**
+ * One picture of the cluster out of what its members say of themselves: for status, health, leader
+ * and wait.
+ *
+ * @module
+ */
+import type { MemberStatus } from "../client/ask_every_member.ts";
+import { DeniedError } from "../errors.ts";
+import type { Address, NodeId } from "../types.ts";
+import type { StatusAnswer, StatusMember } from "../wire/client_messages.ts";
+import { CommandFailure } from "./command_failure.ts";
+import { ExitCode } from "./exit_codes.ts";
+
+/** What a member does, as far as anybody knows. */
+export type MemberRole = StatusAnswer["role"] | "unknown";
+
+/** A member in the picture. */
+export interface MemberView {
+  readonly id: NodeId;
+  readonly address: Address;
+  readonly role: MemberRole;
+  readonly voter: boolean;
+  /** Whether it answered this client. */
+  readonly reachable: boolean;
+  /** The last entry that is known to be in its log; null where nobody knows. */
+  readonly matchIndex: number | null;
+  /** How many entries it is behind the leader; null where nobody knows. */
+  readonly lag: number | null;
+  readonly version: string;
+}
+
+/** The cluster. */
+export interface ClusterView {
+  readonly cluster: string;
+  readonly clusterId: string;
+  readonly leader: { readonly id: NodeId; readonly address: Address } | null;
+  readonly term: number;
+  readonly commitIndex: number;
+  readonly members: readonly MemberView[];
+  /** What the members want people to know. */
+  readonly notes: readonly string[];
+  /** How many voters there are, and how many of them answered. */
+  readonly voters: { readonly count: number; readonly reachable: number; readonly needed: number };
+  /** How long ago a majority confirmed the leader, in milliseconds; null without a leader. */
+  readonly leaderContactAgeMs: number | null;
+}
+
+/** The failure where no member answers. */
+function nobodyAnswered(statuses: readonly MemberStatus[]): CommandFailure {
+  const denied = statuses.some(({ error }) => error instanceof DeniedError);
+  const why = statuses.map(({ address, error }) => `${address}  ${error?.message ?? "no answer"}`);
+  return new CommandFailure(
+    denied ? "refused by every endpoint" : "no endpoint answered: nothing is known",
+    {
+      exit: denied ? ExitCode.denied : ExitCode.unreachable,
+      why,
+      fix: denied
+        ? ["check that the endpoints belong to the cluster that you mean"]
+        : ["check the addresses: -e HOST:PORT,… or RAFT_ENDPOINTS", "no cluster yet? raft demo"],
+      isRetryable: !denied,
+    },
+  );
+}
+
+/** The answer to believe: the leader of the highest term, else the highest term that was seen. */
+function chooseAnswer(answers: readonly StatusAnswer[]): StatusAnswer {
+  const rank = ({ role, term, commitIndex }: StatusAnswer): readonly number[] => [
+    term,
+    role === "leader" ? 1 : 0,
+    commitIndex,
+  ];
+  return answers.reduce((best, candidate) => {
+    const difference = rank(candidate)
+      .map((value, position) => value - rank(best)[position]!)
+      .find((value) => value !== 0);
+    return (difference ?? 0) > 0 ? candidate : best;
+  });
+}
+
+/** A member of the configuration, joined with what it says itself. */
+function viewMember(
+  member: StatusMember,
+  { own, chosen }: { own: StatusAnswer | undefined; chosen: StatusAnswer },
+): MemberView {
+  const isLed = chosen.role === "leader";
+  const matchIndex = member.id === chosen.nodeId
+    ? chosen.lastIndex
+    : isLed
+    ? member.matchIndex
+    : own?.lastIndex ?? null;
+  return {
+    id: member.id,
+    address: member.address,
+    role: own?.role ?? "unknown",
+    voter: member.voter,
+    reachable: own !== undefined,
+    matchIndex,
+    lag: isLed && matchIndex !== null ? Math.max(0, chosen.lastIndex - matchIndex) : null,
+    version: own?.version ?? member.version,
+  };
+}
+
+/** A node that answered and is in nobody's configuration: one that waits to be taken in. */
+function viewStranger(answer: StatusAnswer, address: Address): MemberView {
+  const { nodeId: id, role, lastIndex: matchIndex, version } = answer;
+  return { id, address, role, voter: false, reachable: true, matchIndex, lag: null, version };
+}
+
+/**
+ * The picture that the answers give. Throws a {@linkcode CommandFailure} where nobody answered.
+ *
+ * @param statuses What each member said, or why it said nothing.
+ */
+export function viewCluster(statuses: readonly MemberStatus[]): ClusterView {
+  const answers = statuses.flatMap(({ status }) => status === null ? [] : [status]);
+  if (answers.length === 0) throw nobodyAnswered(statuses);
+  const chosen = chooseAnswer(answers);
+  const byId = new Map(answers.map((answer) => [answer.nodeId, answer]));
+  const members = chosen.members.map((member) =>
+    viewMember(member, { own: byId.get(member.id), chosen })
+  );
+  const strangers = statuses.flatMap(({ status, address }) =>
+    status !== null && !members.some(({ id }) => id === status.nodeId)
+      ? [viewStranger(status, address)]
+      : []
+  );
+  const voters = members.filter(({ voter }) => voter);
+  const leading = chosen.role === "leader" ? chosen : null;
+  const leaderAddress = members.find(({ id }) => id === chosen.nodeId)?.address ??
+    chosen.leaderAddress;
+  return {
+    cluster: chosen.clusterName,
+    clusterId: chosen.clusterId,
+    leader: leading === null ? null : { id: leading.nodeId, address: leaderAddress },
+    term: Math.max(...answers.map(({ term }) => term)),
+    commitIndex: Math.max(...answers.map(({ commitIndex }) => commitIndex)),
+    members: [...members, ...strangers].sort((a, b) => a.id - b.id),
+    notes: answers.flatMap(({ nodeId, notes }) => notes.map((note) => `node ${nodeId}: ${note}`)),
+    voters: {
+      count: voters.length,
+      reachable: voters.filter(({ reachable }) => reachable).length,
+      needed: Math.floor(voters.length / 2) + 1,
+    },
+    leaderContactAgeMs: leading?.leaderContactAgeMs ?? null,
+  };
+}
+
+/** How well the cluster is. */
+export interface Health {
+  readonly status: "healthy" | "degraded" | "no_quorum" | "unknown";
+  readonly reasons: readonly string[];
+}
+
+/** A follower that is so many entries behind is worth a word. */
+const LAG_MAX = 100_000;
+
+/** How long a leader may be without a majority before its word is doubted, in milliseconds. */
+const CONTACT_AGE_MS_MAX = 10_000;
+
+function memberReasons({ members }: ClusterView): string[] {
+  const silent = members.filter(({ reachable }) => !reachable).map(({ id, address, voter }) =>
+    `${voter ? "voter" : "learner"} ${id} at ${address} does not answer`
+  );
+  const behind = members.filter(({ lag }) => lag !== null && lag > LAG_MAX).map(({ id, lag }) =>
+    `node ${id} is ${lag} entries behind`
+  );
+  return [...silent, ...behind];
+}
+
+/**
+ * Judges the picture.
+ *
+ * @param view The cluster.
+ */
+export function judgeHealth(view: ClusterView): Health {
+  const { voters, leader, leaderContactAgeMs } = view;
+  const reasons = [...memberReasons(view), ...view.notes];
+  const answered =
+    `${voters.reachable} of ${voters.count} voters answer, ${voters.needed} are needed`;
+  if (leader === null) return { status: "no_quorum", reasons: ["no leader", answered, ...reasons] };
+  if (leaderContactAgeMs !== null && leaderContactAgeMs > CONTACT_AGE_MS_MAX) {
+    const age = `leader ${leader.id} heard from no majority for ${leaderContactAgeMs}ms`;
+    return { status: "no_quorum", reasons: [age, ...reasons] };
+  }
+  return reasons.length === 0
+    ? { status: "healthy", reasons: [] }
+    : { status: "degraded", reasons };
+}
+
+/** The exit code of `raft health`. */
+export function healthExit({ status }: Health): ExitCode {
+  switch (status) {
+    case "healthy":
+      return ExitCode.ok;
+    case "degraded":
+      return ExitCode.condition;
+    case "no_quorum":
+      return ExitCode.noQuorum;
+    case "unknown":
+      return ExitCode.unreachable;
+  }
+}

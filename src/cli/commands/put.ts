@@ -1,0 +1,97 @@
+import { integer, optional, settings, text, toggle } from "../../config.ts";
+import { UsageError } from "../../config/usage_error.ts";
+import { type KvCondition, NO_CONDITION } from "../../wire/kv_messages.ts";
+import { keyBytes, keyFields, printable, toBytes, valueFields } from "../bytes_text.ts";
+import { declareCommand } from "../command.ts";
+import { explainCondition } from "../condition_failure.ts";
+import { requestIdSetting, writeOptions } from "../request_options.ts";
+import { readValue } from "../value_argument.ts";
+
+interface ConditionFlags {
+  readonly ifRevision: number | undefined;
+  readonly ifValue: string | undefined;
+  readonly ifAbsent: boolean;
+  readonly ifPresent: boolean;
+}
+
+/** The one condition that the flags ask for. */
+function conditionOf(flags: ConditionFlags): KvCondition {
+  const conditions: KvCondition[] = [];
+  if (flags.ifRevision !== undefined) {
+    conditions.push({ type: "revision", revision: flags.ifRevision });
+  }
+  if (flags.ifValue !== undefined) {
+    conditions.push({ type: "value", value: toBytes(flags.ifValue) });
+  }
+  if (flags.ifAbsent) conditions.push({ type: "absent" });
+  if (flags.ifPresent) conditions.push({ type: "present" });
+  if (conditions.length > 1) {
+    throw new UsageError("Cannot use more than one condition", {
+      fix: ["want one of --if-revision, --if-value, --if-absent, --if-present"],
+    });
+  }
+  return conditions[0] ?? NO_CONDITION;
+}
+
+/** `raft put KEY VALUE` */
+export const put = declareCommand({
+  name: "put",
+  group: "DATA",
+  summary: "Write a key",
+  description: "The answer comes when the write is durable on a majority. With a condition the " +
+    "write happens only if it holds, all in one step; if not, exit code 4 and nothing is " +
+    "changed.\n\nIf the answer is lost (exit code 7), repeat the command with the --request-id " +
+    "that the message prints: it is never applied twice.",
+  examples: [
+    { command: "raft put greeting hello", note: "write" },
+    { command: "raft put photo @photo.jpg", note: "from a file" },
+    { command: "date | raft put now -", note: "from standard input" },
+    { command: "raft put leader me --if-absent", note: "only if nobody was faster" },
+    { command: "raft put n 2 --if-revision 17", note: "only if nobody wrote since" },
+  ],
+  arguments: settings({
+    key: text({ placeholder: "KEY", summary: "The key" }),
+    value: text({ placeholder: "VALUE", summary: "The value; - is standard input, @FILE a file" }),
+  }),
+  options: settings({
+    ifRevision: optional(integer({
+      placeholder: "N",
+      summary: "Only if the key has this revision; 0: only if it does not exist",
+    })),
+    ifValue: optional(text({ placeholder: "V", summary: "Only if the key holds this value" })),
+    ifAbsent: toggle({ summary: "Only if the key does not exist" }),
+    ifPresent: toggle({ summary: "Only if the key exists" }),
+    previous: toggle({ summary: "Show what the key held before" }),
+    requestId: requestIdSetting(),
+  }),
+  async run(context, { arguments: { key, value }, options }) {
+    const bytes = keyBytes(key);
+    const condition = conditionOf(options);
+    const valueBytes = await readValue(context, value);
+    const { keyValue } = await context.cluster();
+    const send = {
+      ...await writeOptions(context, options.requestId),
+      condition,
+      returnPrevious: options.previous,
+    };
+    const { revision, created, previous, term, index } = await keyValue
+      .put(bytes, valueBytes, send)
+      .catch((error) => {
+        throw explainCondition(error, { key: bytes, condition });
+      });
+    const before = previous === null
+      ? null
+      : { ...valueFields(previous.value), revision: previous.revision };
+    const document = {
+      ...keyFields(bytes),
+      revision,
+      created,
+      term,
+      index,
+      ...(options.previous ? { previous: before } : {}),
+    };
+    const was = before === null ? "" : `, was ${before.value} (revision ${before.revision})`;
+    const what = created ? "created" : "updated";
+    return { document, text: `${what} ${printable(bytes)}, revision ${revision}${was}` };
+  },
+});

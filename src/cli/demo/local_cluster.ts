@@ -1,0 +1,144 @@
+/**
+ * Nodes of this same program as processes on this machine. Whatever happens to this process, they
+ * end: by signal, by their pid when it exits, and by the pipe that it holds when it is killed.
+ *
+ * @module
+ */
+import { assert } from "../../assert.ts";
+import type { ChildProcess, HostProcess } from "../../runtime/process.ts";
+import type { Address, NodeId } from "../../types.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+
+/** How long a node may take to stop in good order before it is killed, in milliseconds. */
+const STOP_TIMEOUT_MS = 3_000;
+
+/** How much of a log is shown when a node fails. */
+const LOG_LINES_SHOWN_MAX = 5;
+
+/** Variables that would make the executable do something else than run a node. */
+const SCRUBBED_VARIABLES = ["BUN_BE_BUN", "BUN_OPTIONS", "NODE_OPTIONS"];
+
+/** A node of the cluster. */
+export interface LocalNode {
+  readonly id: NodeId;
+  readonly address: Address;
+  readonly dataPath: string;
+  readonly logPath: string;
+}
+
+/** What a cluster is made of. */
+export interface LocalClusterOptions {
+  readonly host: HostProcess;
+  readonly runtime: Runtime;
+  readonly directory: string;
+  readonly addresses: readonly Address[];
+}
+
+/** The environment of a node: nothing that changes what it is. */
+export function nodeEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const kept = Object.entries(environment).filter(([name]) =>
+    !SCRUBBED_VARIABLES.includes(name) && !name.startsWith("RAFT_")
+  );
+  return Object.fromEntries(kept);
+}
+
+/** Starts, kills and restarts nodes. */
+export class LocalCluster {
+  readonly nodes: readonly LocalNode[];
+  readonly #options: LocalClusterOptions;
+  readonly #children = new Map<NodeId, ChildProcess>();
+  readonly #releaseExit: () => void;
+
+  /** Creates a cluster of which no node runs. */
+  constructor(options: LocalClusterOptions) {
+    this.#options = options;
+    this.nodes = options.addresses.map((address, position) => ({
+      id: position + 1,
+      address,
+      dataPath: `${options.directory}/${position + 1}`,
+      logPath: `${options.directory}/${position + 1}.log`,
+    }));
+    this.#releaseExit = options.host.onExit(() => this.killAll());
+  }
+
+  /** Every address. */
+  get endpoints(): readonly Address[] {
+    return this.nodes.map(({ address }) => address);
+  }
+
+  /** The process of a node that runs, or null. */
+  pidOf(id: NodeId): number | null {
+    return this.#children.get(id)?.pid ?? null;
+  }
+
+  /** Starts a node. */
+  start(id: NodeId): void {
+    assert(!this.#children.has(id), `node ${id} runs already`);
+    const { host } = this.#options;
+    const node = this.#node(id);
+    const peers = this.nodes.map((peer) => `${peer.id}=${peer.address}`).join(",");
+    const child = host.spawn({
+      command: [
+        ...host.ownCommand,
+        ...["start", "--id", String(id), "--data", node.dataPath],
+        ...["--peers", peers, "--cluster", "demo"],
+        ...["--log-format", "text", "--stop-with-input"],
+      ],
+      environment: nodeEnvironment(host.environment),
+      logPath: node.logPath,
+    });
+    this.#children.set(id, child);
+    child.ended.then(() => {
+      if (this.#children.get(id) === child) this.#children.delete(id);
+    });
+  }
+
+  /** Kills a node as a crash would; resolves when it is dead. */
+  async kill(id: NodeId): Promise<void> {
+    const child = this.#children.get(id);
+    assert(child !== undefined, `node ${id} does not run`);
+    child.kill("SIGKILL");
+    await child.ended;
+    this.#children.delete(id);
+  }
+
+  /** The ids of the nodes that run. */
+  running(): readonly NodeId[] {
+    return [...this.#children.keys()].sort((a, b) => a - b);
+  }
+
+  /** The last lines that a node logged. */
+  async lastLogLines(id: NodeId): Promise<readonly string[]> {
+    try {
+      const bytes = await this.#options.host.files.read(this.#node(id).logPath);
+      const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
+      return lines.slice(-LOG_LINES_SHOWN_MAX).map((line) => `node ${id}: ${line}`);
+    } catch {
+      return [`node ${id}: no log`];
+    }
+  }
+
+  /** Stops every node in good order, and by force what does not. */
+  async stop(): Promise<void> {
+    const { clock } = this.#options.runtime;
+    const children = [...this.#children.values()];
+    for (const child of children) child.kill("SIGTERM");
+    const timer = clock.setTimer(() => this.killAll(), STOP_TIMEOUT_MS);
+    await Promise.all(children.map(({ ended }) => ended));
+    clock.clearTimer(timer);
+    this.#releaseExit();
+  }
+
+  /** Kills every node at once; for the end of this process, so it does not wait. */
+  killAll(): void {
+    for (const child of this.#children.values()) child.kill("SIGKILL");
+  }
+
+  #node(id: NodeId): LocalNode {
+    const node = this.nodes.find((candidate) => candidate.id === id);
+    assert(node !== undefined, `there is no node ${id}`);
+    return node;
+  }
+}

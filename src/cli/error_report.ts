@@ -1,0 +1,270 @@
+/**
+ * Turns whatever was thrown into what people and scripts are told: what happened, why, how to mend
+ * it, and the exit code.
+ *
+ * @module
+ */
+import { AssertionError } from "../assert.ts";
+import { InternalError, TooStaleError } from "../client/client_errors.ts";
+import { type RequestReport, requestReportOf } from "../client/request_report.ts";
+import { UsageError } from "../config/usage_error.ts";
+import {
+  type Applied,
+  BadDataError,
+  DeniedError,
+  InvalidRequestError,
+  LeadershipLostError,
+  NoQuorumError,
+  NotLeaderError,
+  OverloadedError,
+  RaftError,
+  RequestExpiredError,
+  ShutdownError,
+  StorageError,
+  TooLargeError,
+  UnknownOutcomeError,
+  UnreachableError,
+} from "../errors.ts";
+import { FileError, LockedError, NetworkError } from "../runtime/runtime.ts";
+import { formatRequestId } from "../state_machine/request_id.ts";
+import { CommandFailure } from "./command_failure.ts";
+import { ExitCode, exitCodeName } from "./exit_codes.ts";
+import { NoSuchFieldError } from "./field_path.ts";
+import type { JsonObject } from "./json.ts";
+import type { Style } from "./style.ts";
+
+/** What people and scripts are told about a failure. */
+export interface ErrorReport {
+  readonly exit: ExitCode;
+  readonly applied: Applied;
+  readonly message: string;
+  readonly why: readonly string[];
+  readonly fix: readonly string[];
+  readonly retryable: boolean;
+  /** The id to repeat a command with, where its outcome is unknown. */
+  readonly requestId?: string;
+}
+
+type Mapper = (error: Error) => Partial<ErrorReport> & Pick<ErrorReport, "exit">;
+
+/** The report of the client, if the error carries one. */
+function lines(report: RequestReport | null): readonly string[] {
+  return report?.why ?? [];
+}
+
+/** `node 2`, `node 2 or 3`, `node 2, 3 or 4`. */
+function alternatives(ids: readonly number[]): string {
+  const last = ids.at(-1);
+  const others = ids.slice(0, -1).join(", ");
+  return others === "" ? `node ${last}` : `node ${others} or ${last}`;
+}
+
+/** The nodes that somebody has to start, as far as anybody knows them. */
+function startMissing(report: RequestReport | null): string {
+  const missing = (report?.observations ?? []).filter(({ reached }) => !reached);
+  const ids = missing.map(({ nodeId }) => nodeId).filter((id) => id > 0);
+  if (ids.length > 0) return `start ${alternatives(ids)}, then try again`;
+  if (missing.length > 0) {
+    return `start the node at ${missing.map(({ address }) => address).join(", ")}, then try again`;
+  }
+  return "wait for an election and try again, or see: raft status";
+}
+
+function noQuorum(error: Error): ReturnType<Mapper> {
+  const report = requestReportOf(error);
+  const isWrite = report !== null && report.commandId !== null;
+  return {
+    exit: ExitCode.noQuorum,
+    message: isWrite
+      ? "no leader: your write was not applied"
+      : "no leader: nobody can answer for the cluster",
+    why: report === null ? [error.message] : lines(report),
+    fix: [
+      startMissing(report),
+      ...(isWrite ? [] : ["what one node knows, perhaps old: add --consistency stale"]),
+    ],
+    retryable: true,
+  };
+}
+
+function unknownOutcome(error: Error): ReturnType<Mapper> {
+  const report = requestReportOf(error);
+  const requestId = report?.commandId ? formatRequestId(report.commandId) : undefined;
+  return {
+    exit: ExitCode.unknownOutcome,
+    message: "the answer was lost: your write may have been applied",
+    why: [error.message, ...lines(report)],
+    fix: requestId === undefined
+      ? ["read the key and decide"]
+      : [`repeat the same command with --request-id ${requestId}: it is never applied twice`],
+    retryable: requestId !== undefined,
+    ...(requestId === undefined ? {} : { requestId }),
+  };
+}
+
+function unreachable(error: Error): ReturnType<Mapper> {
+  const report = requestReportOf(error);
+  return {
+    exit: ExitCode.unreachable,
+    message: "no endpoint answered: nothing was applied",
+    why: report === null ? [error.message] : lines(report),
+    fix: [
+      "check the addresses: -e HOST:PORT,… or RAFT_ENDPOINTS",
+      "no cluster yet? try one: raft demo",
+    ],
+    retryable: true,
+  };
+}
+
+/** Errors that any command may meet, by class. The first that fits decides. */
+const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Mapper])[] = [
+  [UsageError, (error) => {
+    const { why, fix } = error as UsageError;
+    return { exit: ExitCode.usage, why, fix };
+  }],
+  [CommandFailure, (error) => {
+    const { exit, applied, why, fix, isRetryable } = error as CommandFailure;
+    return { exit, applied, why, fix, retryable: isRetryable };
+  }],
+  [NoSuchFieldError, (error) => ({
+    exit: ExitCode.notFound,
+    applied: "yes",
+    fix: (error as NoSuchFieldError).fix,
+  })],
+  [UnreachableError, unreachable],
+  [NoQuorumError, noQuorum],
+  [NotLeaderError, noQuorum],
+  [UnknownOutcomeError, unknownOutcome],
+  [LeadershipLostError, unknownOutcome],
+  [OverloadedError, () => ({
+    exit: ExitCode.noQuorum,
+    fix: ["try again later, with fewer requests at once"],
+    retryable: true,
+  })],
+  [ShutdownError, () => ({
+    exit: ExitCode.noQuorum,
+    fix: ["try again: another node will take over"],
+    retryable: true,
+  })],
+  [TooStaleError, () => ({
+    exit: ExitCode.noQuorum,
+    fix: ["allow older data: --consistency stale:MAX_AGE", "see who lost contact: raft status"],
+    retryable: true,
+  })],
+  [RequestExpiredError, () => ({
+    exit: ExitCode.refused,
+    fix: ["read the key and decide; a request id is remembered for 15 minutes at most"],
+  })],
+  [TooLargeError, () => ({
+    exit: ExitCode.refused,
+    fix: [
+      "keys take at most 64KiB, values at most 8MiB: store large data elsewhere and keep its name",
+    ],
+  })],
+  [InvalidRequestError, () => ({ exit: ExitCode.usage, fix: ["see: raft help COMMAND"] })],
+  [DeniedError, () => ({
+    exit: ExitCode.denied,
+    fix: ["check that the endpoint, the id and the cluster name are those you mean"],
+  })],
+  [BadDataError, (error) => ({ exit: ExitCode.badData, fix: (error as BadDataError).fix })],
+  [LockedError, (error) => ({
+    exit: ExitCode.badData,
+    fix: [
+      (error as LockedError).holderPid === null
+        ? "another process uses the data directory: stop it, or choose another --data"
+        : `stop process ${(error as LockedError).holderPid}, or choose another --data`,
+    ],
+  })],
+  [StorageError, () => ({
+    exit: ExitCode.badData,
+    fix: ["look after the disk, then start the node again: it checks what it stored"],
+  })],
+  [FileError, (error) => ({
+    exit: (error as FileError).code === "ENOENT" ? ExitCode.notFound : ExitCode.failed,
+  })],
+  [NetworkError, (error) => ({
+    exit: ExitCode.failed,
+    fix: (error as NetworkError).code === "EADDRINUSE"
+      ? ["another process listens there: stop it, or choose another --listen"]
+      : [],
+    retryable: true,
+  })],
+  [InternalError, () => ({
+    exit: ExitCode.failed,
+    fix: ["the log of that node says more"],
+  })],
+];
+
+/** What to do about something that should not have happened. */
+const REPORT_IT =
+  "this should not happen: please report it with the output of raft version -o json";
+
+/** Everything that the errors of one kind do not say themselves. */
+function complete(error: Error, partial: Partial<ErrorReport> & { exit: ExitCode }): ErrorReport {
+  const report = requestReportOf(error);
+  return {
+    applied: error instanceof RaftError ? error.applied : "no",
+    message: error.message,
+    why: lines(report),
+    fix: [],
+    retryable: false,
+    ...partial,
+  };
+}
+
+/**
+ * The report for anything that was thrown.
+ *
+ * @param thrown What was caught.
+ */
+export function reportError(thrown: unknown): ErrorReport {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  for (const [type, map] of mappers) {
+    if (error instanceof type) return complete(error, map(error));
+  }
+  const isDefect = !(error instanceof RaftError);
+  const stack = (error.stack ?? "").split("\n").slice(1, 4).map((line) => line.trim());
+  return complete(error, {
+    exit: ExitCode.failed,
+    message: error instanceof AssertionError ? error.message : `${error.name}: ${error.message}`,
+    why: isDefect ? stack : [],
+    fix: isDefect ? [REPORT_IT] : [],
+  });
+}
+
+/** The error document of `-o json`. */
+export function errorDocument(report: ErrorReport): { readonly error: JsonObject } {
+  const { exit, applied, message, why, fix, retryable, requestId } = report;
+  return {
+    error: {
+      code: exitCodeName(exit),
+      exit,
+      applied,
+      message,
+      why,
+      fix,
+      retryable,
+      ...(requestId === undefined ? {} : { requestId }),
+    },
+  };
+}
+
+/** The column at which the code stands on the first line, if the message leaves room. */
+const CODE_COLUMN = 66;
+
+function block(label: string, texts: readonly string[]): string {
+  return texts
+    .flatMap((text) => text.split("\n"))
+    .map((line, position) => `  ${(position === 0 ? label : "").padEnd(6)}${line}\n`)
+    .join("");
+}
+
+/** The error for people: what happened, why, how to mend it. */
+export function formatErrorText(report: ErrorReport, style: Style): string {
+  const code = `[${exitCodeName(report.exit)}, exit ${report.exit}]`;
+  const head = `error: ${report.message}`;
+  const room = Math.max(2, CODE_COLUMN - head.length);
+  const first = `${style.red(style.bold("error:"))} ${report.message}`;
+  return `${first}${" ".repeat(room)}${style.dim(code)}\n` +
+    block("why:", report.why) + block("fix:", report.fix);
+}

@@ -1,0 +1,136 @@
+/**
+ * The exit codes: a contract with every script.
+ *
+ * @module
+ */
+
+/** What a code is called, what it means, and whether a script may try again. */
+export interface ExitCodeMeaning {
+  readonly code: number;
+  readonly name: string;
+  readonly meaning: string;
+  readonly retry: string;
+  /** What to do about it, one step an element. */
+  readonly advice: readonly string[];
+}
+
+/** The codes by name. */
+export const ExitCode = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  condition: 4,
+  unreachable: 5,
+  noQuorum: 6,
+  unknownOutcome: 7,
+  denied: 8,
+  badData: 9,
+  refused: 10,
+} as const;
+
+/** One of the codes. */
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Every code, ascending. */
+export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
+  {
+    code: ExitCode.ok,
+    name: "ok",
+    meaning: "Done, found, healthy",
+    retry: "not needed",
+    advice: [],
+  },
+  {
+    code: ExitCode.failed,
+    name: "failed",
+    meaning: "An unexpected error",
+    retry: "maybe",
+    advice: ["read the message: it says what failed", "a defect? report it with that message"],
+  },
+  {
+    code: ExitCode.usage,
+    name: "usage",
+    meaning: "A flag, an argument or a configuration cannot be used; nothing was sent",
+    retry: "no",
+    advice: ["see: raft help COMMAND", "see where a value comes from: raft config show --explain"],
+  },
+  {
+    code: ExitCode.notFound,
+    name: "not_found",
+    meaning: "The key, member, revision or file does not exist",
+    retry: "no",
+    advice: ["list what exists: raft ls", "print something else instead: raft get KEY --default V"],
+  },
+  {
+    code: ExitCode.condition,
+    name: "condition",
+    meaning: "A compare failed, the key exists, the cluster is degraded (health), " +
+      "or what was waited for did not happen in time (wait)",
+    retry: "the caller decides",
+    advice: ["read what is there now: raft get KEY -o json", "look at the cluster: raft health"],
+  },
+  {
+    code: ExitCode.unreachable,
+    name: "unreachable",
+    meaning: "No endpoint answered; nothing was applied",
+    retry: "yes",
+    advice: ["check the addresses: --endpoints or RAFT_ENDPOINTS", "is a node running? raft demo"],
+  },
+  {
+    code: ExitCode.noQuorum,
+    name: "no_quorum",
+    meaning: "A node answered, but there was no leader or no quorum in time; not applied",
+    retry: "yes",
+    advice: ["see who is missing: raft status", "start the missing nodes, then try again"],
+  },
+  {
+    code: ExitCode.unknownOutcome,
+    name: "unknown_outcome",
+    meaning: "The request was sent and its answer was lost; it may have been applied",
+    retry: "with the request id that the message prints",
+    advice: [
+      "repeat the command with --request-id ID from the message: it is never applied twice",
+      "an id older than 15 minutes is refused: then read the key and decide",
+    ],
+  },
+  {
+    code: ExitCode.denied,
+    name: "denied",
+    meaning: "Refused by the other side: TLS, certificate, wrong cluster, removed member",
+    retry: "no",
+    advice: ["check that the endpoints belong to the cluster you mean: raft status"],
+  },
+  {
+    code: ExitCode.badData,
+    name: "bad_data",
+    meaning: "Stored data cannot be used: checksum, corruption, unknown format version, " +
+      "or the data directory is in use",
+    retry: "no",
+    advice: [
+      "in use? stop the other process, or choose another --data",
+      "corrupt? keep the directory as it is, and let the node come back from its peers",
+    ],
+  },
+  {
+    code: ExitCode.refused,
+    name: "refused",
+    meaning: "Unsafe without an explicit flag, a quota is full, or too large",
+    retry: "no",
+    advice: ["keys take at most 64KiB, values at most 8MiB", "the message names the flag, if any"],
+  },
+];
+
+/** Codes that only appear behind `-- CMD`. */
+export const childExitCodes: readonly Pick<ExitCodeMeaning, "code" | "name" | "meaning">[] = [
+  { code: 123, name: "lost", meaning: "With -- CMD: the lock or lease was lost" },
+  { code: 124, name: "not_acquired", meaning: "With -- CMD: the lock was not acquired" },
+  { code: 125, name: "own_failure", meaning: "With -- CMD: raft itself failed" },
+  { code: 126, name: "not_executable", meaning: "With -- CMD: the command cannot be executed" },
+  { code: 127, name: "command_not_found", meaning: "With -- CMD: the command does not exist" },
+];
+
+/** The name of a code, such as `no_quorum`. */
+export function exitCodeName(code: ExitCode): string {
+  return exitCodeMeanings.find((meaning) => meaning.code === code)?.name ?? "failed";
+}

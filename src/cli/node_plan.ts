@@ -1,0 +1,104 @@
+/**
+ * From the flags of `raft start` to what a node is started with: addresses that agree, and how the
+ * cluster comes about.
+ *
+ * @module
+ */
+import type { SettingValues } from "../config.ts";
+import { isWildcard, parseAddress, type Peer } from "../config/address.ts";
+import type { startSettings } from "../config/start_settings.ts";
+import { UsageError } from "../config/usage_error.ts";
+import type { Address, NodeId } from "../types.ts";
+
+/** The checked flags of `raft start`. */
+export type StartValues = SettingValues<(typeof startSettings)["shape"]>;
+
+/** How the cluster comes about, for a data directory without an identity. */
+export type Formation =
+  | { readonly kind: "bootstrap" }
+  | { readonly kind: "peers"; readonly peers: readonly Peer[] }
+  | { readonly kind: "existing" };
+
+/** What a node is started with. */
+export interface NodePlan {
+  readonly nodeId: NodeId;
+  readonly dataPath: string;
+  readonly listen: Address;
+  readonly advertise: Address;
+  readonly formation: Formation;
+}
+
+const LISTEN_DEFAULT = "127.0.0.1:7238";
+
+/** An election needs to outlast a few heartbeats. */
+const HEARTBEATS_IN_ELECTION_TIMEOUT_MIN = 3;
+
+function formationOf({ bootstrap, peers }: StartValues): Formation {
+  if (bootstrap && peers !== undefined) {
+    throw new UsageError("Cannot use --bootstrap together with --peers", {
+      fix: [
+        "--bootstrap founds a cluster of this one node",
+        "--peers founds one of all the nodes that it lists",
+      ],
+    });
+  }
+  if (peers !== undefined) return { kind: "peers", peers };
+  return bootstrap ? { kind: "bootstrap" } : { kind: "existing" };
+}
+
+/** This node's entry in --peers. */
+function ownEntry({ id, peers }: StartValues): Peer | undefined {
+  const own = peers?.find((peer) => peer.id === id);
+  if (peers !== undefined && own === undefined) {
+    const ids = peers.map((peer) => peer.id).join(", ");
+    throw new UsageError(`Cannot start node ${id}: --peers lists ${ids} and not ${id}`, {
+      fix: ["give every node the same --peers, with an entry for itself"],
+    });
+  }
+  return own;
+}
+
+function advertiseOf(
+  values: StartValues,
+  { listen, own }: { readonly listen: Address; readonly own: Peer | undefined },
+): Address {
+  const { advertise } = values;
+  if (advertise !== undefined && own !== undefined && advertise !== own.address) {
+    throw new UsageError(
+      `Cannot advertise ${advertise}: --peers says that node ${own.id} is at ${own.address}`,
+      { fix: ["leave --advertise away, or use the same address in both"] },
+    );
+  }
+  const address = advertise ?? own?.address ?? listen;
+  if (!isWildcard(address)) return address;
+  const { port } = parseAddress(listen);
+  throw new UsageError(`Cannot advertise ${address}: nobody can reach a wildcard address`, {
+    why: ["other nodes and clients are told this address"],
+    fix: [`say how this machine is reached: --advertise HOST:${port}`],
+  });
+}
+
+/**
+ * Works out what is not said and refuses what does not fit together.
+ *
+ * @param values The checked flags.
+ */
+export function planNode(values: StartValues): NodePlan {
+  const { id, heartbeatMs, electionTimeoutMs } = values;
+  if (electionTimeoutMs < heartbeatMs * HEARTBEATS_IN_ELECTION_TIMEOUT_MIN) {
+    throw new UsageError(
+      `Cannot use --election-timeout ${electionTimeoutMs}ms with --heartbeat ${heartbeatMs}ms`,
+      { fix: [`want at least ${HEARTBEATS_IN_ELECTION_TIMEOUT_MIN} heartbeats in it`] },
+    );
+  }
+  const formation = formationOf(values);
+  const own = ownEntry(values);
+  const listen = values.listen ?? own?.address ?? LISTEN_DEFAULT;
+  return {
+    nodeId: id,
+    dataPath: values.data ?? `raft-data/${id}`,
+    listen,
+    advertise: advertiseOf(values, { listen, own }),
+    formation,
+  };
+}
