@@ -31,6 +31,10 @@ export function receiveAppendEntriesRequest(
     reject(state, from, request, { hintIndex, hintTerm: state.log.term(hintIndex) });
     return;
   }
+  assert(
+    request.entries === null || request.entries.firstIndex === request.prevLogIndex + 1,
+    `entries from ${request.entries?.firstIndex} on do not follow ${request.prevLogIndex}`,
+  );
   const appended = request.entries !== null && appendNew(state, request.entries);
   const lastNewIndex = request.entries?.lastIndex ?? request.prevLogIndex;
   // Only what this request proved; the log may have a tail that the leader has never seen.
@@ -57,9 +61,10 @@ export function acknowledge(state: ConsensusState): void {
 }
 
 function followLeader(state: ConsensusState, from: NodeId, request: AppendEntriesRequest): void {
+  // "At most one leader can be elected in a given term" (Election Safety, Figure 3).
   assert(
-    !(state.role === "leader" && request.term === state.currentTerm),
-    `two leaders in term ${request.term}: ${state.nodeId} and ${from}`,
+    request.term > state.currentTerm || state.leaderId === null || state.leaderId === from,
+    `two leaders in term ${request.term}: ${state.leaderId} and ${from}`,
   );
   const known = request.term === state.currentTerm && state.role === "follower" &&
     state.leaderId === from;
@@ -76,6 +81,9 @@ function followLeader(state: ConsensusState, from: NodeId, request: AppendEntrie
  * @returns Whether anything was appended.
  */
 function appendNew(state: ConsensusState, entries: EntriesSlice): boolean {
+  const lastRun = entries.termRuns[entries.termRuns.length - 1];
+  assert(entries.termRuns[0]?.firstIndex === entries.firstIndex, "the runs start elsewhere");
+  assert(lastRun !== undefined && lastRun.term <= state.currentTerm, "entries of a later term");
   const firstNewIndex = firstDifference(state, entries);
   if (firstNewIndex > entries.lastIndex) return false;
   // 3. If an existing entry conflicts with a new one (same index but different terms), delete the
