@@ -31,6 +31,8 @@ const SPARE_PAGES_MAX = 2;
 export class AnswerPage {
   /** 16 bytes for each answer. */
   readonly ids: Uint8Array = new Uint8Array(16 * PAGE_ANSWERS);
+  /** The hash of each id, so that dropping an answer need not compute it again. */
+  readonly hashes: Uint32Array = new Uint32Array(PAGE_ANSWERS);
   /** See {@linkcode RememberedAnswer.sinceMs}. */
   readonly sinceMs: Float64Array = new Float64Array(PAGE_ANSWERS);
   readonly indexes: Float64Array = new Float64Array(PAGE_ANSWERS);
@@ -48,6 +50,11 @@ export class AnswerPage {
   /** Where the bytes of the answer at `place` start. */
   start(place: number): number {
     return place === 0 ? 0 : this.ends[place - 1]!;
+  }
+
+  /** The id at `place`: a view. */
+  id(place: number): Uint8Array {
+    return this.ids.subarray(16 * place, 16 * place + 16);
   }
 
   /** The bytes of the answer at `place`: a view. */
@@ -69,6 +76,8 @@ export class AnswerPage {
 
 /** What is remembered beside the id and the bytes of the answer. */
 export interface RememberedAnswer {
+  /** The hash of the id. */
+  readonly hash: number;
   readonly index: Index;
   readonly term: Term;
   /** The log time at issue of an id that has one; else the log time at which it was applied. */
@@ -138,6 +147,7 @@ export class AnswerQueue {
     const ids = page.ids;
     const idStart = place * 16;
     for (let i = 0; i < 16; i += 1) ids[idStart + i] = id[i]!;
+    page.hashes[place] = options.hash;
     page.sinceMs[place] = options.sinceMs;
     page.indexes[place] = options.index;
     page.terms[place] = options.term;
@@ -150,7 +160,7 @@ export class AnswerQueue {
     return ((number << PAGE_BITS) | place) >>> 0;
   }
 
-  /** Removes the oldest answer; what was read from its page before stays valid until the next push. */
+  /** Removes the oldest answer; what was read of it before stays valid until the next push. */
   shift(): void {
     assert(this.#count > 0, "the queue of answers is empty");
     const page = this.#pages[0]!;

@@ -1,7 +1,7 @@
 /**
  * Byte strings: texts whose character codes are bytes, one for one. As keys of maps they are the
- * fastest form of bytes that the engines have; comparing two orders them byte by byte; and they take
- * one byte a character.
+ * fastest form of bytes that the engines have; comparing two orders them byte by byte; and they
+ * take one byte a character.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Stands between the log and a state machine, so that every command takes effect exactly once: takes
- * the request id off the payload of an entry, asks the table of answers what to do with it, applies
- * what is new, and remembers the answer. The table and the machine make one snapshot.
+ * Stands between the log and a state machine, so that every command takes effect exactly once:
+ * takes the request id off the payload of an entry, asks the table of answers what to do with it,
+ * applies what is new, and remembers the answer. The table and the machine make one snapshot.
  *
  * ```
  * payload of an EntryKind.command entry  | 16 bytes request id | command |
@@ -34,7 +34,7 @@ export type ApplyOutcome =
   }
   /** It had been applied at `index`, but its answer was too large to be remembered. */
   | { readonly type: "answerForgotten"; readonly index: Index; readonly term: Term }
-  /** Its id is too old: it may have been applied before; it was not applied now and never will be. */
+  /** Its id is too old: it may have been applied before, and was not now and never will be. */
   | { readonly type: "expired" }
   /** The payload has no valid request id: it was not applied. */
   | { readonly type: "invalid"; readonly message: string };

@@ -10,18 +10,19 @@
  *    past, a few at most, so that no command pays for a long silence.
  * 2. An id in the table is a duplicate; only a chosen id that is past counts as new.
  * 3. An id from further in the future than the window is invalid.
- * 4. An id that carries a time before the window, or not above the *floor*, is expired: it may have
- *    been applied and forgotten. The floor is the largest time of any id that was dropped before it
- *    was past. So an id that carries a time is never applied twice, whatever is forgotten.
+ * 4. An id that carries a time before the window, or not above the *floor*, is expired: it may
+ *    have been applied and forgotten. The floor is the largest time of any id that was dropped
+ *    before it was past. So an id that carries a time is never applied twice, whatever is
+ *    forgotten.
  * 5. All else is new. After it is applied, the oldest answers are dropped until the rest keeps the
  *    bounds on their number and bytes.
  *
  * Two kinds of answers would do harm if rule 5 dropped them: one with a time that is still to come
- * (a client whose estimate ran ahead while no leader advanced log time; it would lift the floor over
- * the ids of everybody else), and a chosen id within its window (it has no time that rule 4 could
- * refuse). They are *carried*: put at the end of the queue again. Each new command allows for two
- * carries and unused ones are saved up to a limit, so the work for a command stays bounded and a
- * flood of such ids cannot take over more than two thirds of the table.
+ * (a client whose estimate ran ahead while no leader advanced log time; it would lift the floor
+ * over the ids of everybody else), and a chosen id within its window (it has no time that rule 4
+ * could refuse). They are *carried*: put at the end of the queue again. Each new command allows for
+ * two carries and unused ones are saved up to a limit, so the work for a command stays bounded and
+ * a flood of such ids cannot take over more than two thirds of the table.
  *
  * @module
  */
@@ -163,8 +164,8 @@ export class Deduplication {
     const { index, term, result } = answer;
     const sinceMs = this.#issueTimeMs === 0 ? this.#nowMs : this.#issueTimeMs;
     const kept = result.length <= this.limits.answerKeptBytesMax ? result : null;
-    const position = this.#queue.push(id, { index, term, sinceMs, answer: kept });
-    this.#index.add(this.#hash, position);
+    const hash = this.#hash;
+    this.#index.add(hash, this.#queue.push(id, { hash, index, term, sinceMs, answer: kept }));
     if (this.#carriesSaved < CARRIES_SAVED_MAX) this.#carriesSaved += CARRIES_PER_COMMAND;
     while (
       this.#queue.count > this.limits.idsMax ||
@@ -211,10 +212,10 @@ export class Deduplication {
     assert(this.#queue.count < this.limits.idsMax, `the table is full: ${this.#queue.count}`);
     const { index, term, sinceMs, result } = answer;
     const hash = hashRequestId(id, 0);
-    // Only a chosen id can be there twice: it was past when it came again, and the later one counts.
+    // Only a chosen id can be there twice: it came again when it was past. The later one counts.
     const place = this.#find(id, hash);
     if (place >= 0) this.#index.remove(place);
-    this.#index.add(hash, this.#queue.push(id, { index, term, sinceMs, answer: result }));
+    this.#index.add(hash, this.#queue.push(id, { hash, index, term, sinceMs, answer: result }));
   }
 
   #find(id: Uint8Array, hash: number): number {
@@ -252,7 +253,7 @@ export class Deduplication {
     const page = this.#queue.pageAt(position);
     const place = placeOf(position);
     const sinceMs = page.sinceMs[place]!;
-    const isChosen = requestIssueTimeMs(page.ids.subarray(16 * place, 16 * place + 6)) === 0;
+    const isChosen = requestIssueTimeMs(page.ids, 16 * place) === 0;
     const isCarried = isChosen ? !this.#isPast(position) : sinceMs > this.#nowMs;
     if (isCarried && this.#carriesSaved > 0) {
       this.#carriesSaved -= 1;
@@ -266,10 +267,11 @@ export class Deduplication {
   #carryHead(position: number): void {
     const page = this.#queue.pageAt(position);
     const place = placeOf(position);
-    const id = page.ids.subarray(16 * place, 16 * place + 16);
-    const indexPlace = this.#index.placeOf(hashRequestId(id, 0), position);
+    const hash = page.hashes[place]!;
+    const indexPlace = this.#index.placeOf(hash, position);
     assert(indexPlace >= 0, "an answer is carried and not in the index");
-    const moved = this.#queue.push(id, {
+    const moved = this.#queue.push(page.id(place), {
+      hash,
       index: page.indexes[place]!,
       term: page.terms[place]!,
       sinceMs: page.sinceMs[place]!,
@@ -282,8 +284,8 @@ export class Deduplication {
   /** Removes the oldest answer. A chosen id that came again when it was past is found no more. */
   #forgetHead(): void {
     const position = this.#queue.head;
-    const page = this.#queue.pageAt(position);
-    const indexPlace = this.#index.placeOf(hashRequestId(page.ids, 16 * placeOf(position)), position);
+    const hash = this.#queue.pageAt(position).hashes[placeOf(position)]!;
+    const indexPlace = this.#index.placeOf(hash, position);
     if (indexPlace >= 0) this.#index.remove(indexPlace);
     this.#queue.shift();
   }

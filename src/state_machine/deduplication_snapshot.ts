@@ -5,8 +5,8 @@
  * nowMs | floorMs | carriesSaved | count of answers
  * ```
  *
- * Then follows a record for each answer, oldest first. Indexes and terms are differences to those of
- * the answer before, as most are small:
+ * Then follows a record for each answer, oldest first. Indexes and terms are differences to those
+ * of the answer before, as most are small:
  *
  * ```
  * flags      1: the answer was too large to be kept; 2: the index falls; 4: the term falls
@@ -57,17 +57,16 @@ export function* encodeDeduplication(view: DeduplicationView): Generator<Uint8Ar
     for (let place = number === 0 ? view.queue.firstPlace : 0; place < count; place += 1) {
       const indexStep = page.indexes[place]! - index;
       const termStep = page.terms[place]! - term;
-      const id = page.ids.subarray(16 * place, 16 * place + 16);
       writer.putInteger(
         (page.forgotten[place] === 1 ? FLAG_FORGOTTEN : 0) |
           (indexStep < 0 ? FLAG_INDEX_FALLS : 0) | (termStep < 0 ? FLAG_TERM_FALLS : 0),
       );
       writer.putInteger(Math.abs(indexStep));
       writer.putInteger(Math.abs(termStep));
-      writer.putInteger(requestIssueTimeMs(id) === 0 ? page.sinceMs[place]! : 0);
+      writer.putInteger(requestIssueTimeMs(page.ids, 16 * place) === 0 ? page.sinceMs[place]! : 0);
       const answer = page.answer(place);
       writer.putInteger(answer.length);
-      writer.putBytes(id);
+      writer.putBytes(page.id(place));
       writer.putBytes(answer);
       index += indexStep;
       term += termStep;

@@ -1,6 +1,6 @@
 /**
- * What the commands of the key-value store do. Whatever a command says, its effect or its refusal is
- * an answer, the same on every replica; nothing here throws.
+ * What the commands of the key-value store do. Whatever a command says, its effect or its refusal
+ * is an answer, the same on every replica; nothing here throws.
  *
  * @module
  */

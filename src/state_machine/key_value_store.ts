@@ -7,7 +7,7 @@
 import { ProtocolError } from "../errors.ts";
 import type { Index } from "../types.ts";
 import { decodeKvCommand, decodeKvQuery, encodeKvResult } from "../wire/kv_codec.ts";
-import type { KvResult } from "../wire/kv_messages.ts";
+import type { KvCommand, KvQuery, KvResult } from "../wire/kv_messages.ts";
 import { applyKeyValueCommand, invalidResult } from "./key_value_commands.ts";
 import { answerKeyValueQuery } from "./key_value_queries.ts";
 import { encodeKeyValueStore, restoreKeyValueStore } from "./key_value_snapshot.ts";
@@ -53,15 +53,25 @@ export class KeyValueStore implements StateMachine {
   /** Applies a command; see {@linkcode StateMachine.apply}. */
   apply(bytes: Uint8Array, context: ApplyContext): Uint8Array {
     const revision = this.#revision = context.index;
-    const command = decodeOrNull(bytes, decodeKvCommand);
-    if (command === null) return encodeKvResult(UNKNOWN_COMMAND);
+    let command: KvCommand;
+    try {
+      command = decodeKvCommand(bytes);
+    } catch (error) {
+      if (error instanceof ProtocolError) return encodeKvResult(UNKNOWN_COMMAND);
+      throw error;
+    }
     return encodeKvResult(applyKeyValueCommand(this.#table, { command, revision }));
   }
 
   /** Answers a query; see {@linkcode StateMachine.query}. */
   query(bytes: Uint8Array): Uint8Array {
-    const query = decodeOrNull(bytes, decodeKvQuery);
-    if (query === null) return encodeKvResult(UNKNOWN_QUERY);
+    let query: KvQuery;
+    try {
+      query = decodeKvQuery(bytes);
+    } catch (error) {
+      if (error instanceof ProtocolError) return encodeKvResult(UNKNOWN_QUERY);
+      throw error;
+    }
     return encodeKvResult(answerKeyValueQuery(this.#table, { query, revision: this.#revision }));
   }
 
@@ -75,18 +85,5 @@ export class KeyValueStore implements StateMachine {
     const { table, revision } = await restoreKeyValueStore(chunks);
     this.#table = table;
     this.#revision = revision;
-  }
-}
-
-/** What the bytes say, or null where they say nothing. */
-function decodeOrNull<Message>(
-  bytes: Uint8Array,
-  decode: (bytes: Uint8Array) => Message,
-): Message | null {
-  try {
-    return decode(bytes);
-  } catch (error) {
-    if (error instanceof ProtocolError) return null;
-    throw error;
   }
 }

@@ -3,10 +3,10 @@
  * command), an ordered map walks them in order and makes cheap copies for snapshots. Both hold the
  * same entry objects.
  *
- * **Copy on write.** An entry is changed in place, its value buffer too where the length stays, but
- * only while no view can see it: each view starts a new generation, and an entry of an earlier one is
- * replaced instead. So nothing outside may keep an entry or its value beyond the call that got it,
- * except from a view.
+ * **Copy on write.** An entry is changed in place, its value buffer too where the length stays,
+ * but only while no view can see it: each view starts a new generation, and an entry of an earlier
+ * one is replaced instead. So nothing outside may keep an entry or its value beyond the call that
+ * got it, except from a view.
  *
  * @module
  */

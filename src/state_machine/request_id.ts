@@ -61,11 +61,13 @@ export function makeRequestId(logTimeMs: LogTimeMs, random: Uint8Array): Uint8Ar
 /**
  * The log time at which an id was issued, or 0 for one that a user chose.
  *
- * @param bytes Bytes that start with the id: a payload of a command will do.
+ * @param bytes Bytes that hold the id: a payload of a command will do.
+ * @param offset Where the id starts.
  */
-export function requestIssueTimeMs(bytes: Uint8Array): LogTimeMs {
-  const high = bytes[0]! * 256 + bytes[1]!;
-  const low = ((bytes[2]! << 24) | (bytes[3]! << 16) | (bytes[4]! << 8) | bytes[5]!) >>> 0;
+export function requestIssueTimeMs(bytes: Uint8Array, offset = 0): LogTimeMs {
+  const high = bytes[offset]! * 256 + bytes[offset + 1]!;
+  const low = ((bytes[offset + 2]! << 24) | (bytes[offset + 3]! << 16) |
+    (bytes[offset + 4]! << 8) | bytes[offset + 5]!) >>> 0;
   return high * 4294967296 + low;
 }
 

@@ -132,7 +132,8 @@ export async function* readSnapshotFrames(
   source: ByteSource,
   format: SnapshotFormat,
 ): AsyncGenerator<Uint8Array, void> {
-  for (let number = 0, last = false; !last; number += 1) {
+  let last = false;
+  for (let number = 0; !last; number += 1) {
     const header = await source.read(SNAPSHOT_FRAME_HEADER_BYTES);
     if (header.length < SNAPSHOT_FRAME_HEADER_BYTES) {
       throw badSnapshot(format, `it ends in front of frame ${number} or in its header`);

@@ -6,7 +6,7 @@
  */
 import type { Index, LogTimeMs, Term } from "../types.ts";
 
-/** Where in the log a command stands. One object may be reused for every call: copy what you keep. */
+/** Where in the log a command stands. One object may serve every call: copy what you keep. */
 export interface ApplyContext {
   /** The index of the entry: grows with every command, a revision for free. */
   readonly index: Index;

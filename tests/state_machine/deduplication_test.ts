@@ -134,7 +134,9 @@ describe("deduplication", () => {
         const table = new Deduplication(SMALL);
         const applied = new Set<string>();
         for (const [number, step] of steps.entries()) {
-          if (feed(table, number + 1, step) !== "new" || requestIssueTimeMs(step.id) === 0) continue;
+          if (feed(table, number + 1, step) !== "new" || requestIssueTimeMs(step.id) === 0) {
+            continue;
+          }
           assert.ok(!applied.has(step.id.join()), `Applied twice: step ${number}`);
           applied.add(step.id.join());
         }

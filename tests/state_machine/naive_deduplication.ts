@@ -1,6 +1,6 @@
 /**
- * The rules of deduplication.ts once more, on plain arrays and without a thought for speed: what the
- * real table is compared with.
+ * The rules of deduplication.ts once more, on plain arrays and without a thought for speed: what
+ * the real table is compared with.
  */
 import {
   type Admission,
