@@ -85,6 +85,7 @@ export class Raft {
   readonly #waiters: ReadinessWaiters;
   #formation: Formation | null = null;
   #running: Running | null = null;
+  #knewLeader = false;
   #ending: Promise<void> | null = null;
   #resolveStopped: (reason: StopReason) => void = () => {};
 
@@ -344,8 +345,12 @@ export class Raft {
 
   #noteSoftState(state: SoftState): void {
     const { role, term, leaderId: leader } = state;
-    const message = role === "leader" ? "This node leads" : "Leadership or term changed";
-    this.#logger.info(message, { role, term, leader });
+    // Who leads is worth a line; who tries to, again and again while a quorum is away, is not.
+    if (role === "leader") this.#logger.info("This node leads", { term });
+    else if (leader !== null) this.#logger.info("Follows a leader", { term, leader });
+    else if (this.#knewLeader) this.#logger.warn("No leader is known", { term });
+    else this.#logger.debug("No leader is known", { role, term });
+    this.#knewLeader = leader !== null;
     this.#waiters.check();
   }
 
