@@ -1,6 +1,6 @@
 /**
- * Reads the segments of a log after a clean stop or a crash: decides which of them count, tells what
- * a crash may have left from damage, and refuses damage.
+ * Reads the segments of a log after a clean stop or a crash: decides which of them count, tells
+ * what a crash may have left from damage, and refuses damage.
  *
  * # Which segments count
  *
@@ -17,9 +17,9 @@
  * # Whether they are whole
  *
  * Of the segments that count, each must start at the index behind the last entry of the one before
- * it, and name the checksum of that one's last unit. If it does not, a unit was damaged or a segment
- * is missing: the log is refused. The first one has nothing to be compared with; whoever cut the
- * prefix has a snapshot that reaches up to it.
+ * it, and name the checksum of that one's last unit. If it does not, a unit was damaged or a
+ * segment is missing: the log is refused. The first one has nothing to be compared with; whoever
+ * cut the prefix has a snapshot that reaches up to it.
  *
  * The end of the last segment is judged by tail_verdict.ts. A torn tail is overwritten with zeros,
  * durably, before anything new is written there. If the last segment is sealed, the one behind it

@@ -23,6 +23,12 @@ export interface MemoryLogOptions {
   readonly holdsSyncs?: boolean;
 }
 
+/** Somebody who waits for a removal to be durable. */
+interface Removal {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** Entries that survive a crash. */
 interface DurableEntries {
   firstIndex: Index;
@@ -41,11 +47,12 @@ export class MemoryLog implements Log {
   readonly #durable: DurableEntries;
   #unsyncedFrom: Index;
   /** Removals wait for the syncs that were asked for before them. */
-  #removals: { readonly waitersBefore: number; readonly resolve: () => void }[] = [];
+  readonly #removals: Removal[] = [];
   #removalsAsked = 0;
   #removalsDone = 0;
   #isSyncing = false;
   #failure: StorageError | null = null;
+  #nextFailure: StorageError | null = null;
   #isClosed = false;
 
   /** Creates an empty log. */
@@ -154,6 +161,7 @@ export class MemoryLog implements Log {
   completeSyncs(): void {
     if (!this.#isSyncing || this.#failure !== null) return;
     this.#isSyncing = false;
+    if (this.#nextFailure !== null) return this.#fail(this.#nextFailure);
     this.#makeDurable();
     const lastIndex = this.lastIndex;
     // What callers ask for while they are answered is for the next sync.
@@ -168,12 +176,11 @@ export class MemoryLog implements Log {
     assert(this.#removalsDone === removals, `${this.#removalsDone} removals are done`);
   }
 
-  /** Fails the sync under way and everything after it. */
-  failSyncs(error: StorageError): void {
+  /** Makes the sync under way fail, or the next one, and with it the log. */
+  failNextSync(error: StorageError): void {
     assert(this.#failure === null, "the log failed before");
-    this.#failure = error;
-    this.#waiters.fail(error);
-    assert(this.#waiters.isEmpty, "somebody waits still");
+    assert(this.#nextFailure === null, "the next sync fails already");
+    this.#nextFailure = error;
   }
 
   /** The log as a restart after a crash at this moment would find it. */
@@ -201,10 +208,18 @@ export class MemoryLog implements Log {
     assert(records.length === this.#records.length, `${records.length} records are durable`);
   }
 
+  #fail(error: StorageError): void {
+    assert(this.#failure === null, "the log failed before");
+    this.#failure = error;
+    for (const { reject } of this.#removals.splice(0)) reject(error);
+    this.#waiters.fail(error);
+    assert(this.#waiters.isEmpty, "somebody waits still");
+  }
+
   #remove(): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#removalsAsked += 1;
-      this.#removals.push({ waitersBefore: this.#waiters.asked, resolve });
+      this.#removals.push({ resolve, reject });
       this.#schedule();
     });
   }

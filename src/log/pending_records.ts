@@ -36,7 +36,7 @@ export class PendingRecords {
     this.#bytes += batch.bytes.length;
   }
 
-  /** Removes and returns as many whole records as fit into `bytesMax`; none if the first is larger. */
+  /** Removes and returns the records that fit into `bytesMax`; none if the first is larger. */
   take(bytesMax: number): RecordBatch[] {
     assert(bytesMax >= 0, `the limit is ${bytesMax}`);
     let bytes = 0;

@@ -90,8 +90,8 @@ export class RecordCollector {
 }
 
 /**
- * Adds the records of `segment` from the collector's next index to `lastIndex` to the collector, and
- * verifies each of them.
+ * Adds the records of `segment` from the collector's next index to `lastIndex` to the collector,
+ * and verifies each of them.
  *
  * @throws {StorageError} If what was good when it was written or opened is not any more.
  */
@@ -101,75 +101,99 @@ export async function readFromSegment(
 ): Promise<void> {
   assert(collector.nextIndex >= segment.firstIndex, `${collector.nextIndex} is before the segment`);
   assert(lastIndex <= segment.lastIndex, `${lastIndex} is behind ${segment.lastIndex}`);
-  const point = segment.index.find(collector.nextIndex);
   const wanted = collector.bytesLeft + RECORD_HEADER_BYTES;
   const windowBytes = Math.max(READ_BYTES_MIN, Math.min(READ_BYTES_MAX, wanted));
-  const end = segment.end;
-  const reader = new RecordReader(segment, new SegmentScanner(segment.file, { end, windowBytes }));
-  let { index, position, recordsEnd, unitEnd } = point;
-  while (index <= lastIndex && !collector.isDone) {
-    if (position === recordsEnd) {
-      ({ position, recordsEnd, unitEnd } = await reader.nextUnit(unitEnd));
-      continue;
-    }
-    const record = await reader.record(position, { index, recordsEnd });
-    if (index === collector.nextIndex) collector.add(record);
-    index += 1;
-    position += record.length;
+  const scanner = new SegmentScanner(segment.file, { end: segment.end, windowBytes });
+  const cursor = new RecordCursor(segment, { scanner, collector, lastIndex });
+  for (;;) {
+    const needed = cursor.run();
+    if (needed === 0) return;
+    await scanner.load(cursor.position, needed);
   }
 }
 
-/** Reads single records and unit headers. */
-class RecordReader {
+/** Walks through the records that a scanner holds, without waiting. */
+class RecordCursor {
   readonly #segment: Segment;
   readonly #scanner: SegmentScanner;
+  readonly #collector: RecordCollector;
+  readonly #lastIndex: Index;
+  /** The index of the next record. */
+  #index: Index;
+  /** Where it is, or where the unit starts that holds it. */
+  #position: number;
+  /** Where the records of the current unit end. */
+  #recordsEnd: number;
+  /** Where the current unit ends. */
+  #unitEnd: number;
 
-  constructor(segment: Segment, scanner: SegmentScanner) {
+  constructor(
+    segment: Segment,
+    options: { scanner: SegmentScanner; collector: RecordCollector; lastIndex: Index },
+  ) {
     this.#segment = segment;
-    this.#scanner = scanner;
+    this.#scanner = options.scanner;
+    this.#collector = options.collector;
+    this.#lastIndex = options.lastIndex;
+    const point = segment.index.find(options.collector.nextIndex);
+    this.#index = point.index;
+    this.#position = point.position;
+    this.#recordsEnd = point.recordsEnd;
+    this.#unitEnd = point.unitEnd;
   }
 
-  /** Where the records of the unit at `position` are. */
-  async nextUnit(
-    position: number,
-  ): Promise<{ position: number; recordsEnd: number; unitEnd: number }> {
-    const bytes = this.#scanner.peek(position, UNIT_HEADER_BYTES) ??
-      await this.#scanner.load(position, UNIT_HEADER_BYTES);
-    if (bytes.length < UNIT_HEADER_BYTES) throw this.#damaged(position, "the file ends");
-    const header = decodeUnitHeader(bytes, 0, { seed: this.#segment.seed, position });
-    if (typeof header === "string") throw this.#damaged(position, "the unit header is bad");
-    if (header.kind !== UnitKind.records) throw this.#damaged(position, "the segment ends");
-    const start = position + UNIT_HEADER_BYTES;
-    return {
-      position: start,
-      recordsEnd: start + header.recordBytes,
-      unitEnd: position + unitBytes(header),
-    };
+  /** Where it stands. */
+  get position(): number {
+    return this.#position;
   }
 
-  /** The verified record with `index` at `position`; valid until the next call. */
-  async record(
-    position: number,
-    { index, recordsEnd }: { readonly index: Index; readonly recordsEnd: number },
-  ): Promise<Uint8Array> {
-    const head = this.#scanner.peek(position, RECORD_HEADER_BYTES) ??
-      await this.#scanner.load(position, RECORD_HEADER_BYTES);
-    if (head.length < RECORD_HEADER_BYTES) throw this.#damaged(position, "the file ends");
+  /** Goes on as far as it can; returns how many bytes it needs from `position` on, 0 at the end. */
+  run(): number {
+    while (this.#index <= this.#lastIndex && !this.#collector.isDone) {
+      const needed = this.#position === this.#recordsEnd ? this.#enterUnit() : this.#takeRecord();
+      if (needed > 0) return needed;
+    }
+    return 0;
+  }
+
+  #enterUnit(): number {
+    this.#position = this.#unitEnd;
+    this.#recordsEnd = this.#unitEnd;
+    if (!this.#scanner.holds(this.#position, UNIT_HEADER_BYTES)) return UNIT_HEADER_BYTES;
+    const bytes = this.#scanner.view(this.#position, UNIT_HEADER_BYTES);
+    if (bytes.length < UNIT_HEADER_BYTES) throw this.#damaged("the file ends");
+    const { seed } = this.#segment;
+    const header = decodeUnitHeader(bytes, 0, { seed, position: this.#position });
+    if (typeof header === "string") throw this.#damaged("the unit header is bad");
+    if (header.kind !== UnitKind.records) throw this.#damaged("the segment ends");
+    this.#unitEnd = this.#position + unitBytes(header);
+    this.#position += UNIT_HEADER_BYTES;
+    this.#recordsEnd = this.#position + header.recordBytes;
+    return 0;
+  }
+
+  #takeRecord(): number {
+    if (!this.#scanner.holds(this.#position, RECORD_HEADER_BYTES)) return RECORD_HEADER_BYTES;
+    const head = this.#scanner.view(this.#position, RECORD_HEADER_BYTES);
+    if (head.length < RECORD_HEADER_BYTES) throw this.#damaged("the file ends");
     const bytes = Math.ceil(getUint32(head, 0) / 8) * 8;
-    if (position + bytes > recordsEnd) throw this.#damaged(position, `its length is ${bytes}`);
-    const record = this.#scanner.peek(position, bytes) ??
-      await this.#scanner.load(position, bytes);
+    if (this.#position + bytes > this.#recordsEnd) throw this.#damaged(`the length is ${bytes}`);
+    if (!this.#scanner.holds(this.#position, bytes)) return bytes;
+    const record = this.#scanner.view(this.#position, bytes);
     const fault = recordFault(record, 0);
-    if (fault !== null) throw this.#damaged(position, fault);
-    const found = recordHeader(record, 0).index;
-    if (found !== index) throw this.#damaged(position, `its index is ${found}, want ${index}`);
-    return record;
+    if (fault !== null) throw this.#damaged(fault);
+    const { index } = recordHeader(record, 0);
+    if (index !== this.#index) throw this.#damaged(`the index is ${index}, want ${this.#index}`);
+    if (index === this.#collector.nextIndex) this.#collector.add(record);
+    this.#index += 1;
+    this.#position += bytes;
+    return 0;
   }
 
-  #damaged(position: number, fault: string): StorageError {
+  #damaged(fault: string): StorageError {
     const { path } = this.#segment.file;
     return new StorageError(
-      `Cannot read "${path}" at offset ${position}, damaged since it was opened: ${fault}`,
+      `Cannot read "${path}" at offset ${this.#position}, damaged since it was opened: ${fault}`,
     );
   }
 }

@@ -15,7 +15,8 @@ import { type EncodedUnit, placeSeed, SEAL_BYTES, UNIT_HEADER_BYTES } from "./un
 /** A segment of an open log. */
 export class Segment {
   readonly header: DecodedSegmentHeader;
-  readonly file: File;
+  /** The file, open for reading and writing. */
+  file: File;
   /** The file's name in the log's directory. */
   readonly name: string;
   /** The seed of its unit checksums. */
@@ -77,11 +78,11 @@ export class Segment {
     this.#readers += 1;
   }
 
-  /** Ends a `retain`. */
-  async release(): Promise<void> {
+  /** Ends a `retain`; nobody waits for a file that is closed late. */
+  release(): void {
     assert(this.#readers > 0, `segment "${this.name}" is not retained`);
     this.#readers -= 1;
-    if (this.#retired && this.#readers === 0) await this.file.close();
+    if (this.#retired && this.#readers === 0) this.file.close().catch(() => {});
   }
 
   /** Closes the file, or leaves that to its last reader. */

@@ -12,7 +12,7 @@
  *      16    16  logId       random, the same in all segments of a log
  *      32     8  firstIndex  as in the name
  *      40     8  sequence    larger than that of everything written to this log before
- *      48     4  previousChecksum  of the last unit of the segment before this one, 0 where none was
+ *      48     4  previousChecksum  of the last unit of the segment before, 0 where none was
  *      52     4  flags       1: the log starts here, whatever is before is obsolete
  *      56     8  segmentBytes  the size of the file
  *      64   448  zero

@@ -22,7 +22,7 @@ import {
 export interface ScanEnd {
   /** The sequence number of the last good unit, or of the segment header. */
   readonly sequence: number;
-  /** What follows: zeros, the end of the file, a bad header, a seal, or a header with a bad body. */
+  /** What follows: zeros, the end of the file, a bad header, a seal, or a unit with a bad body. */
   readonly stop: "blank" | "cut" | "bad header" | "seal" | UnitHeader;
   /** What is wrong there, in words. */
   readonly fault: string;
@@ -47,7 +47,10 @@ export async function scanSegment(
   assert(segment.firstIndex === entries.nextIndex, `want a segment from ${entries.nextIndex}`);
   let sequence = segment.header.sequence;
   for (;;) {
-    const header = await readHeader(segment, scanner);
+    if (!scanner.holds(segment.end, UNIT_HEADER_BYTES)) {
+      await scanner.load(segment.end, UNIT_HEADER_BYTES);
+    }
+    const header = viewHeader(segment, scanner);
     if (typeof header === "string") {
       return { sequence, stop: header, fault: HEADER_FAULTS[header] };
     }
@@ -56,7 +59,8 @@ export async function scanSegment(
       return { sequence, stop: "bad header", fault };
     }
     const bytes = unitBytes(header);
-    const unit = scanner.peek(segment.end, bytes) ?? await scanner.load(segment.end, bytes);
+    if (!scanner.holds(segment.end, bytes)) await scanner.load(segment.end, bytes);
+    const unit = scanner.view(segment.end, bytes);
     const name = `unit ${header.sequence}`;
     if (unit.length < bytes) return { sequence, stop: header, fault: `${name} is cut off` };
     const bodyFault = unitBodyFault(unit, header);
@@ -87,13 +91,12 @@ const HEADER_FAULTS = {
 } as const;
 
 /** The header at the end of what was read, or what is there instead. */
-async function readHeader(
+function viewHeader(
   segment: Segment,
   scanner: SegmentScanner,
-): Promise<UnitHeader | "blank" | "cut" | "bad header"> {
+): UnitHeader | "blank" | "cut" | "bad header" {
   const { end: position, seed } = segment;
-  const bytes = scanner.peek(position, UNIT_HEADER_BYTES) ??
-    await scanner.load(position, UNIT_HEADER_BYTES);
+  const bytes = scanner.view(position, UNIT_HEADER_BYTES);
   if (bytes.length < UNIT_HEADER_BYTES) return "cut";
   assert(bytes.length === UNIT_HEADER_BYTES, `the header has ${bytes.length} bytes`);
   const header = decodeUnitHeader(bytes, 0, { seed, position });

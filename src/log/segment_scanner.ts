@@ -42,27 +42,33 @@ export class SegmentScanner {
   }
 
   /**
-   * The bytes at `position`, without waiting, if they were read already; else null. They are valid
-   * until the next `load`.
+   * Whether `view` would show these bytes, as far as the file has them. A caller that asks before
+   * it waits runs through a whole window without giving the loop away.
    */
-  peek(position: number, bytes: number): Uint8Array | null {
+  holds(position: number, bytes: number): boolean {
+    const wanted = Math.max(0, Math.min(bytes, this.#end - position));
     const offset = position - this.#start;
-    if (offset < 0 || offset + bytes > this.#filled) return null;
-    return this.#buffer.subarray(offset, offset + bytes);
+    return offset >= 0 && offset + wanted <= this.#filled;
   }
 
-  /** The bytes at `position`, or fewer where the file ends; valid until the next `load`. */
-  async load(position: number, bytes: number): Promise<Uint8Array> {
+  /** Reads so that the window starts at `position` and has at least `bytes`, or the file ends. */
+  async load(position: number, bytes: number): Promise<void> {
     assert(position >= 0, `the position is ${position}`);
-    const wanted = Math.max(0, Math.min(bytes, this.#end - position));
-    const held = this.peek(position, wanted);
-    if (held !== null) return held;
+    assert(!this.holds(position, bytes), `the bytes at ${position} were read already`);
+    const rest = Math.max(0, this.#end - position);
+    const wanted = Math.min(bytes, rest);
     if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted);
     this.#filled = 0;
     this.#start = position;
-    const window = this.#buffer.subarray(0, this.#end - position);
+    const window = this.#buffer.subarray(0, rest);
     this.#filled = await this.#file.read(window, position);
     assert(this.#filled <= window.length, `read ${this.#filled} bytes into ${window.length}`);
-    return this.#buffer.subarray(0, Math.min(wanted, this.#filled));
+  }
+
+  /** The bytes at `position`, or fewer where the file ends; valid until the next `load`. */
+  view(position: number, bytes: number): Uint8Array {
+    const offset = position - this.#start;
+    assert(offset >= 0, `the window starts at ${this.#start}, behind ${position}`);
+    return this.#buffer.subarray(offset, Math.max(offset, Math.min(offset + bytes, this.#filled)));
   }
 }

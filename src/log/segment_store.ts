@@ -5,7 +5,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import type { File, Runtime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Index } from "../types.ts";
 import type { RecordBatch } from "./log.ts";
 import { recordEnd, recordFault, recordHeader } from "./record.ts";
@@ -21,6 +21,7 @@ import {
   UNIT_HEADER_BYTES,
   unitBytes,
   unitBytesFor,
+  type UnitHeader,
 } from "./unit.ts";
 
 /** Where a log lies and how large its segments are. */
@@ -41,6 +42,12 @@ export interface NewSegmentOptions {
   readonly startsLog: boolean;
   /** The least bytes of records that must fit. */
   readonly recordBytes: number;
+}
+
+/** A segment that has a header, and lies among the spares still. */
+interface BegunSegment {
+  readonly segment: Segment;
+  readonly path: string;
 }
 
 /** The files of a log. */
@@ -88,9 +95,7 @@ export class SegmentStore {
 
   /** Makes a segment; when it resolves file, header and name are durable. */
   async create(options: NewSegmentOptions): Promise<Segment> {
-    const segment = await this.#begin(options);
-    await this.#publish(segment);
-    return segment.segment;
+    return this.#publish(await this.#begin(options));
   }
 
   /** Makes a unit of `batches` and writes it; not durable before a sync of the segment's file. */
@@ -141,15 +146,20 @@ export class SegmentStore {
     const recordBytes = old.header.segmentBytes > this.#options.segmentBytes ? old.end : 0;
     const begun = await this.#begin({ firstIndex, previousChecksum, startsLog, recordBytes });
     const scanner = new SegmentScanner(old.file, { end: old.end });
-    const position = { at: SEGMENT_HEADER_BYTES };
+    let position = SEGMENT_HEADER_BYTES;
     while (begun.segment.lastIndex < lastIndexKept) {
-      const batch = await this.#readUnit(old, { scanner, position, lastIndexKept });
+      if (!scanner.holds(position, UNIT_HEADER_BYTES)) {
+        await scanner.load(position, UNIT_HEADER_BYTES);
+      }
+      const bytes = unitBytes(viewHeader(old, { scanner, position }));
+      if (!scanner.holds(position, bytes)) await scanner.load(position, bytes);
+      const batch = viewRecords(old, { scanner, position, lastIndexKept });
       this.writeUnit(begun.segment, [batch]);
+      position += bytes;
     }
     assert(begun.segment.lastIndex === lastIndexKept, `copied to ${begun.segment.lastIndex}`);
     await syncFile(begun.segment.file);
-    await this.#publish(begun);
-    return begun.segment;
+    return this.#publish(begun);
   }
 
   /** Removes segments one after the other, each durably before the next. */
@@ -171,7 +181,7 @@ export class SegmentStore {
   }
 
   /** A spare with a header, which has no name in the log's directory yet. */
-  async #begin(options: NewSegmentOptions): Promise<{ segment: Segment; path: string }> {
+  async #begin(options: NewSegmentOptions): Promise<BegunSegment> {
     const { firstIndex, previousChecksum, startsLog, recordBytes } = options;
     const { file, path, bytes } = await this.#spares.take(this.#sizeFor(recordBytes));
     const sequence = this.#takeSequence();
@@ -184,11 +194,20 @@ export class SegmentStore {
     return { segment: new Segment(file, { ...header, checksum: encoded.checksum }), path };
   }
 
-  async #publish({ segment, path }: { segment: Segment; path: string }): Promise<void> {
-    const { logDirectory } = this.#options;
+  /** Gives a segment its name, durably. */
+  async #publish({ segment, path }: BegunSegment): Promise<Segment> {
+    const { logDirectory, spareDirectory } = this.#options;
+    const { files } = this.#runtime;
     assert(segment.name === segmentName(segment.firstIndex), `the name is "${segment.name}"`);
-    await this.#runtime.files.rename(path, this.path(segment.name));
-    await this.#runtime.files.syncDirectory(logDirectory);
+    await files.rename(path, this.path(segment.name));
+    // A rename between two directories may need a sync of both to survive as a whole.
+    await files.syncDirectory(logDirectory);
+    await files.syncDirectory(spareDirectory);
+    // Opened again so that error messages name the file as it is called now.
+    const spareFile = segment.file;
+    segment.file = await files.open(this.path(segment.name), "write");
+    await spareFile.close();
+    return segment;
   }
 
   /** The size of a segment that must take `recordBytes` in one unit. */
@@ -198,36 +217,44 @@ export class SegmentStore {
     assert(needed > recordBytes, `${needed} bytes do not hold ${recordBytes}`);
     return Math.max(segmentBytes, Math.ceil(needed / 4096) * 4096);
   }
-
-  /** The records of the unit at `position`, up to `lastIndexKept`, verified once more. */
-  async #readUnit(
-    old: Segment,
-    { scanner, position, lastIndexKept }: {
-      readonly scanner: SegmentScanner;
-      readonly position: { at: number };
-      readonly lastIndexKept: Index;
-    },
-  ): Promise<RecordBatch> {
-    const { seed } = old;
-    const head = await scanner.load(position.at, UNIT_HEADER_BYTES);
-    assert(head.length === UNIT_HEADER_BYTES, `"${old.name}" ends at ${position.at}`);
-    const header = decodeUnitHeader(head, 0, { seed, position: position.at });
-    if (typeof header === "string") throw damaged(old.file, position.at);
-    const unit = await scanner.load(position.at, unitBytes(header));
-    let offset = UNIT_HEADER_BYTES;
-    let lastIndex = header.firstIndex - 1;
-    while (offset < UNIT_HEADER_BYTES + header.recordBytes && lastIndex < lastIndexKept) {
-      if (recordFault(unit, offset) !== null) throw damaged(old.file, position.at + offset);
-      assert(recordHeader(unit, offset).index === lastIndex + 1, `want index ${lastIndex + 1}`);
-      lastIndex += 1;
-      offset = recordEnd(unit, offset);
-    }
-    position.at += unitBytes(header);
-    const bytes = unit.subarray(UNIT_HEADER_BYTES, offset);
-    return { firstIndex: header.firstIndex, lastIndex, bytes };
-  }
 }
 
-function damaged(file: File, offset: number): Error {
+/** Where {@linkcode viewHeader} and {@linkcode viewRecords} look. */
+interface Place {
+  readonly scanner: SegmentScanner;
+  readonly position: number;
+}
+
+/** The header of a unit that was good when it was written or opened. */
+function viewHeader(segment: Segment, { scanner, position }: Place): UnitHeader {
+  const bytes = scanner.view(position, UNIT_HEADER_BYTES);
+  assert(bytes.length === UNIT_HEADER_BYTES, `"${segment.name}" ends at ${position}`);
+  const header = decodeUnitHeader(bytes, 0, { seed: segment.seed, position });
+  if (typeof header === "string") throw damaged(segment, position);
+  return header;
+}
+
+/** The records of a unit up to `lastIndexKept`, verified once more. */
+function viewRecords(
+  segment: Segment,
+  place: Place & { readonly lastIndexKept: Index },
+): RecordBatch {
+  const { scanner, position, lastIndexKept } = place;
+  const header = viewHeader(segment, place);
+  const unit = scanner.view(position, unitBytes(header));
+  let offset = UNIT_HEADER_BYTES;
+  let lastIndex = header.firstIndex - 1;
+  while (offset < UNIT_HEADER_BYTES + header.recordBytes && lastIndex < lastIndexKept) {
+    if (recordFault(unit, offset) !== null) throw damaged(segment, position + offset);
+    assert(recordHeader(unit, offset).index === lastIndex + 1, `want index ${lastIndex + 1}`);
+    lastIndex += 1;
+    offset = recordEnd(unit, offset);
+  }
+  assert(lastIndex >= header.firstIndex, `the unit at ${position} has nothing to keep`);
+  const bytes = unit.subarray(UNIT_HEADER_BYTES, offset);
+  return { firstIndex: header.firstIndex, lastIndex, bytes };
+}
+
+function damaged({ file }: Segment, offset: number): Error {
   return new Error(`Cannot copy "${file.path}": damaged at offset ${offset} since it was opened`);
 }

@@ -232,7 +232,7 @@ export class SegmentedLog implements Log {
     } catch (error) {
       throw storageError("Cannot read the log", error);
     } finally {
-      for (const { segment } of segments) await segment.release();
+      for (const { segment } of segments) segment.release();
     }
     for (const { bytes } of pending) collector.add(bytes);
     return collector.take();

@@ -76,8 +76,10 @@ export async function judgeTail(
     return { state: "torn", end: rest.end };
   }
   if (stop === "bad header") return { state: "corrupt", fault };
-  const unit = await scanner.load(position, unitBytes(stop));
-  if (unit.length < unitBytes(stop) || hasMissingSector(unit, stop)) {
+  const bytes = unitBytes(stop);
+  if (!scanner.holds(position, bytes)) await scanner.load(position, bytes);
+  const unit = scanner.view(position, bytes);
+  if (unit.length < bytes || hasMissingSector(unit, stop)) {
     assert(rest.end > position, `the unit header at ${position} was not seen`);
     return { state: "torn", end: rest.end };
   }
@@ -111,7 +113,8 @@ async function surveyRest(
   const { position, seed, sequence } = options;
   let end = position;
   for (let at = position; at < scanner.end;) {
-    const chunk = await scanner.load(at, WINDOW_BYTES);
+    if (!scanner.holds(at, WINDOW_BYTES)) await scanner.load(at, WINDOW_BYTES);
+    const chunk = scanner.view(at, WINDOW_BYTES);
     if (chunk.length === 0) break;
     for (let offset = 0; offset < chunk.length; offset += UNIT_HEADER_BYTES) {
       const blockEnd = Math.min(offset + UNIT_HEADER_BYTES, chunk.length);

@@ -1,0 +1,271 @@
+/**
+ * The data directory of a node.
+ *
+ * ```
+ * DATA/
+ *   identity       who this node is, and the version of the format (identity_file.ts)
+ *   hard_state     term and vote, twice (hard_state_file.ts)
+ *   log/           segments, and nothing else (segmented_log.ts)
+ *   spare/         segments in preparation; emptied at each start
+ *   snapshots/     snapshots
+ *   lock.*         who uses the directory right now
+ *   creating       only while the directory is being made
+ * ```
+ *
+ * # Creation
+ *
+ * Under the lock: `creating` is made and synced, then directories, hard state and the first segment
+ * of the log, then the identity, and last `creating` is removed. The identity is the commit point.
+ *
+ * Crash cases: with `creating` and without identity the directory is unfinished; nobody has learned
+ * its instance id. What there is of log and hard state is removed, and creation starts again. With
+ * both the directory is complete, and `creating` is removed. A directory that has a log or a hard
+ * state and neither `identity` nor `creating` has lost its identity, and is refused, as is one that
+ * holds other things: it belongs to somebody else.
+ *
+ * From then on log and hard state must be there: one that is missing is not made again, for it has
+ * held what was acknowledged.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { BadDataError, DeniedError } from "../errors.ts";
+import { SEGMENT_BYTES_DEFAULT } from "../limits.ts";
+import { FileError, type FileLock, LockedError } from "../runtime/runtime.ts";
+import type { FileSystem, Runtime } from "../runtime/runtime.ts";
+import type { InstanceId, NodeId } from "../types.ts";
+import type { Identity } from "../wire/storage_codec.ts";
+import { HardStateFile } from "./hard_state_file.ts";
+import { DATA_FORMAT_VERSION, readIdentity, writeIdentity } from "./identity_file.ts";
+import { SegmentedLog } from "./segmented_log.ts";
+
+/** The options of {@linkcode openDataDirectory}. */
+export interface OpenDataDirectoryOptions {
+  /** The directory; it and those above it are created where they do not exist. */
+  readonly path: string;
+  /** The id that the node has or gets; another one in the directory is refused. */
+  readonly nodeId: NodeId;
+  /** The name of the cluster; another one in the directory is refused. */
+  readonly clusterName?: string;
+  /** The size of the first segment of a new log. */
+  readonly segmentBytes?: number;
+}
+
+/** Names that may be in a directory that is otherwise empty. */
+const IGNORED_NAMES: ReadonlySet<string> = new Set(["lost+found"]);
+
+/** Names that show that a directory was ours. */
+const OWN_NAMES: ReadonlySet<string> = new Set(["hard_state", "log", "spare", "snapshots"]);
+
+const SUBDIRECTORIES = ["log", "spare", "snapshots"] as const;
+
+/**
+ * Opens a data directory under its lock, or creates it.
+ *
+ * @throws {BadDataError} If it is damaged, not ours, of a newer version, or in use.
+ * @throws {DeniedError} If it belongs to another node or cluster than the options say.
+ */
+export async function openDataDirectory(
+  runtime: Runtime,
+  options: OpenDataDirectoryOptions,
+): Promise<DataDirectory> {
+  const { path, nodeId } = options;
+  assert(Number.isSafeInteger(nodeId) && nodeId >= 1, `the node id is ${nodeId}`);
+  assert(path !== "", "the path is empty");
+  await makeDirectoryDurably(runtime.files, path);
+  // Looked at before the lock leaves its traces in somebody else's directory, and again under it.
+  await inspect(runtime.files, path);
+  const lock = await takeLock(runtime.files, path);
+  try {
+    const { hasIdentity, isCreating } = await inspect(runtime.files, path);
+    if (!hasIdentity) await create(runtime, options);
+    else if (isCreating) await finishCreation(runtime.files, path);
+    const identity = await readIdentity(runtime, path);
+    checkOwner(identity, options);
+    return new DataDirectory(runtime, { path, lock, identity, isNew: !hasIdentity });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** An open data directory. */
+export class DataDirectory {
+  /** Where it is. */
+  readonly path: string;
+  /** Whether it was created just now. */
+  readonly isNew: boolean;
+  readonly #runtime: Runtime;
+  readonly #lock: FileLock;
+  #identity: Identity;
+  #isClosed = false;
+
+  /** Takes over a held lock; {@linkcode openDataDirectory} does it. */
+  constructor(
+    runtime: Runtime,
+    parts: { path: string; lock: FileLock; identity: Identity; isNew: boolean },
+  ) {
+    this.#runtime = runtime;
+    this.path = parts.path;
+    this.isNew = parts.isNew;
+    this.#lock = parts.lock;
+    this.#identity = parts.identity;
+  }
+
+  /** Where snapshots go. */
+  get snapshotsPath(): string {
+    return `${this.path}/snapshots`;
+  }
+
+  /** Who this node is, as it was last saved. */
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  /** Makes `identity` durable, in one step; node, instance and format never change. */
+  async saveIdentity(identity: Identity): Promise<void> {
+    const { nodeId, instanceId } = this.#identity;
+    assert(!this.#isClosed, `"${this.path}" is closed`);
+    assert(identity.nodeId === nodeId, `node id ${identity.nodeId}, want ${nodeId}`);
+    assert(identity.instanceId === instanceId, `instance ${identity.instanceId}, ${instanceId}`);
+    assert(!this.#identity.born || identity.born, "a node that was born stays so");
+    await writeIdentity(this.#runtime, this.path, identity);
+    this.#identity = identity;
+  }
+
+  /** Opens the log, which must be there. */
+  openLog(options: { readonly segmentBytes?: number } = {}): Promise<SegmentedLog> {
+    assert(!this.#isClosed, `"${this.path}" is closed`);
+    return SegmentedLog.open(this.#runtime, { ...options, path: this.path, create: false });
+  }
+
+  /** Opens the hard state, which must be there. */
+  openHardState(): Promise<HardStateFile> {
+    assert(!this.#isClosed, `"${this.path}" is closed`);
+    return HardStateFile.open(this.#runtime, `${this.path}/hard_state`);
+  }
+
+  /** Gives the lock back; log and hard state are closed before. */
+  async close(): Promise<void> {
+    assert(!this.#isClosed, `"${this.path}" is closed already`);
+    this.#isClosed = true;
+    await this.#lock.release();
+  }
+}
+
+/** What a directory is, by the names in it; refuses one that is not ours. */
+async function inspect(
+  files: FileSystem,
+  path: string,
+): Promise<{ hasIdentity: boolean; isCreating: boolean }> {
+  const names = await files.readDirectory(path);
+  const hasIdentity = names.includes("identity");
+  const isCreating = names.includes("creating");
+  if (hasIdentity || isCreating) return { hasIdentity, isCreating };
+  const others = names.filter((name) => !IGNORED_NAMES.has(name) && !name.startsWith("lock"));
+  if (others.length === 0) return { hasIdentity, isCreating };
+  if (others.some((name) => OWN_NAMES.has(name))) {
+    throw new BadDataError(`Cannot use "${path}": its file "identity" is missing`, [
+      "restore the data directory from a backup",
+      "or, if a majority of the other nodes runs: remove this node from the cluster, empty its " +
+      "data directory, and let it join under a new id",
+    ]);
+  }
+  throw new BadDataError(
+    `Cannot use "${path}" as a data directory: it is not empty, and holds "${others[0]}"`,
+    ["name a directory that is empty or does not exist yet"],
+  );
+}
+
+/** Takes the lock, or says who has it. */
+async function takeLock(files: FileSystem, path: string): Promise<FileLock> {
+  try {
+    return await files.lock(`${path}/lock`);
+  } catch (error) {
+    if (!(error instanceof LockedError)) throw error;
+    const holder = error.holderPid === null ? "another process" : `process ${error.holderPid}`;
+    throw new BadDataError(
+      `Cannot use "${path}": ${holder} uses it`,
+      [`stop ${holder}, or name another data directory`],
+      { cause: error },
+    );
+  }
+}
+
+/** Makes everything, with the identity as the commit point. */
+async function create(runtime: Runtime, options: OpenDataDirectoryOptions): Promise<void> {
+  const { path, nodeId, clusterName = "", segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
+  const { files } = runtime;
+  await (await files.open(`${path}/creating`, "write")).close();
+  await files.syncDirectory(path);
+  for (const name of SUBDIRECTORIES) await files.makeDirectory(`${path}/${name}`);
+  for (const name of SUBDIRECTORIES) await removeAll(files, `${path}/${name}`);
+  await files.syncDirectory(path);
+  await HardStateFile.create(runtime, `${path}/hard_state`);
+  const log = await SegmentedLog.open(runtime, { path, segmentBytes, create: true });
+  assert(log.lastIndex === 0, `the new log ends at ${log.lastIndex}`);
+  await log.close();
+  const instanceId = randomId(runtime);
+  assert(instanceId.length === 32, `the instance id is "${instanceId}"`);
+  const fields = { formatVersion: DATA_FORMAT_VERSION, clusterId: "", clusterName, nodeId };
+  await writeIdentity(runtime, path, { ...fields, instanceId, born: false, members: [] });
+  await finishCreation(files, path);
+}
+
+async function finishCreation(files: FileSystem, path: string): Promise<void> {
+  await files.remove(`${path}/creating`);
+  await files.syncDirectory(path);
+}
+
+/** Removes the files in a directory, durably. */
+async function removeAll(files: FileSystem, directory: string): Promise<void> {
+  const names = await files.readDirectory(directory);
+  for (const name of names) await files.remove(`${directory}/${name}`);
+  if (names.length > 0) await files.syncDirectory(directory);
+}
+
+/** Refuses the directory of another node or cluster. */
+function checkOwner(identity: Identity, options: OpenDataDirectoryOptions): void {
+  const { path, nodeId, clusterName } = options;
+  assert(identity.nodeId >= 1, `the node id is ${identity.nodeId}`);
+  if (identity.nodeId !== nodeId) {
+    throw new DeniedError(
+      `Cannot use "${path}" for node ${nodeId}: it belongs to node ${identity.nodeId}`,
+    );
+  }
+  if (clusterName === undefined || identity.clusterName === "") return;
+  if (identity.clusterName !== clusterName) {
+    throw new DeniedError(
+      `Cannot use "${path}" for cluster "${clusterName}": it belongs to cluster ` +
+        `"${identity.clusterName}"`,
+    );
+  }
+}
+
+/** Creates a directory and those above it, so that a crash does not take them back. */
+async function makeDirectoryDurably(files: FileSystem, path: string): Promise<void> {
+  assert(path !== "", "the path is empty");
+  try {
+    await files.readDirectory(path);
+    return;
+  } catch (error) {
+    if (!(error instanceof FileError) || error.code !== "ENOENT") throw error;
+  }
+  const parent = parentDirectory(path);
+  assert(parent !== path, `"${path}" does not exist`);
+  await makeDirectoryDurably(files, parent);
+  await files.makeDirectory(path);
+  await files.syncDirectory(parent);
+}
+
+function parentDirectory(path: string): string {
+  const trimmed = path.replace(/\/+$/, "");
+  const at = trimmed.lastIndexOf("/");
+  if (at < 0) return ".";
+  return at === 0 ? "/" : trimmed.slice(0, at);
+}
+
+function randomId(runtime: Runtime): InstanceId {
+  const bytes = runtime.random.fill(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,89 @@
+/**
+ * Who a node is, in the file `identity` of its data directory: one checked message
+ * (checked_message.ts, magic "identity") with the Identity of schema/storage.capnp.
+ *
+ * It is written beside as `identity.new`, synced, renamed, and the directory synced: a crash leaves
+ * the old one or the new one. A bad identity is never the trace of a crash.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import { BadDataError, ProtocolError } from "../errors.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { decodeIdentity, encodeIdentity, type Identity } from "../wire/storage_codec.ts";
+import { decodeChecked, encodeChecked } from "./checked_message.ts";
+import { syncFile } from "./sync_file.ts";
+
+/** The version of the data directory that this build writes, and the newest that it reads. */
+export const DATA_FORMAT_VERSION = 1;
+
+const MAGIC = "identity";
+
+/** The size above which a file cannot be an identity. */
+const IDENTITY_BYTES_MAX = 64 * 1024;
+
+/** The path of the identity in the data directory at `path`. */
+export function identityPath(path: string): string {
+  return `${path}/identity`;
+}
+
+/** Writes the identity of the data directory at `path`, durably and in one step. */
+export async function writeIdentity(
+  runtime: Runtime,
+  path: string,
+  identity: Identity,
+): Promise<void> {
+  const { files } = runtime;
+  const header = { magic: MAGIC, formatVersion: DATA_FORMAT_VERSION, generation: 0 };
+  const bytes = encodeChecked(header, encodeIdentity(identity));
+  assert(identity.formatVersion === DATA_FORMAT_VERSION, `version ${identity.formatVersion}`);
+  assert(bytes.length <= IDENTITY_BYTES_MAX, `the identity has ${bytes.length} bytes`);
+  const temporary = `${identityPath(path)}.new`;
+  const file = await files.open(temporary, "write");
+  await file.truncate(0);
+  file.write([bytes], 0);
+  await syncFile(file);
+  await file.close();
+  await files.rename(temporary, identityPath(path));
+  await files.syncDirectory(path);
+}
+
+/**
+ * Reads the identity of the data directory at `path`, which must have one.
+ *
+ * @throws {BadDataError} If it is damaged or of a newer version.
+ */
+export async function readIdentity(runtime: Runtime, path: string): Promise<Identity> {
+  const file = await runtime.files.open(identityPath(path), "read");
+  const bytes = new Uint8Array(IDENTITY_BYTES_MAX);
+  const count = await file.read(bytes, 0);
+  await file.close();
+  assert(count <= bytes.length, `read ${count} bytes into ${bytes.length}`);
+  const checked = decodeChecked(MAGIC, bytes.subarray(0, count));
+  if (typeof checked === "string") throw damaged(path, checked);
+  const { formatVersion, message } = checked;
+  if (formatVersion > DATA_FORMAT_VERSION) {
+    throw new BadDataError(
+      `Cannot use "${path}": its format version is ${formatVersion}, ` +
+        `this program knows up to ${DATA_FORMAT_VERSION}`,
+      ["start the newer program that wrote it"],
+    );
+  }
+  try {
+    const identity = decodeIdentity(message);
+    if (identity.nodeId < 1) throw damaged(path, `its node id is ${identity.nodeId}`);
+    if (identity.instanceId === "") throw damaged(path, "its instance id is empty");
+    return identity;
+  } catch (error) {
+    if (error instanceof ProtocolError) throw damaged(path, error.message);
+    throw error;
+  }
+}
+
+function damaged(path: string, fault: string): BadDataError {
+  return new BadDataError(`Cannot trust "${identityPath(path)}": ${fault}`, [
+    "restore the data directory from a backup",
+    "or, if a majority of the other nodes runs: remove this node from the cluster, empty its " +
+    "data directory, and let it join under a new id",
+  ]);
+}
