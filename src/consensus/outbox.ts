@@ -104,8 +104,9 @@ export class Outbox {
     this.#logChanges = [];
     this.#sends = [];
     this.#appliableIndex = null;
-    if (this.#reads.length > 0) this.#reads = [];
-    if (this.#refusals.length > 0) this.#refusals = [];
+    // Even an empty list was handed out: what is added from now on belongs to the next record.
+    this.#reads = [];
+    this.#refusals = [];
     this.#timers.clear();
     this.#softState = null;
     return effects;
