@@ -11,7 +11,8 @@
 # Evolution: union members, enum values and fields are only ever appended. A union member or enum
 # value that a build does not know closes the connection, so nothing new is sent before the protocol
 # versions of both hellos allow it; a field that a build does not know is skipped. No field has a
-# default other than zero, false or empty.
+# default other than zero, false or empty. A struct that is an element of a list gets no more fields
+# (the TypeScript library misreads shorter elements): append a second list instead.
 
 @0xcf8ae336715091fe;
 

@@ -1,6 +1,6 @@
 /**
- * What clients and nodes say to each other, as data. `requestId` pairs an answer with its request on
- * one connection; answers come in any order.
+ * What clients and nodes say to each other, as data. `requestId` pairs an answer with its request
+ * on one connection; answers come in any order.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type Consistency = "linearizable" | "lease" | "stale";
 export interface ProposeRequest {
   readonly type: "propose";
   readonly requestId: number;
-  /** 16 bytes that name the command for ever (state_machine/request_id.ts): a retry repeats them. */
+  /** 16 bytes that name the command (state_machine/request_id.ts): a retry repeats them. */
   readonly commandId: Uint8Array;
   readonly command: Uint8Array;
 }

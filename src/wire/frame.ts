@@ -109,8 +109,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Hands out what arrived behind the last frame, for whoever takes the connection over; the decoder
-   * is empty afterwards. Only right behind a frame that {@linkcode next} gave.
+   * Hands out what arrived behind the last frame, for whoever takes the connection over; the
+   * decoder is empty afterwards. Only right behind a frame that {@linkcode next} gave.
    */
   takeRest(): Uint8Array {
     assert(this.#assembledBytes === 0, `${this.#assembledBytes} bytes of a frame were assembled`);

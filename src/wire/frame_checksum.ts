@@ -56,7 +56,8 @@ export function verifyFrame(frame: Uint8Array): void {
   putUint32(frame, offset, stored);
   if (stored !== computed) {
     throw new ProtocolError(
-      `Cannot trust a message of ${frame.length} bytes: its checksum is ${stored}, computed ${computed}`,
+      `Cannot trust a message of ${frame.length} bytes: its checksum is ${stored}, ` +
+        `computed ${computed}`,
     );
   }
 }

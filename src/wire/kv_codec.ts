@@ -1,7 +1,7 @@
 /**
- * The commands, queries and results of the key-value state machine as bytes and back. They are flat:
- * one segment without a segment table, as their length is known wherever they travel. The hot ones
- * are placed by hand (kv_hot_codec.ts).
+ * The commands, queries and results of the key-value state machine as bytes and back. They are
+ * flat: one segment without a segment table, as their length is known wherever they travel. The hot
+ * ones are placed by hand (kv_hot_codec.ts).
  *
  * What is decoded may hold views of the bytes that it was decoded from: copy what you keep.
  *

@@ -52,7 +52,8 @@ test("FrameDecoder finds the same frames however the stream is cut", () => {
       const stream = new Uint8Array(frames.flatMap((frame) => [...frame]));
       const decoder = new FrameDecoder();
       const found: Uint8Array[] = [];
-      for (let offset = 0, i = 0; offset < stream.length; i += 1) {
+      let offset = 0;
+      for (let i = 0; offset < stream.length; i += 1) {
         const size = chunkSizes[i % chunkSizes.length]!;
         decoder.push(stream.subarray(offset, offset + size));
         if (drainAtOnce) found.push(...drain(decoder));
@@ -107,6 +108,18 @@ test("FrameDecoder takes a lower limit for the first frame, and raises it for th
   decoder.frameBytesMax = HELLO_FRAME_BYTES_MAX;
   decoder.push(frameOf(512));
   assert.throws(() => decoder.next(), /4104 bytes: want at most 4096/);
+});
+
+test("FrameDecoder hands what is behind the last frame to whoever takes over", () => {
+  const [first, second] = [frameOf(3), frameOf(4)];
+  const stream = new Uint8Array([...first, ...second]);
+  const decoder = new FrameDecoder();
+  decoder.push(stream.subarray(0, 40));
+  decoder.push(stream.subarray(40));
+  assert.deepEqual(decoder.next(), first);
+  assert.deepEqual(decoder.takeRest(), second);
+  assert.equal(decoder.bufferedBytes, 0);
+  assert.equal(decoder.next(), null);
 });
 
 test("FrameDecoder stays refused after an error", () => {

@@ -117,7 +117,7 @@ test("checkMessage refuses elements that do not fill their list, or are shorter 
   assert.equal(newer, "accepted");
 });
 
-test("checkMessage refuses pointers that share words, whose work would multiply (DESIGN §5)", () => {
+test("checkMessage refuses pointers that share words, which multiply work (DESIGN §5)", () => {
   // Three lists of members in one place: each word may be reached once.
   const tag: [number, number] = [1 << 2, 1 | (2 << 16)];
   const once = list(2, COMPOSITE, 3);
