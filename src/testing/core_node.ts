@@ -247,6 +247,8 @@ export class CoreNode {
 
   /** The order of this function is the order of effects.ts. */
   #performRecord(effects: Effects): void {
+    // A record is the driver's once it was taken: the core must not add to it.
+    for (const list of Object.values(effects)) if (Array.isArray(list)) Object.freeze(list);
     this.#saveHardState(effects);
     const changed = this.#changeLog(effects);
     for (const send of effects.messagesNow) {
