@@ -63,10 +63,9 @@ export class LogMachine {
     result.then(finish, finish);
     const isOver = () => isDone || (this.#machine.runtime === null);
     const end = await this.#world.scheduler.run({ until: isOver });
-    if (isDone) await result;
-    else if (this.#machine.runtime !== null) {
-      throw new Error(`The body waits for something that never happens: ${end}`);
-    }
-    return isDone;
+    if (this.#machine.runtime === null) return false;
+    if (!isDone) throw new Error(`The body waits for something that never happens: ${end}`);
+    await result;
+    return true;
   }
 }
