@@ -38,7 +38,7 @@ export interface SimulatedDiskOptions {
 
 /** A call that is answered by a promise. */
 interface Request<Result> {
-  readonly process: SimulatedProcess;
+  readonly owner: SimulatedProcess;
   readonly kind: DiskCallKind;
   readonly path: string;
   readonly latency: Latency;
@@ -76,14 +76,14 @@ export class SimulatedDisk {
   }
 
   /** Gives the disk to a process, whose files and locks end with it. */
-  mount(process: SimulatedProcess): FileSystem {
-    process.onCrash((kind) => {
+  mount(owner: SimulatedProcess): FileSystem {
+    owner.onCrash((kind) => {
       for (const [path, holder] of this.#locks) {
-        if (holder === process) this.#locks.delete(path);
+        if (holder === owner) this.#locks.delete(path);
       }
       if (kind === "power_loss") this.#names.losePower();
     });
-    return this.#fileSystem(process);
+    return this.#fileSystem(owner);
   }
 
   /** Answers no sync and no read until `durationMs` have passed. */
@@ -118,24 +118,24 @@ export class SimulatedDisk {
     return this.#names.list(path);
   }
 
-  #fileSystem(process: SimulatedProcess): FileSystem {
+  #fileSystem(owner: SimulatedProcess): FileSystem {
     const metadata = <Result>(kind: DiskCallKind, path: string, effect: () => Result) =>
-      this.#request({ process, kind, path, latency: this.faults.metadataLatency, effect });
+      this.#request({ owner, kind, path, latency: this.faults.metadataLatency, effect });
     return {
-      open: (path, mode) => metadata("open", path, () => this.#open({ process, path, mode })),
+      open: (path, mode) => metadata("open", path, () => this.#open({ owner, path, mode })),
       readDirectory: (path) => metadata("readDirectory", path, () => this.#names.list(path)),
       makeDirectory: (path) =>
         metadata("makeDirectory", path, () => this.#names.makeDirectory(path)),
       rename: (from, to) => metadata("rename", to, () => this.#names.rename(from, to)),
       remove: (path) => metadata("remove", path, () => this.#names.remove(path)),
       size: (path) => metadata("size", path, () => this.#names.file(path)?.sizeBytes ?? null),
-      syncDirectory: (path) => this.#syncDirectory(process, path),
-      lock: (path) => metadata("lock", path, () => this.#lock(process, path)),
+      syncDirectory: (path) => this.#syncDirectory(owner, path),
+      lock: (path) => metadata("lock", path, () => this.#lock(owner, path)),
     };
   }
 
-  #open(call: { process: SimulatedProcess; path: string; mode: string }): File {
-    const { process, path, mode } = call;
+  #open(call: { owner: SimulatedProcess; path: string; mode: string }): File {
+    const { owner, path, mode } = call;
     const known = this.#names.file(path);
     if (known === null && mode === "read") {
       throw new FileError("ENOENT", path, `Cannot open "${path}": there is no such file`);
@@ -145,17 +145,17 @@ export class SimulatedDisk {
     }
     const inode = known ?? this.#names.create(path);
     const request = <Result>(kind: DiskCallKind, effect: () => Result) =>
-      this.#request({ process, kind, path, latency: this.faults.metadataLatency, effect });
+      this.#request({ owner, kind, path, latency: this.faults.metadataLatency, effect });
     return {
       path,
       write: (parts, position) => {
         if (mode === "read") {
           throw new FileError("EBADF", path, `Cannot write "${path}": it is open for reading`);
         }
-        this.#write({ process, inode, path, parts, position });
+        this.#write({ owner, inode, path, parts, position });
       },
-      sync: (done) => this.#sync({ process, inode, path, done }),
-      read: (target, position) => this.#read({ process, inode, path, target, position }),
+      sync: (done) => this.#sync({ owner, inode, path, done }),
+      read: (target, position) => this.#read({ owner, inode, path, target, position }),
       size: () => request("size", () => inode.sizeBytes),
       truncate: (bytes) =>
         request("truncate", () => {
@@ -167,16 +167,16 @@ export class SimulatedDisk {
   }
 
   #write(call: {
-    process: SimulatedProcess;
+    owner: SimulatedProcess;
     inode: SimulatedInode;
     path: string;
     parts: readonly Uint8Array[];
     position: number;
   }): void {
-    const { process, inode, path, parts } = call;
-    if (!process.alive) throw new SimulatedCrashError(process.name);
-    const verdict = this.#enter({ process, kind: "write", path });
-    if (verdict === "crash-before") throw new SimulatedCrashError(process.name);
+    const { owner, inode, path, parts } = call;
+    if (!owner.alive) throw new SimulatedCrashError(owner.name);
+    const verdict = this.#enter({ owner, kind: "write", path });
+    if (verdict === "crash-before") throw new SimulatedCrashError(owner.name);
     if (verdict instanceof Error) throw verdict;
     let end = call.position;
     for (const part of parts) end += part.length;
@@ -192,8 +192,8 @@ export class SimulatedDisk {
     if (this.#prng.chance(this.faults.writeBackChance)) inode.writeBack();
     if (failure !== null) throw failure;
     if (verdict === "ok") return;
-    process.crash("power_loss");
-    throw new SimulatedCrashError(process.name);
+    owner.crash("power_loss");
+    throw new SimulatedCrashError(owner.name);
   }
 
   #writeFailure(write: { path: string; bytes: number }): FileError | null {
@@ -213,14 +213,14 @@ export class SimulatedDisk {
   }
 
   #sync(call: {
-    process: SimulatedProcess;
+    owner: SimulatedProcess;
     inode: SimulatedInode;
     path: string;
     done: (error: Error | null) => void;
   }): void {
-    const { process, inode, path, done } = call;
-    if (!process.alive) return;
-    const verdict = this.#enter({ process, kind: "sync", path });
+    const { owner, inode, path, done } = call;
+    if (!owner.alive) return;
+    const verdict = this.#enter({ owner, kind: "sync", path });
     if (verdict === "crash-before") return;
     const batch = inode.beginSync();
     let failure = verdict instanceof Error ? verdict : null;
@@ -235,19 +235,19 @@ export class SimulatedDisk {
     this.#scheduler.schedule(() => {
       if (failure === null) inode.completeSync(batch);
       else inode.failSync(batch);
-      if (verdict === "crash-after") process.crash("power_loss");
-      process.deliver(() => done(failure));
+      if (verdict === "crash-after") owner.crash("power_loss");
+      owner.deliver(() => done(failure));
     }, this.#waitMs(this.faults.syncLatency));
   }
 
   #read(call: {
-    process: SimulatedProcess;
+    owner: SimulatedProcess;
     inode: SimulatedInode;
     path: string;
     target: Uint8Array;
     position: number;
   }): Promise<number> {
-    const { process, inode, path, target, position } = call;
+    const { owner, inode, path, target, position } = call;
     const latency = this.faults.readLatency;
     const effect = () => {
       if (this.faults.readErrorChance > 0 && this.#prng.chance(this.faults.readErrorChance)) {
@@ -255,10 +255,10 @@ export class SimulatedDisk {
       }
       return inode.read(target, position);
     };
-    return this.#request({ process, kind: "read", path, latency, effect });
+    return this.#request({ owner, kind: "read", path, latency, effect });
   }
 
-  #syncDirectory(process: SimulatedProcess, path: string): Promise<void> {
+  #syncDirectory(owner: SimulatedProcess, path: string): Promise<void> {
     let complete: (() => void) | null = null;
     let failure: unknown = null;
     try {
@@ -271,37 +271,37 @@ export class SimulatedDisk {
       complete();
     };
     const latency = this.faults.syncLatency;
-    return this.#request({ process, kind: "syncDirectory", path, latency, effect });
+    return this.#request({ owner, kind: "syncDirectory", path, latency, effect });
   }
 
-  #lock(process: SimulatedProcess, path: string): FileLock {
+  #lock(owner: SimulatedProcess, path: string): FileLock {
     const holder = this.#locks.get(path);
     if (holder !== undefined) throw new LockedError(path, holder.number);
-    this.#locks.set(path, process);
+    this.#locks.set(path, owner);
     const effect = () => {
-      if (this.#locks.get(path) === process) this.#locks.delete(path);
+      if (this.#locks.get(path) === owner) this.#locks.delete(path);
     };
     const latency = this.faults.metadataLatency;
-    return { release: () => this.#request({ process, kind: "unlock", path, latency, effect }) };
+    return { release: () => this.#request({ owner, kind: "unlock", path, latency, effect }) };
   }
 
   /** Counts a call and asks what becomes of it; a crash before it has happened on return. */
-  #enter(call: { process: SimulatedProcess; kind: DiskCallKind; path: string }): DiskVerdict {
+  #enter(call: { owner: SimulatedProcess; kind: DiskCallKind; path: string }): DiskVerdict {
     this.#callCount++;
     const { kind, path } = call;
     const verdict = this.faults.onCall?.({ kind, path, number: this.#callCount }) ?? "ok";
-    if (verdict === "crash-before") call.process.crash("power_loss");
+    if (verdict === "crash-before") call.owner.crash("power_loss");
     return verdict;
   }
 
   #request<Result>(request: Request<Result>): Promise<Result> {
-    const { process } = request;
+    const { owner } = request;
     return new Promise((resolve, reject) => {
-      if (!process.alive) return;
+      if (!owner.alive) return;
       const verdict = this.#enter(request);
       if (verdict === "crash-before") return;
       this.#scheduler.schedule(() => {
-        if (!process.alive) return;
+        if (!owner.alive) return;
         let settle: () => void;
         try {
           if (verdict instanceof Error) throw verdict;
@@ -310,8 +310,8 @@ export class SimulatedDisk {
         } catch (error) {
           settle = () => reject(error);
         }
-        if (verdict === "crash-after") process.crash("power_loss");
-        process.deliver(settle);
+        if (verdict === "crash-after") owner.crash("power_loss");
+        owner.deliver(settle);
       }, this.#waitMs(request.latency));
     });
   }

@@ -43,7 +43,7 @@ export interface SimulatedHost {
 }
 
 interface OpenPort {
-  readonly process: SimulatedProcess;
+  readonly owner: SimulatedProcess;
   readonly options: ListenOptions;
 }
 
@@ -102,23 +102,23 @@ export class SimulatedNetwork {
   }
 
   /** Puts a process on the host of that name, which is up from now on, and gives it its network. */
-  attach(hostName: string, process: SimulatedProcess): Network {
+  attach(hostName: string, owner: SimulatedProcess): Network {
     assert(!LOOPBACKS.has(hostName) && !WILDCARDS.has(hostName), `host "${hostName}" has a name`);
     const host = this.#hosts.get(hostName) ?? new Host(hostName);
     this.#hosts.set(hostName, host);
     host.up = true;
-    process.onCrash((kind) => {
+    owner.onCrash((kind) => {
       for (const [port, open] of host.ports) {
-        if (open.process === process) host.ports.delete(port);
+        if (open.owner === owner) host.ports.delete(port);
       }
       if (kind === "power_loss") host.up = false;
       for (const side of this.#liveConnections().flat()) {
-        if (side.process === process) side.crash(kind);
+        if (side.owner === owner) side.crash(kind);
       }
     });
     return {
-      listen: (options) => this.#listen({ host, process, options }),
-      connect: (options) => this.#connect({ host, process, options }),
+      listen: (options) => this.#listen({ host, owner, options }),
+      connect: (options) => this.#connect({ host, owner, options }),
     };
   }
 
@@ -195,21 +195,21 @@ export class SimulatedNetwork {
   }
 
   #listen(
-    call: { host: Host; process: SimulatedProcess; options: ListenOptions },
+    call: { host: Host; owner: SimulatedProcess; options: ListenOptions },
   ): Promise<Listener> {
-    const { host, process, options } = call;
+    const { host, owner, options } = call;
     return new Promise((resolve, reject) => {
       const fail = (code: string) => {
         const message = `Cannot listen on "${options.host}:${options.port}": ${code}`;
         reject(new NetworkError(code, message));
       };
-      process.schedule(() => {
+      owner.schedule(() => {
         const name = options.host;
         const local = WILDCARDS.has(name) || LOOPBACKS.has(name) || name === host.name;
         if (!local) return fail("EADDRNOTAVAIL");
         if (host.ports.has(options.port)) return fail("EADDRINUSE");
         const port = options.port === 0 ? host.freePort() : options.port;
-        const open: OpenPort = { process, options };
+        const open: OpenPort = { owner, options };
         host.ports.set(port, open);
         resolve({ port, close: () => this.#closeListener({ host, port, open }) });
       }, 0);
@@ -219,40 +219,40 @@ export class SimulatedNetwork {
   #closeListener(listener: { host: Host; port: number; open: OpenPort }): Promise<void> {
     const { host, port, open } = listener;
     return new Promise((resolve) => {
-      if (!open.process.alive) return;
+      if (!open.owner.alive) return;
       if (host.ports.get(port) === open) host.ports.delete(port);
-      open.process.schedule(() => resolve(), 0);
+      open.owner.schedule(() => resolve(), 0);
     });
   }
 
   /** Dials: SYN goes out, and SYN-ACK or a refusal comes back, or nothing in time. */
   #connect(
-    call: { host: Host; process: SimulatedProcess; options: ConnectOptions },
+    call: { host: Host; owner: SimulatedProcess; options: ConnectOptions },
   ): Promise<ByteStream> {
-    const { host, process, options } = call;
+    const { host, owner, options } = call;
     assert(options.timeoutMs > 0, `timeoutMs ${options.timeoutMs} is positive`);
     return new Promise((resolve, reject) => {
-      if (!process.alive) return;
+      if (!owner.alive) return;
       let settled = false;
       let opened: SimulatedStream | null = null;
       const settle = (outcome: SimulatedStream | string) => {
         if (settled) return;
         settled = true;
-        process.cancel(timeout);
-        if (typeof outcome !== "string") return process.deliver(() => resolve(outcome));
+        owner.cancel(timeout);
+        if (typeof outcome !== "string") return owner.deliver(() => resolve(outcome));
         opened?.destroy();
         const message = `Cannot connect to "${options.host}:${options.port}": ${outcome}`;
-        process.deliver(() => reject(new NetworkError(outcome, message)));
+        owner.deliver(() => reject(new NetworkError(outcome, message)));
       };
-      const timeout = process.schedule(() => settle("ETIMEDOUT"), options.timeoutMs);
+      const timeout = owner.schedule(() => settle("ETIMEDOUT"), options.timeoutMs);
       const target = LOOPBACKS.has(options.host) ? host : this.#hosts.get(options.host);
       if (target === undefined) {
-        process.schedule(() => settle("ENOTFOUND"), 0);
+        owner.schedule(() => settle("ENOTFOUND"), 0);
         return;
       }
       const synArrives = () => {
-        if (settled || !process.alive || !target.up) return;
-        const answer = this.#accept({ host, process, options, target });
+        if (settled || !owner.alive || !target.up) return;
+        const answer = this.#accept({ host, owner, options, target });
         if (typeof answer !== "string") opened = answer;
         const back = this.link(target.name, host.name);
         back.send({ arrive: () => settle(answer), hold: () => true });
@@ -263,9 +263,9 @@ export class SimulatedNetwork {
 
   /** SYN arrived: makes the connection and tells the listener, or refuses. */
   #accept(
-    dial: { host: Host; process: SimulatedProcess; options: ConnectOptions; target: Host },
+    dial: { host: Host; owner: SimulatedProcess; options: ConnectOptions; target: Host },
   ): SimulatedStream | string {
-    const { host, process, options, target } = dial;
+    const { host, owner, options, target } = dial;
     const open = target.ports.get(options.port);
     if (open === undefined) return "ECONNREFUSED";
     // Two sides that do not agree on encryption never get through their handshake.
@@ -273,7 +273,7 @@ export class SimulatedNetwork {
     const shared = { scheduler: this.#scheduler, prng: this.#prng, faults: this.faults };
     const dialed = new SimulatedStream({
       ...shared,
-      process,
+      owner,
       host,
       link: this.link(host.name, target.name),
       remoteAddress: `${target.name}:${options.port}`,
@@ -281,7 +281,7 @@ export class SimulatedNetwork {
     });
     const accepted = new SimulatedStream({
       ...shared,
-      process: open.process,
+      owner: open.owner,
       host: target,
       link: this.link(target.name, host.name),
       remoteAddress: `${host.name}:${host.freePort()}`,
@@ -289,7 +289,7 @@ export class SimulatedNetwork {
     });
     pairStreams(dialed, accepted);
     this.#connections.set(dialed, accepted);
-    open.process.deliver(() => open.options.onConnection(accepted));
+    open.owner.deliver(() => open.options.onConnection(accepted));
     return dialed;
   }
 }

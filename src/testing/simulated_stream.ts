@@ -40,7 +40,7 @@ type Transit = { readonly kind: "bytes"; readonly bytes: Uint8Array } | {
 /** What {@linkcode SimulatedStream} is made of. */
 export interface SimulatedStreamOptions {
   readonly scheduler: SimulatedScheduler;
-  readonly process: SimulatedProcess;
+  readonly owner: SimulatedProcess;
   readonly prng: Prng;
   readonly faults: NetworkFaults;
   /** The machine of this side. */
@@ -105,8 +105,8 @@ export class SimulatedStream implements ByteStream {
   }
 
   /** The process of this side. */
-  get process(): SimulatedProcess {
-    return this.#options.process;
+  get owner(): SimulatedProcess {
+    return this.#options.owner;
   }
 
   /** Bytes that the kernel did not take yet. */
@@ -130,7 +130,7 @@ export class SimulatedStream implements ByteStream {
 
   /** Sends bytes; never blocks, never throws. */
   write(bytes: Uint8Array): void {
-    if (this.#closed || this.#finWanted || !this.#options.process.alive) return;
+    if (this.#closed || this.#finWanted || !this.#options.owner.alive) return;
     if (this.#splitter === null) return this.#enqueue(bytes);
     for (const frame of this.#splitter.push(bytes)) this.#writeFrame(frame);
   }
@@ -148,14 +148,14 @@ export class SimulatedStream implements ByteStream {
 
   /** Sends what was written, then closes. */
   close(): void {
-    if (this.#closed || this.#finWanted || !this.#options.process.alive) return;
+    if (this.#closed || this.#finWanted || !this.#options.owner.alive) return;
     this.#finWanted = true;
     this.#pump();
   }
 
   /** Closes at once; what was not sent is lost. */
   destroy(): void {
-    if (this.#closed || !this.#options.process.alive) return;
+    if (this.#closed || !this.#options.owner.alive) return;
     this.#sayGoodbye();
     this.#finish(null);
   }
@@ -180,7 +180,7 @@ export class SimulatedStream implements ByteStream {
 
   /** The process of this side has died: its kernel says so, unless the machine died with it. */
   crash(kind: CrashKind): void {
-    assert(!this.#options.process.alive, "the process has died");
+    assert(!this.#options.owner.alive, "the process has died");
     if (this.#closed) return;
     if (kind === "kill") this.#sayGoodbye();
     this.#forget();
@@ -235,8 +235,8 @@ export class SimulatedStream implements ByteStream {
     this.#finSent = true;
     this.#transmit({ kind: "fin" });
     if (this.#finAnswered) return this.#finish(null);
-    const { process, faults } = this.#options;
-    process.schedule(() => this.#finish(null), faults.lingerMs);
+    const { owner, faults } = this.#options;
+    owner.schedule(() => this.#finish(null), faults.lingerMs);
   }
 
   #transmit(transit: Transit): void {
@@ -293,7 +293,7 @@ export class SimulatedStream implements ByteStream {
     else return this.break("ECONNRESET");
     if (this.#flushPending) return;
     this.#flushPending = true;
-    this.#options.process.deliver(() => this.#flush());
+    this.#options.owner.deliver(() => this.#flush());
   }
 
   /** Answers with RST to a sender that talks to a connection that is no more. */
@@ -324,7 +324,7 @@ export class SimulatedStream implements ByteStream {
   #flushSoon(delayMs: number): void {
     if (this.#flushPending || this.#closed) return;
     this.#flushPending = true;
-    this.#options.process.schedule(() => this.#flush(), delayMs);
+    this.#options.owner.schedule(() => this.#flush(), delayMs);
   }
 
   /** Hands one chunk to the handler: the next one is another event, as in a real loop. */
@@ -419,7 +419,7 @@ export class SimulatedStream implements ByteStream {
   #report(): void {
     const handler = this.#handler;
     assert(handler !== null && this.#closed, "the end is reported to a handler, once");
-    this.#options.process.schedule(() => handler.closed(this.#closeError), 0);
+    this.#options.owner.schedule(() => handler.closed(this.#closeError), 0);
   }
 }
 

@@ -351,7 +351,7 @@ test("every crash point can be tried, and a safe replacement survives them all",
     }
   }
   const kinds = ["close", "open", "rename", "sync", "syncDirectory", "truncate", "write"];
-  assert.deepEqual([...reached.keys()].sort(), kinds);
+  assert.deepEqual(new Set(reached.keys()), new Set(kinds));
 });
 
 test("zeros take neither memory nor time", () => {

@@ -3,6 +3,7 @@
  *
  * Every write gives the key a new revision, larger than any before it. A write whose outcome is
  * unknown gives it one that nobody was told: it is only known to be larger, until somebody sees it.
+ * An absent key has the revision 0 for a condition.
  *
  * @module
  */
@@ -24,20 +25,28 @@ export type KeyValueInput =
   /** Adds to a decimal number; an absent key counts as 0. */
   | { readonly kind: "increment"; readonly by: number };
 
-/** What a client is told. */
+/** A key as an answer shows it; null stands for an absent one. */
+export type KeyValueSeen = { readonly value: string; readonly revision: number } | null;
+
+/** What a client is told. What may be left out is not checked then. */
 export type KeyValueOutput =
-  /** To a get. The revision may be left out. */
+  /** To a get. */
   | { readonly kind: "found"; readonly value: string; readonly revision?: number }
   /** To a get, and to a delete of what was not there. */
   | { readonly kind: "absent" }
-  /** To a put. */
-  | { readonly kind: "written"; readonly revision?: number }
+  /** To a put: whether the key was absent, and what it was. */
+  | {
+    readonly kind: "written";
+    readonly revision?: number;
+    readonly created?: boolean;
+    readonly previous?: KeyValueSeen;
+  }
   /** To a delete of what was there. */
   | { readonly kind: "deleted"; readonly revision?: number }
   /** To an increment. */
   | { readonly kind: "incremented"; readonly value: number; readonly revision?: number }
   /** The condition did not hold, or the value is not a number: nothing was changed. */
-  | { readonly kind: "refused" };
+  | { readonly kind: "refused"; readonly current?: KeyValueSeen };
 
 /** What is known of a key. */
 export interface KeyValueState {
@@ -45,9 +54,12 @@ export interface KeyValueState {
   readonly value: string | null;
   /** The revision of the value, or null where nobody was told. */
   readonly revision: number | null;
-  /** Revisions of later writes are larger; so is the present one where it is null. */
+  /** The largest revision that anybody was told; later and unknown ones exceed it. */
   readonly revisionFloor: number;
 }
+
+/** An integer as increment writes it: no sign but a minus, no leading zeros. */
+const DECIMAL_INTEGER = /^(?:0|-?[1-9][0-9]{0,15})$/;
 
 type Call = { input: KeyValueInput; output: KeyValueOutput | null };
 
@@ -68,14 +80,14 @@ export const keyValueModel: SequentialModel<KeyValueState, KeyValueInput, KeyVal
 function step(state: KeyValueState, call: Call): KeyValueState | null {
   const { input, output } = call;
   assert(state.revision === null || state.revision <= state.revisionFloor, "the floor holds");
+  assert(state.value !== null || state.revision === null, "an absent key has no revision");
   if (input.kind === "get") return output === null ? null : observe(state, output);
-  const holds = input.kind === "increment" || conditionHolds(state, input.condition);
-  const refusable = input.kind === "increment"
-    ? incremented(state, input.by) === null
-    : holds !== true;
-  if (output?.kind === "refused") return refusable ? state : null;
-  if (holds === false) return null;
-  const pinned = pin(state, input);
+  if (output?.kind === "refused") return refuse(state, { input, current: output.current });
+  if (output?.kind === "written") {
+    if ((output.created ?? state.value === null) !== (state.value === null)) return null;
+  }
+  const before = output?.kind === "written" ? withSeen(state, output.previous) : state;
+  const pinned = before === null ? null : pin(before, input);
   if (pinned === null) return null;
   switch (input.kind) {
     case "put":
@@ -94,6 +106,28 @@ function step(state: KeyValueState, call: Call): KeyValueState | null {
     default:
       return unreachable(input);
   }
+}
+
+/** The state after a refusal that showed `current`, or null where it would not be refused. */
+function refuse(
+  state: KeyValueState,
+  refusal: { input: KeyValueInput; current: KeyValueSeen | undefined },
+): KeyValueState | null {
+  const { input, current } = refusal;
+  assert(input.kind !== "get", "a get is never refused");
+  const seen = withSeen(state, current);
+  if (seen === null) return null;
+  const refused = input.kind === "increment"
+    ? incremented(seen, input.by) === null
+    : conditionHolds(seen, input.condition) !== true;
+  return refused ? seen : null;
+}
+
+/** The state where the key is as somebody was shown, or null where it cannot be. */
+function withSeen(state: KeyValueState, seen: KeyValueSeen | undefined): KeyValueState | null {
+  if (seen === undefined) return state;
+  if (seen === null) return state.value === null ? state : null;
+  return seen.value === state.value ? withRevision(state, seen.revision) : null;
 }
 
 /** The state after a get with this answer. */
@@ -124,7 +158,7 @@ function conditionHolds(
     case "value":
       return state.value === condition.value;
     case "revision":
-      if (state.value === null) return false;
+      if (state.value === null) return condition.revision === 0;
       if (state.revision !== null) return state.revision === condition.revision;
       return condition.revision > state.revisionFloor ? null : false;
     default:
@@ -132,10 +166,15 @@ function conditionHolds(
   }
 }
 
-/** A write on a revision was done: so that was the revision. */
+/** The state in which the condition holds, or null where it cannot. */
 function pin(state: KeyValueState, input: KeyValueInput): KeyValueState | null {
   const condition = input.kind === "put" || input.kind === "delete" ? input.condition : undefined;
-  return condition?.kind === "revision" ? withRevision(state, condition.revision) : state;
+  const holds = conditionHolds(state, condition);
+  if (holds === false) return null;
+  // It depends on a revision that nobody knows: then that is the one that was asked for.
+  return holds === null && condition?.kind === "revision"
+    ? withRevision(state, condition.revision)
+    : state;
 }
 
 function written(
@@ -143,17 +182,16 @@ function written(
   write: { value: string | null; revision: number | undefined },
 ): KeyValueState | null {
   const { value, revision } = write;
-  const floor = state.revision === null && state.value !== null
-    ? state.revisionFloor + 1
-    : state.revisionFloor;
+  const floor = state.revisionFloor;
   if (revision === undefined) return { value, revision: null, revisionFloor: floor };
-  return revision > floor ? { value, revision, revisionFloor: revision } : null;
+  if (revision <= floor) return null;
+  return { value, revision: value === null ? null : revision, revisionFloor: revision };
 }
 
 /** The sum, or null where the value is not a number. */
 function incremented(state: KeyValueState, by: number): number | null {
   const number = state.value === null ? 0 : Number(state.value);
-  const isNumber = state.value === null || /^-?[0-9]+$/.test(state.value);
+  const isNumber = state.value === null || DECIMAL_INTEGER.test(state.value);
   return isNumber && Number.isSafeInteger(number + by) ? number + by : null;
 }
 

@@ -8,7 +8,13 @@
  * they lead to is tried once only.
  *
  * An operation with an unknown outcome has no return: it may be taken at any time, and need not be
- * taken at all. Such ones are tried last, and only where they change something.
+ * taken at all. Two rules keep their number from exploding. Of two ways to the same state by the
+ * same known operations, the one that took fewer unknown ones can do whatever the other can. And an
+ * unknown one is taken only if the next operation notices: where the next leads to the same state
+ * without it, the order without it is found as well, by trying the next one step earlier.
+ *
+ * A read that may come now and fits is taken at once and for good: if any order works, it works
+ * with the read moved to the front.
  *
  * @module
  */
@@ -64,7 +70,6 @@ class EventList {
   remove(event: number): void {
     const previous = this.#previous[event] as number;
     const next = this.#next[event] as number;
-    if (previous === NONE) return;
     this.#next[previous] = next;
     if (next !== NONE) this.#previous[next] = previous;
   }
@@ -73,7 +78,6 @@ class EventList {
   restore(event: number): void {
     const previous = this.#previous[event] as number;
     const next = this.#next[event] as number;
-    if (previous === NONE) return;
     this.#next[previous] = event;
     if (next !== NONE) this.#previous[next] = event;
   }
@@ -88,41 +92,66 @@ const isReturn = (event: number): boolean => event === NONE || event % 2 === 0;
 class TriedSets {
   readonly #codes: Uint32Array;
   readonly #bits: Uint32Array;
+  /** The bits of the operations with a known outcome. */
+  readonly #known: Uint32Array;
   readonly #tried = new Map<string, Uint32Array[]>();
+  /** Over the known operations in the set. */
   #hash = 0;
 
-  constructor(operationCount: number) {
+  constructor(isKnown: readonly boolean[]) {
     const prng = new Prng("linearizability");
-    this.#codes = new Uint32Array(operationCount).map(() => prng.uint32());
-    this.#bits = new Uint32Array((operationCount + 31) >> 5);
+    this.#codes = new Uint32Array(isKnown.length).map((_, at) => isKnown[at] ? prng.uint32() : 0);
+    this.#bits = new Uint32Array((isKnown.length + 31) >> 5);
+    this.#known = this.#bits.slice();
+    isKnown.forEach((known, at) => {
+      if (known) this.#known[at >> 5] = (this.#known[at >> 5] as number) | (1 << (at & 31));
+    });
   }
 
-  /** Puts an operation into the present set, or takes it out. */
-  toggle(operation: number): void {
+  /** Adds an operation to the present set; false, and nothing is done, if that was tried. */
+  add(operation: number, fingerprint: string): boolean {
+    this.#toggle(operation);
+    const key = `${this.#hash} ${fingerprint}`;
+    const tried = this.#tried.get(key) ?? [];
+    if (tried.some((bits) => this.#isAsGood(bits))) {
+      this.#toggle(operation);
+      return false;
+    }
+    tried.push(this.#bits.slice());
+    this.#tried.set(key, tried);
+    return true;
+  }
+
+  /** Takes an operation out of the present set. */
+  takeBack(operation: number): void {
+    this.#toggle(operation);
+  }
+
+  #toggle(operation: number): void {
     const word = operation >> 5;
     this.#bits[word] = (this.#bits[word] as number) ^ (1 << (operation & 31));
     this.#hash = (this.#hash ^ (this.#codes[operation] as number)) >>> 0;
   }
 
-  /** Remembers the present set with a state; false if it was known. */
-  add(fingerprint: string): boolean {
-    const key = `${this.#hash} ${fingerprint}`;
-    const known = this.#tried.get(key) ?? [];
-    const same = (bits: Uint32Array) => bits.every((word, at) => word === this.#bits[at]);
-    if (known.some(same)) return false;
-    known.push(this.#bits.slice());
-    this.#tried.set(key, known);
+  /** Whether `bits` has the same known operations as the present set and no other unknown ones. */
+  #isAsGood(bits: Uint32Array): boolean {
+    for (let word = 0; word < bits.length; word++) {
+      const different = (bits[word] as number) ^ (this.#bits[word] as number);
+      if (different === 0) continue;
+      if ((different & (this.#known[word] as number)) !== 0) return false;
+      if ((different & (bits[word] as number)) !== 0) return false;
+    }
     return true;
   }
 }
 
-/** The operations in the order of their calls, with their returns between. */
+/** The calls of known operations in the order of time, with their returns between. */
 function sortedEvents<Input, Output>(operations: readonly Operation<Input, Output>[]): number[] {
   const events: { order: number; event: number }[] = [];
   operations.forEach((operation, place) => {
-    events.push({ order: operation.callOrder, event: callOf(place) });
     if (operation.output === null) return;
     assert(operation.returnOrder > operation.callOrder, "an operation returns after its call");
+    events.push({ order: operation.callOrder, event: callOf(place) });
     events.push({ order: operation.returnOrder, event: returnOf(place) });
   });
   // At the same moment a call comes first: the two operations then overlap.
@@ -136,54 +165,167 @@ function sortedEvents<Input, Output>(operations: readonly Operation<Input, Outpu
 export function searchLinearization<State, Input, Output>(
   options: SearchOptions<State, Input, Output>,
 ): SearchResult<State> {
-  const { model, operations, stepsMax } = options;
-  const isKnown = operations.map((operation) => operation.output !== null);
-  const list = new EventList(sortedEvents(operations), operations.length);
-  const tried = new TriedSets(operations.length);
-  const stack: { operation: number; state: State; trying: boolean }[] = [];
-  let state = model.initial;
-  let left = isKnown.filter((known) => known).length;
-  let longest: number[] = [];
-  let longestState = state;
-  /** Whether operations with a known outcome are tried now, or the others. */
-  let trying = true;
-  let event = list.next(HEAD);
-  for (let steps = 0;; steps++) {
-    if (left === 0) return { linearizable: true, steps, longest, longestState };
-    if (steps >= stepsMax) return { linearizable: null, steps, longest, longestState };
-    if (isReturn(event) && trying) {
-      trying = false;
-      event = list.next(HEAD);
-    } else if (isReturn(event)) {
-      const back = stack.pop();
-      if (back === undefined) return { linearizable: false, steps, longest, longestState };
-      ({ state, trying } = back);
-      event = callOf(back.operation);
-      list.restore(returnOf(back.operation));
-      list.restore(event);
-      tried.toggle(back.operation);
-      if (isKnown[back.operation] === true) left++;
-      event = list.next(event);
-    } else {
-      const operation = operationOf(event);
-      const call = operations[operation] as Operation<Input, Output>;
-      const next = isKnown[operation] === trying ? model.step(state, call) : null;
-      if (next !== null) tried.toggle(operation);
-      if (next === null || !tried.add(model.fingerprint(next))) {
-        if (next !== null) tried.toggle(operation);
-        event = list.next(event);
+  return new Search(options).run();
+}
+
+/** One operation that was taken, and how to take it back. */
+interface Frame<State> {
+  readonly operation: number;
+  /** The state before it. */
+  readonly state: State;
+  /** Where the search for unknown operations stood, and how far it may go. */
+  readonly unknownAt: number;
+  readonly orderMax: number;
+  /** Whether nothing else need be tried in its place. */
+  readonly isForced: boolean;
+}
+
+class Search<State, Input, Output> {
+  readonly #model: SequentialModel<State, Input, Output>;
+  readonly #operations: readonly Operation<Input, Output>[];
+  readonly #stepsMax: number;
+  readonly #isKnown: readonly boolean[];
+  readonly #list: EventList;
+  readonly #tried: TriedSets;
+  /** The operations with an unknown outcome, by their calls. */
+  readonly #unknown: readonly number[];
+  readonly #isTaken: boolean[];
+  readonly #stack: Frame<State>[] = [];
+  #state: State;
+  /** How many known operations are left. */
+  #left: number;
+  /** The last call in the list that was tried at this point; known ones are tried first. */
+  #at = HEAD;
+  /** The next unknown operation to try; -1 while known ones are tried. */
+  #unknownAt = -1;
+  /** Only calls up to here may be taken: the first return that is left. */
+  #orderMax = 0;
+  #longest: number[] = [];
+  #longestState: State;
+
+  constructor(options: SearchOptions<State, Input, Output>) {
+    const { model, operations, stepsMax } = options;
+    this.#model = model;
+    this.#operations = operations;
+    this.#stepsMax = stepsMax;
+    this.#isKnown = operations.map((operation) => operation.output !== null);
+    this.#list = new EventList(sortedEvents(operations), operations.length);
+    this.#tried = new TriedSets(this.#isKnown);
+    const callOrder = (place: number) => this.#call(place).callOrder;
+    this.#unknown = operations
+      .flatMap((operation, place) => operation.output === null ? [place] : [])
+      .sort((one, other) => callOrder(one) - callOrder(other));
+    this.#isTaken = operations.map(() => false);
+    this.#left = operations.length - this.#unknown.length;
+    this.#state = model.initial;
+    this.#longestState = model.initial;
+  }
+
+  run(): SearchResult<State> {
+    const result = (linearizable: boolean | null, steps: number) => ({
+      linearizable,
+      steps,
+      longest: this.#longest,
+      longestState: this.#longestState,
+    });
+    for (let steps = 0;; steps++) {
+      if (this.#left === 0) return result(true, steps);
+      if (steps >= this.#stepsMax) return result(null, steps);
+      const operation = this.#nextCandidate();
+      if (operation === null) {
+        if (!this.#takeBack()) return result(false, steps);
         continue;
       }
-      stack.push({ operation, state, trying });
-      list.remove(event);
-      list.remove(returnOf(operation));
-      if (isKnown[operation] === true) left--;
-      state = next;
-      trying = true;
-      event = list.next(HEAD);
-      if (stack.length <= longest.length) continue;
-      longest = stack.map((frame) => frame.operation);
-      longestState = state;
+      const next = this.#model.step(this.#state, this.#call(operation));
+      if (next === null || this.#isUnnoticed(operation, next)) continue;
+      const fingerprint = this.#model.fingerprint(next);
+      const isForced = this.#model.isReadOnly(this.#call(operation)) &&
+        fingerprint === this.#model.fingerprint(this.#state);
+      if (this.#tried.add(operation, fingerprint)) this.#take({ operation, next, isForced });
+      else if (isForced && !this.#takeBack()) return result(false, steps);
     }
+  }
+
+  #call(operation: number): Operation<Input, Output> {
+    return this.#operations[operation] as Operation<Input, Output>;
+  }
+
+  /** The next operation that may come now and was not tried here, or null. */
+  #nextCandidate(): number | null {
+    if (this.#unknownAt < 0) {
+      const event = this.#list.next(this.#at);
+      if (!isReturn(event)) {
+        this.#at = event;
+        return operationOf(event);
+      }
+      assert(event !== NONE, "an operation that is left has a return");
+      this.#unknownAt = 0;
+      this.#orderMax = this.#call(operationOf(event)).returnOrder;
+    }
+    while (this.#unknownAt < this.#unknown.length) {
+      const operation = this.#unknown[this.#unknownAt] as number;
+      if (this.#call(operation).callOrder > this.#orderMax) return null;
+      this.#unknownAt++;
+      if (this.#isTaken[operation] === false) return operation;
+    }
+    return null;
+  }
+
+  /** Whether the operation before is unknown and makes no difference to this one. */
+  #isUnnoticed(operation: number, next: State): boolean {
+    const last = this.#stack[this.#stack.length - 1];
+    if (last === undefined || this.#isKnown[last.operation] === true) return false;
+    const without = this.#model.step(last.state, this.#call(operation));
+    if (without === null) return false;
+    return this.#model.fingerprint(without) === this.#model.fingerprint(next);
+  }
+
+  #take(taken: { operation: number; next: State; isForced: boolean }): void {
+    const { operation, next, isForced } = taken;
+    assert(this.#isTaken[operation] === false, `operation ${operation} is taken once`);
+    this.#stack.push({
+      operation,
+      state: this.#state,
+      unknownAt: this.#unknownAt,
+      orderMax: this.#orderMax,
+      isForced,
+    });
+    this.#isTaken[operation] = true;
+    if (this.#isKnown[operation] === true) {
+      this.#list.remove(callOf(operation));
+      this.#list.remove(returnOf(operation));
+      this.#left--;
+    }
+    this.#state = next;
+    this.#at = HEAD;
+    this.#unknownAt = -1;
+    if (this.#stack.length <= this.#longest.length) return;
+    this.#longest = this.#stack.map((frame) => frame.operation);
+    this.#longestState = next;
+  }
+
+  /** Takes the last operation back that could be another, and those after; false if none could. */
+  #takeBack(): boolean {
+    for (;;) {
+      const frame = this.#stack.pop();
+      if (frame === undefined) return false;
+      this.#undo(frame);
+      if (!frame.isForced) return true;
+    }
+  }
+
+  #undo(frame: Frame<State>): void {
+    const { operation } = frame;
+    assert(this.#isTaken[operation] === true, `operation ${operation} was taken`);
+    this.#isTaken[operation] = false;
+    this.#tried.takeBack(operation);
+    this.#state = frame.state;
+    this.#unknownAt = frame.unknownAt;
+    this.#orderMax = frame.orderMax;
+    if (this.#isKnown[operation] !== true) return;
+    this.#list.restore(returnOf(operation));
+    this.#list.restore(callOf(operation));
+    this.#at = callOf(operation);
+    this.#left++;
   }
 }

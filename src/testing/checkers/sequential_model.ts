@@ -15,7 +15,7 @@ export interface SequentialModel<State, Input, Output> {
   step(state: State, operation: { input: Input; output: Output | null }): State | null;
   /** Equal for states that nothing can tell apart. */
   fingerprint(state: State): string;
-  /** Whether an operation changes nothing, whatever its output: it may be left out of a proof. */
+  /** Whether an operation with this output changes nothing, whatever the state before it is. */
   isReadOnly(operation: { input: Input; output: Output | null }): boolean;
   /** One line for people. */
   describe(operation: { input: Input; output: Output | null }): string;
