@@ -95,7 +95,10 @@ export interface Listener {
 export interface ByteStreamHandler {
   /** Bytes arrived. The chunk belongs to the receiver: nobody writes to it afterwards. */
   data(chunk: Uint8Array): void;
-  /** The stream ended, once, and nothing follows; `error` is null where the other side closed. */
+  /**
+   * The stream ended, once, and nothing follows; `error` is null where either side closed it. There
+   * is no half-open stream: the end of what the other side sends is the end.
+   */
   closed(error: Error | null): void;
 }
 
@@ -113,9 +116,12 @@ export interface ByteStream {
   pause(): void;
   /** Reads again. */
   resume(): void;
-  /** Sends what was written, then closes. `closed` is called. */
+  /**
+   * Sends what was written, then closes. What arrives meanwhile is dropped; `closed` is called later,
+   * which takes the other side's help or about 2 s.
+   */
   close(): void;
-  /** Closes at once; what was not sent is lost. `closed` is called. */
+  /** Closes at once; what was not sent is lost. `closed` is called later, not from within. */
   destroy(): void;
 }
 

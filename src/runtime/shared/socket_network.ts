@@ -1,11 +1,11 @@
 /**
- * TCP by node:net, for Node, Deno and Bun alike: measured against the native calls of Deno and Bun
- * by scripts/measure_network.ts.
+ * TCP by node:net, and TLS by node:tls, for Node, Deno and Bun alike: measured against the native
+ * calls of Deno and Bun by scripts/measure_network.ts.
  *
  * @module
  */
 import * as net from "node:net";
-import { clearTimeout, setTimeout } from "node:timers";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import {
   type ByteStream,
   type ConnectOptions,
@@ -16,6 +16,7 @@ import {
 } from "../runtime.ts";
 import { formatAddress, SocketStream } from "./socket_stream.ts";
 import { networkError } from "./system_error.ts";
+import { connectTls, createTlsServer } from "./tls.ts";
 
 /** Connections that wait in the kernel to be accepted. */
 const BACKLOG = 511;
@@ -24,49 +25,71 @@ const BACKLOG = 511;
 export class SocketNetwork implements Network {
   /** Listens; connections are given to `onConnection` with TCP_NODELAY on. */
   listen(options: ListenOptions): Promise<Listener> {
-    const { host, port, onConnection } = options;
-    const server = net.createServer((socket) => {
+    const { host, port, tls, onConnection } = options;
+    const onSocket = (socket: net.Socket): void => {
       socket.setNoDelay(true);
       onConnection(new SocketStream(socket));
-    });
+    };
     return new Promise((resolve, reject) => {
-      server.once("error", (error) => {
+      const fail = (error: unknown): void => {
         reject(networkError(`Cannot listen on "${formatAddress(host, port)}"`, error));
-      });
-      server.listen({ host, port, backlog: BACKLOG, exclusive: true }, () => {
-        // A connection that cannot be accepted, as too many files are open, ends there: the
-        // dialling side sees it, and listening goes on.
-        server.on("error", () => {});
-        resolve(new SocketListener(server));
-      });
+      };
+      try {
+        const server = tls === undefined
+          ? net.createServer(onSocket)
+          : createTlsServer(tls, onSocket);
+        // Later errors come from connections that cannot be accepted, as too many files are open.
+        // Those end; the dialling side sees it, and listening goes on.
+        server.on("error", fail);
+        server.listen({ host, port, backlog: BACKLOG, exclusive: true }, () => {
+          resolve(new SocketListener(server));
+        });
+      } catch (error) {
+        // A certificate or key that cannot be read, for one.
+        fail(error);
+      }
     });
   }
 
   /** Dials. */
   connect(options: ConnectOptions): Promise<ByteStream> {
     const { host, port, timeoutMs } = options;
-    const address = formatAddress(host, port);
+    const what = `Cannot connect to "${formatAddress(host, port)}"`;
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host, port, noDelay: true });
+      let socket: net.Socket;
+      try {
+        socket = dial(options);
+      } catch (error) {
+        reject(networkError(what, error));
+        return;
+      }
       const timer = setTimeout(() => {
-        const message = `Cannot connect to "${address}": no answer within ${timeoutMs} ms`;
-        reject(new NetworkError("ETIMEDOUT", message));
+        reject(new NetworkError("ETIMEDOUT", `${what}: no answer within ${timeoutMs} ms`));
         socket.destroy();
       }, timeoutMs);
-      const onError = (error: Error): void => {
+      // Stays, as a socket without it throws what follows a failure; a promise is settled once.
+      socket.on("error", (error) => {
         clearTimeout(timer);
-        reject(networkError(`Cannot connect to "${address}"`, error));
-      };
-      socket.once("error", onError);
-      socket.once("connect", () => {
+        reject(networkError(what, error));
+      });
+      socket.once("close", () => {
         clearTimeout(timer);
-        const stream = new SocketStream(socket);
-        socket.off("error", onError);
+        reject(new NetworkError("ECONNRESET", `${what}: the other side closed (ECONNRESET)`));
+      });
+      socket.once(options.tls === undefined ? "connect" : "secureConnect", () => {
+        clearTimeout(timer);
+        if (socket.destroyed) return;
         socket.setNoDelay(true);
-        resolve(stream);
+        resolve(new SocketStream(socket));
       });
     });
   }
+}
+
+/** Starts to dial. */
+function dial({ tls, ...options }: ConnectOptions): net.Socket {
+  if (tls !== undefined) return connectTls({ ...options, tls });
+  return net.connect({ host: options.host, port: options.port, noDelay: true });
 }
 
 /** A listening socket. */
