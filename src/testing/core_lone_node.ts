@@ -4,6 +4,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import type { Role } from "../consensus/effects.ts";
 import type { Message } from "../consensus/messages.ts";
 import type { Configuration, NodeId, Term } from "../types.ts";
 import { configurationOf, entriesOfTerms } from "./core_log.ts";
@@ -50,6 +51,25 @@ export function lead(node: CoreNode): void {
   for (const from of [2, 3, 4, 5]) if (!node.core.isLeader) node.receive(from, vote({ term }));
   assert(node.core.isLeader, `node ${node.id} does not lead`);
   node.takeOutgoing();
+}
+
+/** Node 1 in each role of term 1: follower, pre-candidate, candidate and leader. */
+export function nodesOfEveryRole(): CoreNode[] {
+  const preCandidate = loneNode({ currentTerm: 1 });
+  preCandidate.fire("election");
+  const candidate = loneNode();
+  candidate.fire("election");
+  candidate.receive(2, vote({ preVote: true }));
+  const nodes = [loneNode({ currentTerm: 1 }), preCandidate, candidate, loneLeader()];
+  for (const node of nodes) node.takeOutgoing();
+  const roles = nodes.map(roleOf).join(" ");
+  assert(roles === "follower preCandidate candidate leader", `the roles are ${roles}`);
+  return nodes;
+}
+
+/** What a node does in its term. */
+export function roleOf(node: CoreNode): Role {
+  return node.core.status().role;
 }
 
 /** Acknowledges the whole log of a leader in the name of these nodes. */
