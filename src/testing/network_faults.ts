@@ -60,7 +60,7 @@ export function calmNetwork(): NetworkFaults {
     loopbackLatency: { minMs: 0.03125, typicalMs: 0.0625, tailChance: 0, tailMs: 0 },
     retransmitLatency: { minMs: 1, typicalMs: 200, tailChance: 0.1, tailMs: 1000 },
     retransmitTimeoutMs: 900_000,
-    lingerMs: 1000,
+    lingerMs: 2000,
     socketBufferBytes: 256 * 1024,
     splitChance: 0.05,
     joinChance: 0.5,

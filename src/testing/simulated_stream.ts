@@ -7,12 +7,13 @@
  * was written. What was read makes room at the sender. A stream delivers every byte in order, or it
  * breaks: it never loses bytes silently, and never without an end.
  *
- * Ends: `close` sends what waits, then FIN, and the other side closes in answer. `destroy` and the
- * death of a process send FIN or, where bytes were not read, RST, which throws away what the other
- * side has not read. When a machine loses power nothing is sent: the other side learns nothing,
- * until it writes and its kernel either gets RST from the machine that is up again or gives up
- * with ETIMEDOUT. A reset in the network loses what is on its way; each side learns in its own
- * time, or only when it writes.
+ * Ends, as on the real runtimes: `close` sends what waits, then FIN, and drops what still comes in
+ * until the other side's FIN, or for a while. A FIN ends its receiver at once; what that side had
+ * written is still sent, then its own FIN. `destroy` and the death of a process send FIN or, where
+ * bytes were not read, RST, which throws away what the other side has not read. When a machine
+ * loses power nothing is sent: the other side learns nothing, until it writes and its kernel either
+ * gets RST from the machine that is up again or gives up with ETIMEDOUT. A reset in the network
+ * loses what is on its way; each side learns in its own time, or only when it writes.
  *
  * @module
  */
@@ -58,8 +59,12 @@ export class SimulatedStream implements ByteStream {
   readonly #options: SimulatedStreamOptions;
   #peer: SimulatedStream | null = null;
   #handler: ByteStreamHandler | null = null;
+  /** This side is through: nothing is sent or received any more. */
   #closed = false;
-  #closeError: Error | null = null;
+  /** Whether `close` or `destroy` was called here: nothing is delivered any more. */
+  #closing = false;
+  /** The end as the handler is told it, from when it is known. */
+  #end: { readonly error: Error | null } | null = null;
   /** Set where the network broke the connection: nothing passes any more. */
   #severed = false;
 
@@ -124,8 +129,8 @@ export class SimulatedStream implements ByteStream {
   start(handler: ByteStreamHandler): void {
     assert(this.#handler === null, "start is called exactly once");
     this.#handler = handler;
-    if (this.#closed) this.#report();
-    else this.#flushSoon(0);
+    if (this.#end === null) this.#flushSoon(0);
+    else this.#report();
   }
 
   /** Sends bytes; never blocks, never throws. */
@@ -148,14 +153,17 @@ export class SimulatedStream implements ByteStream {
 
   /** Sends what was written, then closes. */
   close(): void {
-    if (this.#closed || this.#finWanted || !this.#options.owner.alive) return;
+    if (this.#closed || this.#closing || !this.#options.owner.alive) return;
+    this.#closing = true;
     this.#finWanted = true;
     this.#pump();
+    this.#flushSoon(0);
   }
 
   /** Closes at once; what was not sent is lost. */
   destroy(): void {
     if (this.#closed || !this.#options.owner.alive) return;
+    this.#closing = true;
     this.#sayGoodbye();
     this.#finish(null);
   }
@@ -234,9 +242,18 @@ export class SimulatedStream implements ByteStream {
   #sendFin(): void {
     this.#finSent = true;
     this.#transmit({ kind: "fin" });
-    if (this.#finAnswered) return this.#finish(null);
+    if (this.#finAnswered) this.#finish(null);
+    else this.#linger();
+  }
+
+  /** Gives the other side a while for its FIN, and what waits here a while to be sent. */
+  #linger(): void {
     const { owner, faults } = this.#options;
-    owner.schedule(() => this.#finish(null), faults.lingerMs);
+    owner.schedule(() => {
+      if (this.#closed) return;
+      if (!this.#finSent) this.#sayGoodbye();
+      this.#finish(null);
+    }, faults.lingerMs);
   }
 
   #transmit(transit: Transit): void {
@@ -330,7 +347,9 @@ export class SimulatedStream implements ByteStream {
   /** Hands one chunk to the handler: the next one is another event, as in a real loop. */
   #flush(): void {
     this.#flushPending = false;
-    if (this.#handler === null || this.#readPaused || this.#closed) return;
+    if (this.#closed) return;
+    if (this.#closing) return this.#discard();
+    if (this.#handler === null || this.#readPaused || this.#end !== null) return;
     if (this.#received.length === 0) {
       if (this.#finReceived) this.#answerFin();
       return;
@@ -389,11 +408,22 @@ export class SimulatedStream implements ByteStream {
     });
   }
 
+  /** After `close`: reads and drops, so that the other side can send the rest and its FIN. */
+  #discard(): void {
+    for (const bytes of this.#received) this.#giveCredit(bytes.length);
+    this.#received = [];
+    if (!this.#finReceived) return;
+    if (this.#finSent) this.#finish(null);
+    else this.#finAnswered = true;
+  }
+
+  /** The other side has closed: this one ends, and its kernel sends what it still has. */
   #answerFin(): void {
-    if (this.#finSent) return this.#finish(null);
     this.#finWanted = true;
     this.#finAnswered = true;
+    this.#settle(null);
     this.#pump();
+    if (!this.#closed) this.#linger();
   }
 
   #sayGoodbye(): void {
@@ -412,14 +442,21 @@ export class SimulatedStream implements ByteStream {
   #finish(error: Error | null): void {
     if (this.#closed) return;
     this.#forget();
-    this.#closeError = error;
+    this.#settle(error);
+  }
+
+  /** Fixes how this side ended; the first end counts. */
+  #settle(error: Error | null): void {
+    if (this.#end !== null) return;
+    this.#end = { error: this.#closing ? null : error };
     if (this.#handler !== null) this.#report();
   }
 
   #report(): void {
     const handler = this.#handler;
-    assert(handler !== null && this.#closed, "the end is reported to a handler, once");
-    this.#options.owner.schedule(() => handler.closed(this.#closeError), 0);
+    const end = this.#end;
+    assert(handler !== null && end !== null, "an end is reported to a handler");
+    this.#options.owner.schedule(() => handler.closed(end.error), 0);
   }
 }
 

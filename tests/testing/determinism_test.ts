@@ -97,8 +97,9 @@ test("one seed run twice gives an equal trace", async () => {
   assert.notEqual(await runSeed(1), await runSeed(2));
 });
 
+// A change of the simulator changes this digest; a difference between runtimes is a defect.
 test("one seed gives the trace that every runtime gives", async () => {
-  assert.equal(await runSeed(7), "3292 events dceaddd94b1cf07f");
+  assert.equal(await runSeed(7), "3485 events 109e342721a941ab");
 });
 
 test("trips through the real loop change nothing: the hops are enough", async () => {
