@@ -177,14 +177,19 @@ class RecordCursor {
     const head = this.#scanner.view(this.#position, RECORD_HEADER_BYTES);
     if (head.length < RECORD_HEADER_BYTES) throw this.#damaged("the file ends");
     const bytes = Math.ceil(getUint32(head, 0) / 8) * 8;
-    if (this.#position + bytes > this.#recordsEnd) throw this.#damaged(`the length is ${bytes}`);
-    if (!this.#scanner.holds(this.#position, bytes)) return bytes;
-    const record = this.#scanner.view(this.#position, bytes);
-    const fault = recordFault(record, 0);
-    if (fault !== null) throw this.#damaged(fault);
-    const { index } = recordHeader(record, 0);
-    if (index !== this.#index) throw this.#damaged(`the index is ${index}, want ${this.#index}`);
-    if (index === this.#collector.nextIndex) this.#collector.add(record);
+    if (bytes < RECORD_HEADER_BYTES || this.#position + bytes > this.#recordsEnd) {
+      throw this.#damaged(`the record has ${bytes} bytes`);
+    }
+    // Of the records before the first that is wanted only the lengths matter.
+    if (this.#index === this.#collector.nextIndex) {
+      if (!this.#scanner.holds(this.#position, bytes)) return bytes;
+      const record = this.#scanner.view(this.#position, bytes);
+      const fault = recordFault(record, 0);
+      if (fault !== null) throw this.#damaged(fault);
+      const { index } = recordHeader(record, 0);
+      if (index !== this.#index) throw this.#damaged(`the index is ${index}, want ${this.#index}`);
+      this.#collector.add(record);
+    }
     this.#index += 1;
     this.#position += bytes;
     return 0;

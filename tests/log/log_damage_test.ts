@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { BadDataError } from "../../src/errors.ts";
+import { BadDataError, StorageError } from "../../src/errors.ts";
 import { recoverLog } from "../../src/log/log_recovery.ts";
 import { sealRecord } from "../../src/log/record.ts";
 import { SEGMENT_HEADER_BYTES, segmentName } from "../../src/log/segment_header.ts";
@@ -211,6 +211,26 @@ describe("recovery of a torn tail", () => {
     const bytes = files.contents.get(pathOf(1))!;
     bytes[bytes.length - 100] = 1;
     assert.equal(await recover(files), "refused");
+  });
+});
+
+describe("damage to an open log", () => {
+  it("fails the reads and cuts that meet it, and says where it is", async () => {
+    const { files, ends } = await createLog([4, 4]);
+    const log = await SegmentedLog.open(files.runtime, OPTIONS);
+    const bytes = files.contents.get(pathOf(1))!;
+    const offset = ends[0]! + 64 + 40;
+    bytes[offset]! ^= 1;
+    const range = { firstIndex: 1, lastIndex: 8, bytesMax: 10_000 };
+    await assert.rejects(log.read(range), (error: Error) => {
+      assert.ok(error instanceof StorageError);
+      assert.ok(error.message.includes(pathOf(1)));
+      assert.ok(error.message.includes(`offset ${offset - 40}`));
+      return true;
+    });
+    assert.equal((await log.read({ ...range, firstIndex: 2 })).lastIndex, 8);
+    await assert.rejects(log.truncateSuffix(6), StorageError);
+    await log.close();
   });
 });
 
