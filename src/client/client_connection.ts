@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { splitAddress } from "../address.ts";
 import { assert, unreachable } from "../assert.ts";
 import { ProtocolError } from "../errors.ts";
 import { CLIENT_REQUESTS_MAX } from "../limits.ts";
@@ -24,7 +25,6 @@ import type { HelloReply } from "../wire/hello.ts";
 import type { ConnectionRequest, SendFailure } from "./connection_request.ts";
 import { describeNetworkError, isTlsRefusal } from "./connection_request.ts";
 import { EarliestTimer } from "./earliest_timer.ts";
-import { splitAddress } from "./split_address.ts";
 
 /** The longest that dialing and the hello may take, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 2_000;

@@ -4,13 +4,13 @@
  *
  * @module
  */
+import { splitAddress } from "../address.ts";
 import { MEMBERS_MAX } from "../limits.ts";
 import type { Address, NodeId } from "../types.ts";
 import type { StatusAnswer, StatusMember } from "../wire/client_messages.ts";
 import type { EndpointContext } from "./endpoint.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { EndpointObservation } from "./request_report.ts";
-import { splitAddress } from "./split_address.ts";
 
 /** The endpoints, in the order of discovery. */
 export class EndpointDirectory {

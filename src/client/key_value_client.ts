@@ -100,7 +100,8 @@ export interface ListOptions extends QueryOptions {
 }
 
 /**
- * Reads and writes keys.
+ * Reads and writes keys. (Results are put together field by field: spreading objects into a literal
+ * costs microseconds on Node 20.)
  *
  * @example Compare and set
  * ```ts
@@ -131,7 +132,9 @@ export class KeyValueClient {
   ): Promise<KvGetResult & AnsweredQuery> {
     const { result, outcome } = await this.#query({ type: "get", key: toBytes(key) }, options);
     if (result.type !== "get") throw unexpected(result, "no");
-    return { ...result, servedBy: outcome.servedBy, ageMs: outcome.ageMs };
+    const { type, found, revision, createRevision, version, value } = result;
+    const { servedBy, ageMs } = outcome;
+    return { type, found, revision, createRevision, version, value, servedBy, ageMs };
   }
 
   /**
@@ -153,7 +156,9 @@ export class KeyValueClient {
     };
     const { result, outcome } = await this.#propose(command, options);
     if (result.type !== "put") throw unexpected(result, "yes");
-    return { ...result, ...appliedCommand(outcome) };
+    const { type, revision, created, previous } = result;
+    const { term, index, duplicate, commandId } = outcome;
+    return { type, revision, created, previous, term, index, duplicate, commandId };
   }
 
   /**
@@ -196,7 +201,9 @@ export class KeyValueClient {
     const command: KvCommand = { type: "increment", key: toBytes(key), amount };
     const { result, outcome } = await this.#propose(command, options);
     if (result.type !== "increment") throw unexpected(result, "yes");
-    return { ...result, ...appliedCommand(outcome) };
+    const { type, revision, value } = result;
+    const { term, index, duplicate, commandId } = outcome;
+    return { type, revision, value, term, index, duplicate, commandId };
   }
 
   /** Reads one page of the keys that start with `prefix`, ascending byte by byte. */
@@ -240,7 +247,9 @@ export class KeyValueClient {
   ): Promise<KvDeleteResult & AppliedCommand> {
     const { result, outcome } = await this.#propose(command, options);
     if (result.type !== "delete") throw unexpected(result, "yes");
-    return { ...result, ...appliedCommand(outcome) };
+    const { type, revision, count } = result;
+    const { term, index, duplicate, commandId } = outcome;
+    return { type, revision, count, term, index, duplicate, commandId };
   }
 
   async #propose(
@@ -262,11 +271,6 @@ export class KeyValueClient {
 
 function toBytes(value: BytesOrText): Uint8Array {
   return typeof value === "string" ? new TextEncoder().encode(value) : value;
-}
-
-function appliedCommand(outcome: ProposeOutcome): AppliedCommand {
-  const { term, index, duplicate, commandId } = outcome;
-  return { term, index, duplicate, commandId };
 }
 
 /** Reads a result; those that say "nothing was done" become errors. */

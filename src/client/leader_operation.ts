@@ -17,7 +17,7 @@ import type { ClientAnswer, ErrorAnswer } from "../wire/client_messages.ts";
 import { InternalError } from "./client_errors.ts";
 import type { SendFailure } from "./connection_request.ts";
 import type { OperationOptions } from "./operation.ts";
-import { detach, Operation } from "./operation.ts";
+import { Operation } from "./operation.ts";
 
 /** Hints to other nodes that one request follows before it waits for a round of the finder. */
 const HINTS_FOLLOWED_MAX = 3;
@@ -127,7 +127,7 @@ export class ProposeOperation extends LeaderOperation {
           index: answer.index,
           term: answer.term,
           duplicate: answer.duplicate,
-          result: detach(answer.result),
+          result: this.host.slab.detach(answer.result),
           commandId: this.message.commandId,
         });
         return;

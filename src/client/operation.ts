@@ -18,6 +18,7 @@ import type { RaftError } from "../errors.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { LogTimeMs } from "../types.ts";
 import type { ClientAnswer, ErrorAnswer, ErrorCode } from "../wire/client_messages.ts";
+import type { ByteSlab } from "./byte_slab.ts";
 import { InternalError } from "./client_errors.ts";
 import type { ConnectionRequest, OutgoingRequest, SendFailure } from "./connection_request.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -32,6 +33,8 @@ export interface OperationHost {
   readonly directory: EndpointDirectory;
   /** The caller closed the client. */
   readonly isClosed: boolean;
+  /** Where copies for the caller come from. */
+  readonly slab: ByteSlab;
   /** The operation cannot be sent now; `place` is called again when that may have changed. */
   wait(operation: Operation): void;
   /** The operation has its outcome. */
@@ -222,12 +225,4 @@ export abstract class Operation implements ConnectionRequest {
         return null;
     }
   }
-}
-
-/**
- * The bytes of an answer for a caller who may keep them: a copy where they are a small part of what
- * arrived with them, which would stay in memory as long.
- */
-export function detach(bytes: Uint8Array): Uint8Array {
-  return 2 * bytes.length < bytes.buffer.byteLength ? bytes.slice() : bytes;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { splitAddress } from "../address.ts";
 import { InvalidRequestError, ShutdownError, TooLargeError } from "../errors.ts";
 import { ENTRY_BYTES_MAX } from "../limits.ts";
 import type { Runtime, TlsOptions } from "../runtime/runtime.ts";
@@ -14,12 +15,10 @@ import { askEveryMember } from "./ask_every_member.ts";
 import type { MemberStatus } from "./ask_every_member.ts";
 import { FindLeaderOperation, ProposeOperation } from "./leader_operation.ts";
 import type { Leader, ProposeOutcome } from "./leader_operation.ts";
-import type { OperationOptions } from "./operation.ts";
 import { QueryOperation, StatusOperation } from "./read_operation.ts";
 import type { QueryOutcome, ReadRoute } from "./read_operation.ts";
 import type { EndpointObservation } from "./request_report.ts";
 import { RequestScheduler } from "./request_scheduler.ts";
-import { splitAddress } from "./split_address.ts";
 
 /** How long a request may take unless the user says otherwise, in milliseconds. */
 export const CLIENT_TIMEOUT_MS = 5_000;
@@ -150,7 +149,9 @@ export class RaftClient {
     }
     return new Promise((resolve, reject) => {
       const operation = new ProposeOperation({
-        ...this.#operationOptions(command.length, options.timeoutMs),
+        host: this.#scheduler,
+        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+        bytes: command.length,
         command,
         commandId,
         settle: { resolve, reject },
@@ -168,7 +169,9 @@ export class RaftClient {
     if (query.length > ENTRY_BYTES_MAX) return Promise.reject(tooLarge("query", query));
     return new Promise((resolve, reject) => {
       const operation = new QueryOperation({
-        ...this.#operationOptions(query.length, options.timeoutMs),
+        host: this.#scheduler,
+        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+        bytes: query.length,
         route: this.#route(options),
         query,
         consistency: options.consistency ?? "linearizable",
@@ -183,7 +186,9 @@ export class RaftClient {
   status(options: StatusOptions = {}): Promise<StatusAnswer> {
     return new Promise((resolve, reject) => {
       const operation = new StatusOperation({
-        ...this.#operationOptions(0, options.timeoutMs),
+        host: this.#scheduler,
+        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+        bytes: 0,
         route: this.#route(options),
         settle: { resolve, reject },
       });
@@ -206,7 +211,9 @@ export class RaftClient {
   leader(options: { readonly timeoutMs?: number } = {}): Promise<Leader> {
     return new Promise((resolve, reject) => {
       const operation = new FindLeaderOperation({
-        ...this.#operationOptions(0, options.timeoutMs),
+        host: this.#scheduler,
+        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+        bytes: 0,
         settle: { resolve, reject },
       });
       this.#scheduler.start(operation);
@@ -216,10 +223,6 @@ export class RaftClient {
   /** Closes all connections; requests that are under way fail. */
   close(): void {
     this.#scheduler.close();
-  }
-
-  #operationOptions(bytes: number, timeoutMs: number | undefined): OperationOptions {
-    return { host: this.#scheduler, timeoutMs: timeoutMs ?? this.#timeoutMs, bytes };
   }
 
   #route(options: { readonly endpoint?: Address; readonly spread?: boolean }): ReadRoute {

@@ -17,7 +17,7 @@ import type { SendFailure } from "./connection_request.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Settle } from "./leader_operation.ts";
 import type { OperationOptions } from "./operation.ts";
-import { detach, Operation } from "./operation.ts";
+import { Operation } from "./operation.ts";
 
 /** Which node a read goes to. */
 export interface ReadRoute {
@@ -147,7 +147,12 @@ export class QueryOperation extends ReadOperation {
         const { servedBy, index, ageMs } = answer;
         this.host.finder.confirmed();
         this.finish();
-        this.#settle.resolve({ result: detach(answer.result), servedBy, index, ageMs });
+        this.#settle.resolve({
+          result: this.host.slab.detach(answer.result),
+          servedBy,
+          index,
+          ageMs,
+        });
         return;
       }
       case "errorAnswer":

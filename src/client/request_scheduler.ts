@@ -10,6 +10,7 @@ import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request
 import type { Address, ClusterId, LogTimeMs } from "../types.ts";
 import type { StatusAnswer } from "../wire/client_messages.ts";
 import type { HelloReply } from "../wire/hello.ts";
+import { ByteSlab } from "./byte_slab.ts";
 import { EarliestTimer } from "./earliest_timer.ts";
 import type { Endpoint, EndpointContext } from "./endpoint.ts";
 import { EndpointDirectory } from "./endpoint_directory.ts";
@@ -36,6 +37,8 @@ export class RequestScheduler implements OperationHost, LeaderFinderOwner {
   readonly finder: LeaderFinder;
   /** What is known of the cluster. */
   readonly directory: EndpointDirectory;
+  /** Where copies for callers come from. */
+  readonly slab = new ByteSlab();
   readonly #runtime: Runtime;
   readonly #context: EndpointContext;
   /** Operations that are on no connection. */
@@ -47,8 +50,10 @@ export class RequestScheduler implements OperationHost, LeaderFinderOwner {
   #logTimeMs: LogTimeMs = 0;
   /** When `#logTimeMs` was heard, in the clock's milliseconds. */
   #logTimeHeardMs = -Infinity;
-  #randomPool = new Uint8Array(0);
-  #randomUsed = 0;
+  readonly #randomPool = new Uint8Array(RANDOM_POOL_IDS * REQUEST_ID_RANDOM_BYTES);
+  /** Bytes of the pool that were given out. Starts as if all were, so the first call draws. */
+  #randomUsed = RANDOM_POOL_IDS * REQUEST_ID_RANDOM_BYTES;
+  readonly #random = new Uint8Array(REQUEST_ID_RANDOM_BYTES);
 
   /** Creates the scheduler; nothing is dialed before the first operation. */
   constructor(runtime: Runtime, options: RequestSchedulerOptions) {
@@ -176,15 +181,15 @@ export class RequestScheduler implements OperationHost, LeaderFinderOwner {
     if (earliestMs < Infinity) this.#timer.arm(earliestMs);
   }
 
+  /** The random part of an id, in an array that the next call overwrites. */
   #drawRandom(): Uint8Array {
     if (this.#randomUsed === this.#randomPool.length) {
-      const bytes = RANDOM_POOL_IDS * REQUEST_ID_RANDOM_BYTES;
-      this.#randomPool = new Uint8Array(bytes);
       this.#runtime.random.fill(this.#randomPool);
       this.#randomUsed = 0;
     }
-    const start = this.#randomUsed;
-    this.#randomUsed = start + REQUEST_ID_RANDOM_BYTES;
-    return this.#randomPool.subarray(start, this.#randomUsed);
+    for (let i = 0; i < REQUEST_ID_RANDOM_BYTES; i++) {
+      this.#random[i] = this.#randomPool[this.#randomUsed++]!;
+    }
+    return this.#random;
   }
 }

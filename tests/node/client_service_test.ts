@@ -301,7 +301,7 @@ describe("ClientService", () => {
     assert.equal(refusal.logTimeMs, 1234);
   });
 
-  it("names the leader it knows with every other error, and keeps what the error concludes", async () => {
+  it("names the leader with every other error, and keeps what the error concludes", async () => {
     const world = await ServiceWorld.start();
     const client = await world.connect();
     client.propose(1, 2);
@@ -449,7 +449,7 @@ describe("ClientService: bounds", () => {
     assert.deepEqual(world.warnings, []);
   });
 
-  it("refuses reads whose answers would pile up, and cuts off who still does not read", async () => {
+  it("refuses reads whose answers pile up, and cuts off who still does not read", async () => {
     const world = await ServiceWorld.start();
     const client = await world.connect();
     client.stream.pause();
