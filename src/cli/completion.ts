@@ -79,11 +79,16 @@ function valueCases(nodes: readonly Node[], reply: (words: string) => string): s
   }).join("\n");
 }
 
-/** The words of the line that are not flags, joined: the path of a node. */
-const PATH_LOOP = `  local path="" word
+/** Finds the path of a node: the words of the line that name a command, joined. */
+function pathLoop(nodes: readonly Node[]): string {
+  const names = nodes.filter(({ path }) => path !== "").map(({ path }) => `"${path}"`).join("|");
+  return `  local path="" word
   for word in "\${words_before[@]}"; do
-    case "$word" in -*) ;; *) path="\${path:+$path }$word" ;; esac
+    case "\${path:+$path }$word" in
+      ${names}) path="\${path:+$path }$word" ;;
+    esac
   done`;
+}
 
 function nodeCases(nodes: readonly Node[]): string {
   return nodes.map(({ path, words, flags }) => {
@@ -102,7 +107,7 @@ _raft() {
 ${valueCases(nodes, (words) => `COMPREPLY=($(compgen -W "${words}" -- "$current"))`)}
     ${pathFlags(nodes).join("|")}) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
-${PATH_LOOP}
+${pathLoop(nodes)}
   case "$path" in
 ${nodeCases(nodes)}
   esac
@@ -125,7 +130,7 @@ _raft() {
 ${valueCases(nodes, (words) => `compadd -- ${words}`)}
     ${pathFlags(nodes).join("|")}) _files; return ;;
   esac
-${PATH_LOOP}
+${pathLoop(nodes)}
   case "$path" in
 ${nodeCases(nodes)}
   esac

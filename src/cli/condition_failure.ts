@@ -10,13 +10,13 @@ function wanted(condition: KvCondition): string {
     case "none":
       return "anything";
     case "revision":
-      return condition.revision === 0 ? "no such key" : `revision ${condition.revision}`;
+      return condition.revision === 0 ? "it not to exist" : `revision ${condition.revision}`;
     case "value":
       return "another value";
     case "absent":
-      return "no such key";
+      return "it not to exist";
     case "present":
-      return "an existing key";
+      return "it to exist";
   }
 }
 

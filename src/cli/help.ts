@@ -51,7 +51,7 @@ function examples(list: readonly Example[], style: Style): string {
     const fill = command.length > width ? `\n${" ".repeat(width + 4)}` : " ".repeat(
       width - command.length + 2,
     );
-    return `  ${style.cyan(command)}${fill}${style.dim(note)}\n`;
+    return `  ${style.cyan(command)}${fill}${style.dim(wrap(note, width + 4))}\n`;
   }).join("");
 }
 

@@ -16,6 +16,8 @@ export interface OutputOptions {
   readonly format: "text" | "json" | "table";
   /** Print this field alone. */
   readonly field: string | undefined;
+  /** Whether bytes are followed by a line end even where nobody watches: between shell lines. */
+  readonly endsLines?: boolean;
 }
 
 /** A JSON document: on one line for programs, indented on a terminal. */
@@ -70,10 +72,15 @@ async function drawTable(table: Table, style: Style): Promise<string> {
   return `${drawing.toString()}\n`;
 }
 
-/** Writes bytes as they are; only a terminal gets a line end after them. */
-async function writeRaw(stream: OutputStream, bytes: Uint8Array): Promise<void> {
+const LINE_END = 10;
+
+/** Writes bytes as they are; without `endsLine` nothing is added. */
+async function writeRaw(
+  stream: OutputStream,
+  { bytes, endsLine }: { bytes: Uint8Array; endsLine: boolean },
+): Promise<void> {
   await stream.write(bytes);
-  if (stream.isTerminal && bytes[bytes.length - 1] !== 10) await stream.write("\n");
+  if (endsLine && bytes[bytes.length - 1] !== LINE_END) await stream.write("\n");
 }
 
 /** Where and how to print. */
@@ -109,7 +116,8 @@ export async function renderResult(
   } else if (options.format === "table") {
     await output.write(await drawTable(result.table ?? tableOf(result.document), style));
   } else if (result.text instanceof Uint8Array) {
-    await writeRaw(output, result.text);
+    const endsLine = output.isTerminal || options.endsLines === true;
+    await writeRaw(output, { bytes: result.text, endsLine });
   } else {
     const text = result.text ?? formatFields(result.document);
     await output.write(text === "" || text.endsWith("\n") ? text : `${text}\n`);

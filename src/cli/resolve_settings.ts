@@ -101,7 +101,7 @@ export function checkArguments(
   for (const field of fieldsOf(owner.arguments)) {
     if (!field.isRequired || raw[field.key] !== undefined) continue;
     const usage = fieldsOf(owner.arguments).map(placeholder).join(" ");
-    throw new UsageError(`${placeholder(field)} is missing: ${field.summary}`, {
+    throw new UsageError(`${placeholder(field)} is missing`, {
       fix: [`usage: raft ${owner.name} ${usage}`, `see: raft help ${owner.name}`],
     });
   }

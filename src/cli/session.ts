@@ -126,7 +126,11 @@ export class Session {
       };
       const globals = resolveSettings(globalSettings, sources);
       color = globals.color;
-      output = { format: globals.json ? "json" : globals.output, field: globals.field };
+      output = {
+        format: globals.json ? "json" : globals.output,
+        field: globals.field,
+        endsLines: options.isInShell ?? false,
+      };
       this.#warnOnce(globals);
       const line: Line = { parsed, globals, sources, options, startMs };
       const result = await this.#runCommand(line);

@@ -104,7 +104,7 @@ class LoadGenerator {
   #tick(rate: number): void {
     if (this.#isOver) return;
     const { clock } = this.#options;
-    const due = Math.floor(((clock.nowMs() - this.#startMs) / SECOND_MS) * rate);
+    const due = Math.floor(((clock.nowMs() - this.#startMs) / SECOND_MS) * rate) + 1;
     while (this.#started < due) {
       const slot = this.#freeSlots.pop();
       if (slot === undefined) break;

@@ -13,7 +13,7 @@ import { onStopSignals, signalExitCode } from "../terminal.ts";
 
 const NODES_MIN = 3;
 const NODES_MAX = 9;
-const NAME_COLUMN = 14;
+const NAME_COLUMN = 15;
 
 interface DemoFlags {
   readonly nodes: number;

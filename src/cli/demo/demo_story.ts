@@ -151,8 +151,8 @@ class DemoStory {
     this.#leader = await cluster.leader({ timeoutMs: STEP_TIMEOUT_MS });
     const { id, term } = this.#leader;
     if (id === dead.id) throw new DemoError(`Node ${id} is dead and said to lead`);
-    return `node ${id} leads in term ${term}; the next write, revision ${revision}, was ` +
-      `acknowledged ${millis}ms after the crash`;
+    return `node ${id} leads in term ${term}; a write, revision ${revision}, was acknowledged ` +
+      `${millis}ms after the crash`;
   }
 
   async #countKeys(): Promise<string> {

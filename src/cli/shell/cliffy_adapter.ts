@@ -1,7 +1,7 @@
 /**
  * The command loop of the interactive shell by `cliffy`. Its own tokenizer knows neither `/` nor
- * quotes, so a line reaches it as one hexadecimal word that stands for the words of ours; its
- * streams are pipes, for the terminal belongs to the line editor.
+ * quotes, so a line reaches it as a number that stands for the words of ours; its streams are
+ * pipes, for the terminal belongs to the line editor.
  *
  * @module
  */
@@ -19,14 +19,10 @@ export interface CommandLoop {
   close(): void;
 }
 
-function encode(words: readonly string[]): string {
-  const bytes = new TextEncoder().encode(JSON.stringify(words));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function decode(word: string): string[] {
-  const bytes = (word.match(/../g) ?? []).map((digits) => Number.parseInt(digits, 16));
-  return JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
+/** A line that waits for its turn. */
+interface Ticket {
+  readonly words: readonly string[];
+  readonly done: () => void;
 }
 
 type CliOptions = NonNullable<ConstructorParameters<typeof CLI>[0]>;
@@ -41,22 +37,27 @@ export function openCommandLoop(
   pipe: LinePipe,
   execute: (words: readonly string[]) => Promise<void>,
 ): CommandLoop {
-  let done: () => void = () => {};
+  const tickets = new Map<number, Ticket>();
+  let lastTicket = 0;
   const streams = { input: pipe.readable, output: pipe.sink, quietBlank: true } as CliOptions;
   const loop = new CLI(streams).setDelimiter("").addCommand(COMMAND, {
     description: "Runs the words of a line",
-    parameters: [{ label: "line", rest: true }],
-    action: async ({ line }) => {
-      await execute(decode(String((line as readonly string[])[0] ?? "")));
-      done();
+    parameters: [{ label: "ticket", type: "number" }],
+    action: async ({ ticket }) => {
+      const line = tickets.get(ticket);
+      if (line === undefined) return;
+      tickets.delete(ticket);
+      await execute(line.words);
+      line.done();
     },
   });
   loop.show();
   return {
     run: (words) =>
       new Promise((resolve) => {
-        done = resolve;
-        pipe.write(`${COMMAND} ${encode(words)}`);
+        lastTicket += 1;
+        tickets.set(lastTicket, { words, done: resolve });
+        pipe.write(`${COMMAND} ${lastTicket}`);
       }),
     close: () => {
       loop.hide();

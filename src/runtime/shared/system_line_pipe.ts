@@ -4,6 +4,7 @@
  * @module
  */
 import { PassThrough } from "node:stream";
+import { setImmediate } from "node:timers";
 import type { LinePipe } from "../process.ts";
 
 /** Opens a pipe. */
@@ -14,7 +15,7 @@ export function openSystemLinePipe(): LinePipe {
   return {
     readable,
     sink,
-    write: (line) => void readable.write(`${line}\n`),
+    write: (line) => void setImmediate(() => readable.write(`${line}\n`)),
     close: () => {
       readable.end();
       sink.end();

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { benchKey, KeyPicker } from "../../../src/cli/bench/bench_keys.ts";
+import { type Done, generateLoad, type LoadReport } from "../../../src/cli/bench/load_generator.ts";
+import type { Clock, TimerHandle } from "../../../src/runtime/runtime.ts";
+
+/** A clock that moves when nothing else happens. */
+class TestClock implements Clock {
+  #nowMs = 0;
+  #sequence = 0;
+  readonly #timers = new Map<number, { readonly atMs: number; readonly callback: () => void }>();
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#nowMs;
+  }
+
+  setTimer(callback: () => void, delayMs: number): TimerHandle {
+    this.#timers.set(++this.#sequence, { atMs: this.#nowMs + delayMs, callback });
+    return this.#sequence;
+  }
+
+  clearTimer(timer: TimerHandle): void {
+    this.#timers.delete(timer as number);
+  }
+
+  defer(callback: () => void): void {
+    this.setTimer(callback, 0);
+  }
+
+  /** Fires timers in order until none is left. */
+  async run(): Promise<void> {
+    while (this.#timers.size > 0) {
+      const [next] = [...this.#timers].sort((a, b) => a[1].atMs - b[1].atMs || a[0] - b[0]);
+      const [id, { atMs, callback }] = next!;
+      this.#timers.delete(id);
+      this.#nowMs = atMs;
+      callback();
+      await Promise.resolve();
+    }
+  }
+}
+
+interface Load {
+  readonly inFlight: number;
+  readonly rate: number | null;
+  readonly respond: (clock: Clock, done: Done) => void;
+}
+
+async function measure({ inFlight, rate, respond }: Load): Promise<LoadReport & { peak: number }> {
+  const clock = new TestClock();
+  let underWay = 0;
+  let peak = 0;
+  const report = generateLoad({
+    clock,
+    inFlight,
+    rate,
+    durationMs: 1000,
+    start: (_slot, done) => {
+      underWay += 1;
+      peak = Math.max(peak, underWay);
+      respond(clock, (error) => {
+        underWay -= 1;
+        done(error);
+      });
+    },
+  });
+  await clock.run();
+  return { ...await report, peak };
+}
+
+describe("generateLoad", () => {
+  it("keeps exactly so many operations under way in a closed loop", async () => {
+    const report = await measure({
+      inFlight: 5,
+      rate: null,
+      respond: (clock, done) => clock.setTimer(() => done(null), 10),
+    });
+    assert.equal(report.peak, 5);
+    assert.equal(report.seconds, 1);
+    // The last five end with the measurement itself: they may be counted or not.
+    assert.ok(report.operations >= 495 && report.operations <= 500, `${report.operations}`);
+    const median = report.histogram.percentile(50);
+    assert.ok(median >= 10_000 && median <= 10_100, `${median}`);
+  });
+
+  it("starts at a fixed rate in an open loop", async () => {
+    const report = await measure({
+      inFlight: 50,
+      rate: 200,
+      respond: (clock, done) => clock.setTimer(() => done(null), 1),
+    });
+    assert.ok(Math.abs(report.operations - 200) <= 2, `${report.operations}`);
+  });
+
+  it("counts latency from the intended start, so that a stall is not hidden", async () => {
+    let count = 0;
+    const report = await measure({
+      inFlight: 1,
+      rate: 100,
+      // The tenth answer takes half a second; the operations meant for that time wait for it.
+      respond: (clock, done) => clock.setTimer(() => done(null), ++count === 10 ? 500 : 1),
+    });
+    assert.ok(report.histogram.percentile(75) > 200_000, "the waiting operations are counted");
+    assert.ok(report.histogram.percentile(20) < 5_000);
+  });
+
+  it("counts errors apart, keeps the first, and rests after each", async () => {
+    let count = 0;
+    const report = await measure({
+      inFlight: 1,
+      rate: null,
+      respond: (clock, done) =>
+        clock.setTimer(() => done(++count % 2 === 0 ? new Error(`E${count}`) : null), 10),
+    });
+    assert.equal(report.firstError?.message, "E2");
+    // Ten milliseconds for each answer, ten more after each error.
+    assert.ok(Math.abs(report.operations - 33) <= 1, `${report.operations}`);
+    assert.ok(Math.abs(report.errors - 33) <= 1, `${report.errors}`);
+  });
+
+  it("waits for what is under way at the end and does not count it", async () => {
+    const report = await measure({
+      inFlight: 3,
+      rate: null,
+      respond: (clock, done) => clock.setTimer(() => done(null), 5000),
+    });
+    assert.deepEqual([report.operations, report.errors], [0, 0]);
+  });
+});
+
+describe("benchKey", () => {
+  it("has 16 bytes and the number in digits", () => {
+    assert.equal(new TextDecoder().decode(benchKey(1234)), "k000000000001234");
+  });
+});
+
+describe("KeyPicker", () => {
+  it("reaches every number below the bound and no other", () => {
+    const picker = new KeyPicker(10, 42);
+    const seen = new Set(Array.from({ length: 1000 }, () => picker.next()));
+    assert.deepEqual([...seen].sort((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { AssertionError } from "../../src/assert.ts";
+import { CommandFailure } from "../../src/cli/command_failure.ts";
+import { errorDocument, formatErrorText, reportError } from "../../src/cli/error_report.ts";
+import { createStyle } from "../../src/cli/style.ts";
+import { TooStaleError } from "../../src/client/client_errors.ts";
+import { RequestReport } from "../../src/client/request_report.ts";
+import { UsageError } from "../../src/config/usage_error.ts";
+import {
+  BadDataError,
+  DeniedError,
+  LeadershipLostError,
+  NoQuorumError,
+  NotLeaderError,
+  OverloadedError,
+  RequestExpiredError,
+  StorageError,
+  TooLargeError,
+  UnknownOutcomeError,
+  UnreachableError,
+} from "../../src/errors.ts";
+import { FileError, LockedError, NetworkError } from "../../src/runtime/runtime.ts";
+
+const report = new RequestReport({
+  observations: [
+    { address: "a:1", nodeId: 1, voter: true, reached: true, text: "follower, term 42" },
+    { address: "b:2", nodeId: 2, voter: true, reached: false, text: "connection refused" },
+    { address: "c:3", nodeId: 3, voter: true, reached: false, text: "connection refused" },
+  ],
+  commandId: new Uint8Array(16).fill(0xab),
+  attempts: 1,
+  elapsedMs: 5000,
+});
+
+describe("reportError", () => {
+  it("gives every error its exit code", () => {
+    const cases: readonly (readonly [Error, number, string])[] = [
+      [new UsageError("x"), 2, "no"],
+      [new CommandFailure("x", { exit: 3 }), 3, "no"],
+      [new UnreachableError("x"), 5, "no"],
+      [new NoQuorumError("x"), 6, "no"],
+      [new NotLeaderError(null, null), 6, "no"],
+      [new OverloadedError("x"), 6, "no"],
+      [new TooStaleError("x"), 6, "no"],
+      [new UnknownOutcomeError("x"), 7, "unknown"],
+      [new LeadershipLostError("x"), 7, "unknown"],
+      [new DeniedError("x"), 8, "no"],
+      [new BadDataError("x", ["y"]), 9, "no"],
+      [new StorageError("x"), 9, "no"],
+      [new LockedError("DIR/LOCK", 12), 9, "no"],
+      [new TooLargeError("x"), 10, "no"],
+      [new RequestExpiredError("x"), 10, "unknown"],
+      [new FileError("ENOENT", "f", "x"), 3, "no"],
+      [new FileError("EACCES", "f", "x"), 1, "no"],
+      [new NetworkError("EADDRINUSE", "x"), 1, "no"],
+      [new AssertionError("x"), 1, "no"],
+      [new TypeError("x"), 1, "no"],
+    ];
+    for (const [error, exit, applied] of cases) {
+      const made = reportError(error);
+      assert.deepEqual([made.exit, made.applied], [exit, applied], error.name);
+    }
+  });
+
+  it("says which nodes to start where there is no quorum", () => {
+    const made = reportError(new NoQuorumError("x", { cause: report }));
+    assert.equal(made.message, "no leader: your write was not applied");
+    assert.match(made.why[0] ?? "", /2 of 3 voters are needed, 1 answered within 5s/);
+    assert.match(made.fix[0] ?? "", /start node 2 or 3/);
+    assert.equal(made.retryable, true);
+  });
+
+  it("prints the request id where the outcome is unknown", () => {
+    const made = reportError(new UnknownOutcomeError("x", { cause: report }));
+    assert.equal(made.requestId, "ab".repeat(16));
+    assert.match(made.fix.join("\n"), /--request-id (ab){16}/);
+    assert.deepEqual(errorDocument(made).error["requestId"], "ab".repeat(16));
+  });
+
+  it("asks for a report of what should not happen, with the place", () => {
+    const made = reportError(new TypeError("x is not a function"));
+    assert.equal(made.message, "TypeError: x is not a function");
+    assert.match(made.fix.join("\n"), /please report it/);
+    assert.ok(made.why.length > 0);
+  });
+
+  it("takes what is not an Error", () => {
+    assert.match(reportError("text").message, /text/);
+  });
+});
+
+describe("errorDocument", () => {
+  it("has the fields of the contract", () => {
+    const { error } = errorDocument(reportError(new NoQuorumError("x", { cause: report })));
+    assert.deepEqual(Object.keys(error), [
+      "code",
+      "exit",
+      "applied",
+      "message",
+      "why",
+      "fix",
+      "retryable",
+    ]);
+    assert.equal(error["code"], "no_quorum");
+  });
+});
+
+describe("formatErrorText", () => {
+  it("shows what, why and fix in columns", () => {
+    const text = formatErrorText({
+      exit: 6,
+      applied: "no",
+      message: "no leader: your write was not applied",
+      why: ["2 of 3 voters are needed", "1 a:1  follower"],
+      fix: ["start node 2 or 3"],
+      retryable: true,
+    }, createStyle(false));
+    assert.equal(
+      text,
+      "error: no leader: your write was not applied                      [no_quorum, exit 6]\n" +
+        "  why:  2 of 3 voters are needed\n" +
+        "        1 a:1  follower\n" +
+        "  fix:  start node 2 or 3\n",
+    );
+  });
+});

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type NodePlan, planNode } from "../../src/cli/node_plan.ts";
+import { resolveSettings } from "../../src/cli/resolve_settings.ts";
+import { startSettings } from "../../src/config/start_settings.ts";
+
+function plan(flags: Record<string, unknown>): NodePlan {
+  return planNode(
+    resolveSettings(startSettings, { flags: { id: "1", ...flags }, environment: {}, file: null }),
+  );
+}
+
+const peers = "1=10.0.0.1:7238,2=10.0.0.2:7238";
+
+describe("planNode", () => {
+  it("has a default for everything but the id", () => {
+    assert.deepEqual(plan({}), {
+      nodeId: 1,
+      dataPath: "raft-data/1",
+      listen: "127.0.0.1:7238",
+      advertise: "127.0.0.1:7238",
+      formation: { kind: "existing" },
+    });
+  });
+
+  it("takes both addresses from its own entry in --peers", () => {
+    const { listen, advertise, formation } = plan({ id: "2", peers });
+    assert.deepEqual([listen, advertise], ["10.0.0.2:7238", "10.0.0.2:7238"]);
+    assert.equal(formation.kind, "peers");
+  });
+
+  it("listens on a wildcard and advertises its entry", () => {
+    const { listen, advertise } = plan({ peers, listen: "0.0.0.0:7238" });
+    assert.deepEqual([listen, advertise], ["0.0.0.0:7238", "10.0.0.1:7238"]);
+  });
+
+  it("asks for an address that others can reach where it listens on a wildcard", () => {
+    assert.throws(
+      () => plan({ bootstrap: true, listen: "[::]:7238" }),
+      /Cannot advertise \[::\]:7238/,
+    );
+    assert.equal(plan({ listen: "0.0.0.0:1", advertise: "a:1" }).advertise, "a:1");
+  });
+
+  it("refuses flags that do not agree", () => {
+    assert.throws(() => plan({ bootstrap: true, peers }), /--bootstrap together with --peers/);
+    assert.throws(() => plan({ id: "3", peers }), /--peers lists 1, 2 and not 3/);
+    assert.throws(() => plan({ peers, advertise: "a:1" }), /--peers says that node 1 is at/);
+    assert.throws(
+      () => plan({ heartbeatMs: "500ms" }),
+      /Cannot use --election-timeout 1000ms with --heartbeat 500ms/,
+    );
+  });
+});
