@@ -39,7 +39,7 @@ describe("§5.1 Raft basics", () => {
     assert.equal(onlyAnswer(node, "requestVoteResponse").voteGranted, false);
   });
 
-  it("If a candidate or leader discovers that its term is out of date, it reverts to follower", () => {
+  it("A candidate or leader whose term is out of date reverts to follower", () => {
     for (const node of nodesOfEveryRole().slice(2)) {
       node.receive(2, rejected({ term: 2 }));
       assert.deepEqual([roleOf(node), node.core.term], ["follower", 2]);
@@ -69,7 +69,7 @@ describe("§5.2 Leader election", () => {
     }
   });
 
-  it("If the term in the RPC is smaller, the candidate rejects it and continues as candidate", () => {
+  it("If the term is smaller, the candidate rejects it and continues as candidate", () => {
     const node = nodesOfEveryRole()[2]!;
     node.receive(3, appendEntries({ term: 0 }));
     assert.equal(onlyAnswer(node, "appendEntriesResponse").accepted, false);
@@ -164,7 +164,7 @@ describe("§5.3 Log replication", () => {
 });
 
 describe("§5.4 Safety", () => {
-  it("§5.4.1 The voter denies its vote if its own log is more up-to-date than the candidate's", () => {
+  it("§5.4.1 The voter denies its vote if its own log is more up-to-date", () => {
     const node = loneNode({ terms: [1, 2], currentTerm: 2 });
     const cases = [[1, 9, false], [2, 1, false], [2, 2, true], [2, 3, true], [3, 1, true]] as const;
     cases.forEach(([lastLogTerm, lastLogIndex, granted], round) => {
@@ -173,7 +173,7 @@ describe("§5.4 Safety", () => {
     });
   });
 
-  it("§5.4.1 Entries only flow from leaders to followers; a leader has all committed entries", () => {
+  it("§5.4.1 Entries only flow from leaders; a leader has all committed entries", () => {
     const cluster = new CoreCluster({ nodes: 3 });
     cluster.elect(1);
     cluster.isolate(3);
@@ -196,7 +196,7 @@ describe("§5.4 Safety", () => {
     assert.equal(node.core.commitIndex, 0);
   });
 
-  it("§5.4.2 Once an entry of the current term is committed, all prior ones are, indirectly", () => {
+  it("§5.4.2 Once an entry of its term is committed, all prior ones are, indirectly", () => {
     const node = loneLeader({ terms: [1, 1] });
     node.receive(2, accepted({ term: 2, matchIndex: 3 }));
     assert.equal(node.core.commitIndex, 3);
@@ -211,7 +211,7 @@ describe("§8 Client interaction", () => {
     assert.equal(node.core.commitIndex, 2);
   });
 
-  it("A leader exchanges heartbeats with a majority before responding to read-only requests", () => {
+  it("A leader exchanges heartbeats with a majority before it answers reads", () => {
     const cluster = new CoreCluster({ nodes: 3 });
     cluster.elect(1);
     const readId = cluster.read(1);
@@ -235,7 +235,7 @@ describe("§8 Client interaction", () => {
 });
 
 describe("dissertation §6.2, §6.4, §9.6", () => {
-  it("§6.2 A leader steps down if an election timeout elapses without a round to a majority", () => {
+  it("§6.2 A leader steps down if a timeout elapses without a round to a majority", () => {
     const node = loneLeader({ voters: [1, 2, 3, 4, 5] });
     node.fire("quorum");
     node.receive(2, accepted());

@@ -75,7 +75,7 @@ describe("Figure 2, AppendEntries RPC", () => {
     }
   });
 
-  it("2. Reply false if log does not contain an entry at prevLogIndex with prevLogTerm (§5.3)", () => {
+  it("2. Reply false if log has no entry at prevLogIndex with prevLogTerm (§5.3)", () => {
     const cases = [
       { prevLogIndex: 0, prevLogTerm: 0, accepts: true },
       { prevLogIndex: 1, prevLogTerm: 1, accepts: true },
@@ -92,7 +92,7 @@ describe("Figure 2, AppendEntries RPC", () => {
     }
   });
 
-  it("3. If an existing entry conflicts with a new one, delete it and all that follow it (§5.3)", () => {
+  it("3. If an entry conflicts with a new one, delete it and all that follow (§5.3)", () => {
     const node = loneNode({ terms: [1, 2, 2, 2], currentTerm: 3 });
     node.receive(2, appendEntries({ term: 3, prevLogIndex: 1, prevLogTerm: 1, terms: [2, 3] }));
     assert.deepEqual(node.terms, [1, 2, 3]);
@@ -107,7 +107,7 @@ describe("Figure 2, AppendEntries RPC", () => {
     assert.deepEqual(node.terms, [1, 1, 1, 1]);
   });
 
-  it("5. If leaderCommit > commitIndex, set commitIndex = min(leaderCommit, last new entry)", () => {
+  it("5. If leaderCommit > commitIndex, it is min(leaderCommit, last new entry)", () => {
     const cases = [
       { leaderCommit: 1, terms: [1], commitIndex: 1 },
       { leaderCommit: 9, terms: [1], commitIndex: 2 },
@@ -130,7 +130,7 @@ describe("Figure 2, RequestVote RPC", () => {
     assert.deepEqual([answer.voteGranted, answer.term], [false, 3]);
   });
 
-  it("2. If votedFor is null or candidateId, and the log is up-to-date, grant vote (§5.2, §5.4)", () => {
+  it("2. If votedFor is null or candidateId, and the log is up-to-date, grant (§5.2)", () => {
     for (const votedFor of [0, 1, 2, 3]) {
       for (const lastLogIndex of [0, 1, 2]) {
         const node = loneNode({ terms: [1], votedFor });
@@ -149,7 +149,7 @@ describe("Figure 2, rules for servers", () => {
     assert.equal(node.appliedIndex, 2);
   });
 
-  it("All: if an RPC contains term T > currentTerm: set currentTerm = T, be a follower (§5.1)", () => {
+  it("All: if an RPC contains term T > currentTerm: adopt it, be a follower (§5.1)", () => {
     const messages = [
       appendEntries({ term: 9 }),
       accepted({ term: 9 }),
@@ -180,7 +180,7 @@ describe("Figure 2, rules for servers", () => {
     assert.equal(roleOf(node), "preCandidate");
   });
 
-  it("Candidates: on conversion increment currentTerm, vote for self, arm the timer, ask all", () => {
+  it("Candidates: increment currentTerm, vote for self, arm the timer, ask all", () => {
     const node = loneNode({ terms: [1], currentTerm: 4, voters: [1, 2, 3, 4, 5] });
     node.fire("election");
     node.takeOutgoing();
@@ -218,7 +218,7 @@ describe("Figure 2, rules for servers", () => {
     assert.deepEqual([roleOf(node), node.core.term], ["candidate", 2]);
   });
 
-  it("Leaders: upon election send AppendEntries to each server, and repeat during idle periods", () => {
+  it("Leaders: upon election send AppendEntries to each server, and when idle", () => {
     const node = loneNode();
     node.fire("election");
     node.receive(2, vote({ preVote: true }));
@@ -234,7 +234,7 @@ describe("Figure 2, rules for servers", () => {
     }
   });
 
-  it("Leaders: append a client's command to the local log, respond after it is applied (§5.3)", () => {
+  it("Leaders: append a command to the log, respond after it is applied (§5.3)", () => {
     const node = loneLeader();
     node.run(proposalOf(["a"]));
     assert.deepEqual(node.log[1], { term: 1, payload: "a" });
@@ -243,7 +243,7 @@ describe("Figure 2, rules for servers", () => {
     assert.equal(node.appliedIndex, 2);
   });
 
-  it("Leaders: if last log index ≥ nextIndex: send AppendEntries with entries from nextIndex", () => {
+  it("Leaders: if last log index ≥ nextIndex: send the entries from nextIndex", () => {
     const node = loneLeader();
     acknowledgeAll(node, [2]);
     node.takeOutgoing();
@@ -270,7 +270,7 @@ describe("Figure 2, rules for servers", () => {
     assert.deepEqual([retry?.prevLogIndex, retry?.entries?.lastIndex], [1, 4]);
   });
 
-  it("Leaders: commit N if a majority of matchIndex ≥ N and log[N].term == currentTerm (§5.4)", () => {
+  it("Leaders: commit N if a majority has it and log[N].term == currentTerm (§5.4)", () => {
     const node = loneLeader({ terms: [1, 2], voters: [1, 2, 3, 4, 5] });
     const commitAfter = (from: number, matchIndex: number): number => {
       node.receive(from, accepted({ term: 3, matchIndex }));

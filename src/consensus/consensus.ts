@@ -2,8 +2,8 @@
  * The consensus core: Raft as a function of its inputs. It does no I/O, reads no clock and draws no
  * random number; it never waits and cannot fail on the outside world.
  *
- * A driver calls {@linkcode Consensus.step} for everything that happens, then takes the effects once
- * and performs them in the order that effects.ts writes down.
+ * A driver calls {@linkcode Consensus.step} for everything that happens, then takes the effects
+ * once and performs them in the order that effects.ts writes down.
  *
  * @module
  */

@@ -35,9 +35,14 @@ export interface Append {
 }
 
 /**
- * AppendEntries without its entries. The driver puts records into it, from `prevLogIndex + 1` on, at
- * least one and as many as fit into a message, none after `lastIndex`; then it steps `sent`. The core
- * gives a peer no further entries before that.
+ * AppendEntries without its entries. The driver puts records into it, from `prevLogIndex + 1` on,
+ * at least one and as many as fit into a message, none after `lastIndex`; then it steps `sent`. The
+ * core gives a peer no further entries before that, so the driver steps `sent` in every case, also
+ * where the peer cannot be reached.
+ *
+ * A driver that reads the entries later than it performs the record sends nothing if the core's
+ * term is no longer that of the message: another leader may have replaced the entries, and the
+ * message would put them behind a `prevLogTerm` that they do not follow.
  */
 export interface SendEntries {
   readonly to: NodeId;

@@ -1,6 +1,6 @@
 /**
- * The AppendEntries messages with entries that a follower has not acknowledged: a window, bounded in
- * messages and in bytes, so that a slow follower is not flooded.
+ * The AppendEntries messages with entries that a follower has not acknowledged: a window, bounded
+ * in messages and in bytes, so that a slow follower is not flooded.
  *
  * @module
  */

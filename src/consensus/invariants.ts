@@ -1,6 +1,6 @@
 /**
- * What must be true of a core after every step, each beside its sentence. Checked in production too:
- * a node that finds one broken stops before it can do harm.
+ * What must be true of a core after every step, each beside its sentence. Checked in production
+ * too: a node that finds one broken stops before it can do harm.
  *
  * @module
  */

@@ -58,7 +58,9 @@ export class LogView {
     return this.#runs[this.#runAt(index)]!.term;
   }
 
-  /** Whether the log holds an entry with this index and term; index 0 with term 0 always is held. */
+  /**
+   * Whether the log holds an entry with this index and term; index 0 with term 0 always is held.
+   */
   matches(index: Index, term: Term): boolean {
     if (index > this.#lastIndex) return false;
     // What a snapshot covers is committed, so it matches whatever a leader sends.
@@ -67,8 +69,8 @@ export class LogView {
   }
 
   /**
-   * The largest index, not above `index`, whose term is at most `term`. Where the logs of a leader and
-   * a follower differ, everything that they may share is at or below it.
+   * The largest index, not above `index`, whose term is at most `term`. Where the logs of a leader
+   * and a follower differ, everything that they may share is at or below it.
    */
   lastIndexOfTermAtMost(index: Index, term: Term): Index {
     let candidate = Math.min(index, this.#lastIndex);

@@ -1,6 +1,6 @@
 /**
- * Which configuration is in effect. A configuration counts from the moment it is appended (§6 of the
- * paper), so one that is truncated must give way to the one before it.
+ * Which configuration is in effect. A configuration counts from the moment it is appended (§6 of
+ * the paper), so one that is truncated must give way to the one before it.
  *
  * @module
  */

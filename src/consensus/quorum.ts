@@ -1,7 +1,7 @@
 /**
- * Majorities of a configuration: of the voters, and of the old voters as well while it is joint (§6 of
- * the paper). Every count of votes, acknowledgements and confirmations goes through here, so that a
- * learner is never counted and a joint configuration never forgotten.
+ * Majorities of a configuration: of the voters, and of the old voters as well while it is joint (§6
+ * of the paper). Every count of votes, acknowledgements and confirmations goes through here, so
+ * that a learner is never counted and a joint configuration never forgotten.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * ReadIndex (dissertation §6.4): a linearizable read without a log entry. The leader takes its commit
- * index first, then has a quorum confirm that it still leads by answering messages that were sent
- * after that, and only then lets the read wait for the index to be applied.
+ * ReadIndex (dissertation §6.4): a linearizable read without a log entry. The leader takes its
+ * commit index first, then has a quorum confirm that it still leads by answering messages that were
+ * sent after that, and only then lets the read wait for the index to be applied.
  *
  * @module
  */
@@ -57,8 +57,9 @@ export function receiveReadIndexResponse(
 }
 
 /**
- * Starts the next round of confirmation, carried by the next message to each follower, where none is under way and reads wait. A leader that has not
- * committed in its term cannot know what is committed, so its reads wait (Raft paper §8).
+ * Starts the next round of confirmation, carried by the next message to each follower, where none
+ * is under way and reads wait. A leader that has not committed in its term cannot know what is
+ * committed, so its reads wait (Raft paper §8).
  */
 export function maybeStartReadRound(state: ConsensusState): void {
   const reads = state.reads;

@@ -1,6 +1,6 @@
 /**
- * Linearizable reads that wait (dissertation §6.4). At a leader: for a round of confirmation that was
- * sent after the read came. Elsewhere: for the leader's answer.
+ * Linearizable reads that wait (dissertation §6.4). At a leader: for a round of confirmation that
+ * was sent after the read came. Elsewhere: for the leader's answer.
  *
  * @module
  */

@@ -13,8 +13,8 @@ import { failReads, maybeFinishReadRound } from "./read_index.ts";
 import type { ConsensusState } from "./state.ts";
 
 /**
- * Gives every follower what it lacks, as far as its window allows, and a heartbeat where one is due and
- * no entries go out. Called once a record of effects.
+ * Gives every follower what it lacks, as far as its window allows, and a heartbeat where one is due
+ * and no entries go out. Called once a record of effects.
  */
 export function replicate(state: ConsensusState): void {
   if (state.role !== "leader") return;

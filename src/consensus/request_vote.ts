@@ -28,7 +28,8 @@ export function receiveRequestVoteRequest(
     answer(state, from, { granted, request });
     return;
   }
-  // "If RPC request contains term T > currentTerm: set currentTerm = T, convert to follower (§5.1)."
+  // "If RPC request or response contains term T > currentTerm: set currentTerm = T, convert to
+  // follower (§5.1)."
   if (request.term > state.currentTerm) becomeFollower(state, request.term, null);
   answer(state, from, { granted: maybeGrant(state, from, request), request });
 }

@@ -1,6 +1,6 @@
 /**
- * The changes of role (Figure 4 of the paper). Every change of term or vote goes through here, so that
- * the hard state cannot be forgotten.
+ * The changes of role (Figure 4 of the paper). Every change of term or vote goes through here, so
+ * that the hard state cannot be forgotten.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { failReads } from "./read_index.ts";
 import type { ConsensusState } from "./state.ts";
 
 /**
- * Becomes a follower in `term`. A new term resets the vote; the same term must not. It never grants a
- * vote by itself.
+ * Becomes a follower in `term`. A new term resets the vote; the same term must not. It never grants
+ * a vote by itself.
  */
 export function becomeFollower(
   state: ConsensusState,

@@ -1,7 +1,7 @@
 /**
  * Several consensus cores and the network between them, moved by hand: a test says which message
- * arrives, which is lost, which disk has synced and whose timer fires. Safety is checked after every
- * step; see core_checker.ts.
+ * arrives, which is lost, which disk has synced and whose timer fires. Safety is checked after
+ * every step; see core_checker.ts.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * One consensus core with a log, a disk and timers that a test moves by hand. It performs effects in
- * the order that effects.ts writes down, and nothing happens before the test says so: a sync
+ * One consensus core with a log, a disk and timers that a test moves by hand. It performs effects
+ * in the order that effects.ts writes down, and nothing happens before the test says so: a sync
  * completes, entries are fetched and timers fire when their method is called.
  *
  * @module

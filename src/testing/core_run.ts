@@ -1,6 +1,6 @@
 /**
- * Thousands of random steps of a cluster of cores, from one seed, with every safety property checked
- * after each; then the faults stop, and the cluster must work again.
+ * Thousands of random steps of a cluster of cores, from one seed, with every safety property
+ * checked after each; then the faults stop, and the cluster must work again.
  *
  * @module
  */

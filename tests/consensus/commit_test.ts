@@ -26,7 +26,7 @@ describe("commit", () => {
     assert.equal(node.core.commitIndex, 3);
   });
 
-  it("ancestor A1: Figure 8 overwrites an entry of a majority, which nobody took for committed", () => {
+  it("ancestor A1: Figure 8 overwrites an entry that only looked committed", () => {
     // (a), (b): S1 led term 2 and its entry 2 reached S2; S5 led term 3 and keeps its own entry 2.
     const logs = { 1: [1, 2], 2: [1, 2], 3: [1], 4: [1], 5: [1, 3] };
     const cluster = new CoreCluster({ nodes: 5, logs });
@@ -85,7 +85,7 @@ describe("commit", () => {
     assert.equal(node.core.commitIndex, 1);
   });
 
-  it("trap 24: a leader may commit what a quorum of others holds, and applies it after its sync", () => {
+  it("trap 24: a leader commits what others hold, and applies it after its sync", () => {
     const node = loneLeader({ syncsAtOnce: false });
     for (const from of [2, 3]) node.receive(from, accepted({ matchIndex: 1 }));
     assert.equal(node.core.commitIndex, 1);

@@ -86,7 +86,7 @@ describe("liveness", () => {
     assert.equal(leader.core.term, term);
   });
 
-  it("an isolated leader steps down within two election timeouts, and follows when it is back", () => {
+  it("an isolated leader steps down within two timeouts, and follows when it is back", () => {
     const all = timed({ nodes: 3 });
     const old = untilLed(all);
     all.cluster.isolate(old.id);

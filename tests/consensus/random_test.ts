@@ -1,6 +1,6 @@
 /**
- * Random steps of whole clusters of cores, each run from one seed: loss, repetition and reordering of
- * messages, late and lost syncs, crashes at every point of a record of effects. All safety
+ * Random steps of whole clusters of cores, each run from one seed: loss, repetition and reordering
+ * of messages, late and lost syncs, crashes at every point of a record of effects. All safety
  * properties are checked after every step; in the end the faults stop and the cluster must recover.
  *
  * CORE_SEEDS sets how many seeds run, CORE_SEED runs that one only.
@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type CoreRunReport, runCores } from "../../src/testing/core_run.ts";
 
-const seeds = Number(process.env.CORE_SEEDS ?? 60);
+const seeds = Number(process.env.CORE_SEEDS ?? 40);
 const onlySeed = process.env.CORE_SEED;
 
 /** Runs every seed and adds up what they did. */
