@@ -156,12 +156,14 @@ function reportTimes(name: string, timesMs: Float64Array): void {
 
 function measureAnswers(): void {
   const before = residentMib();
+  const buffers = process.memoryUsage().arrayBuffers / MIB;
   const feed = new Feed(1);
   for (const count of [1000, 30_000, 300_000]) {
     feed.run(count);
     report("answers", {
       count: feed.gate.answerCount,
       "answer bytes": feed.gate.answerBytes,
+      "MiB of their buffers": process.memoryUsage().arrayBuffers / MIB - buffers,
       "resident MiB": residentMib() - before,
     });
   }

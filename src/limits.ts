@@ -14,7 +14,7 @@ export const KEY_BYTES_MAX = 64 * KIB;
 export const VALUE_BYTES_MAX = 8 * MIB;
 
 /** The most items in one answer that lists keys; the answer says that there are more. */
-export const LIST_ITEMS_MAX = 10_000;
+export const LIST_ITEMS_MAX = 1_000;
 
 /** The most bytes of keys and values in such an answer, but for a single larger item. */
 export const LIST_BYTES_MAX = 1 * MIB;

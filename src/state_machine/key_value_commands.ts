@@ -118,8 +118,7 @@ function applyIncrement(table: KeyValueTable, command: KvIncrement, revision: In
   if (current === null) {
     return invalidResult(`The value is not a decimal integer within ±${INTEGER_MAX}`);
   }
-  // Adding 0 turns a negative zero into the one that has no sign.
-  const value = current + command.amount + 0;
+  const value = current + command.amount;
   if (!Number.isSafeInteger(value)) {
     return invalidResult(
       `Cannot add as the sum must be within ±${INTEGER_MAX}: the value is ${current}, ` +

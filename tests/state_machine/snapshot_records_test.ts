@@ -103,12 +103,14 @@ describe("snapshot_records", () => {
   it("refuses wrong records of a key-value store in frames that are whole", async () => {
     const key = [1, 0, 5, 1, 1, 97] as const;
     await restoreIntegers(9, 1, ...key);
+    await restoreIntegers(9, 2, ...key, 1, 0, 5, 1, 1, 98);
     const wrong: readonly (readonly number[])[] = [
       [],
       [9],
       [9, 1],
       [9, 2, ...key],
       [9, 0, ...key],
+      [9, 2, 1, 0, 5, 1, 1, 98, ...key],
       [9, 2, ...key, ...key],
       [9, 1, 0, 0, 5, 1, 1],
       [9, 1, 70_000, 0, 5, 1, 1],
