@@ -36,7 +36,10 @@ export type Input =
   | { readonly type: "timer"; readonly timer: Timer }
   /** The appends of the effects with this sequence, and all before, are durable. */
   | { readonly type: "durable"; readonly sequence: number }
-  /** A send effect was carried out: entries up to `lastIndex` went out, in one message. */
+  /**
+   * A send effect was carried out: entries up to `lastIndex` went out, in one message. With 0
+   * bytes, nothing could be sent, and the core waits for the next heartbeat.
+   */
   | {
     readonly type: "sent";
     readonly peer: NodeId;

@@ -65,13 +65,19 @@ export class Progress {
     this.inflights.reset();
   }
 
-  /** Notes that a message with entries up to `lastIndex` was sent. */
+  /**
+   * Notes that a message with entries up to `lastIndex` was sent, or with 0 bytes that none was.
+   */
   sent(lastIndex: Index, bytes: number): void {
     assert(this.sending, "nothing is being sent");
     this.sending = false;
     if (this.#sendingIsVoid) {
       // Its answer says nothing about the probe that is due now, and what it skipped was not sent.
       this.#sendingIsVoid = false;
+    } else if (bytes === 0) {
+      // Nothing could be sent. Asking again at once would never end; a heartbeat asks again.
+      this.probeFrom(this.nextIndex);
+      this.probeUnanswered = true;
     } else if (this.mode === "probe") {
       this.probeUnanswered = true;
     } else if (lastIndex >= this.nextIndex) {

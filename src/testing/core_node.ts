@@ -188,11 +188,11 @@ export class CoreNode {
     this.perform();
   }
 
-  /** Carries out the oldest send of entries; `isLost` drops the message and tells nobody. */
-  stepFetch(isLost = false): void {
+  /** Carries out the oldest send of entries; with `isUnreachable`, nothing can be sent. */
+  stepFetch(isUnreachable = false): void {
     const send = this.fetches.shift();
     assert(send !== undefined, `node ${this.id} has nothing to fetch`);
-    this.#fetch(send, isLost);
+    this.#fetch(send, isUnreachable);
   }
 
   /** Takes every message that left the node. */
@@ -306,15 +306,17 @@ export class CoreNode {
   }
 
   /** Entries that another leader replaced meanwhile must not go out under the old term. */
-  #fetch(send: SendEntries, isLost: boolean): void {
+  #fetch(send: SendEntries, isUnreachable: boolean): void {
     const { message, to } = send;
-    const firstIndex = message.prevLogIndex + 1;
-    const lastIndex = Math.min(send.lastIndex, message.prevLogIndex + this.entriesPerMessageMax);
-    const entries = this.log.slice(message.prevLogIndex, lastIndex);
-    if (!isLost && this.core.isLeader && this.core.term === message.term) {
-      this.#send(to, { ...message, entries: sliceOf(firstIndex, entries) });
+    const { term, prevLogIndex } = message;
+    if (isUnreachable || !this.core.isLeader || this.core.term !== term) {
+      this.step({ type: "sent", peer: to, term, lastIndex: prevLogIndex, bytes: 0 });
+      return;
     }
-    this.step({ type: "sent", peer: to, term: message.term, lastIndex, bytes: entries.length });
+    const lastIndex = Math.min(send.lastIndex, prevLogIndex + this.entriesPerMessageMax);
+    const entries = this.log.slice(prevLogIndex, lastIndex);
+    this.#send(to, { ...message, entries: sliceOf(prevLogIndex + 1, entries) });
+    this.step({ type: "sent", peer: to, term, lastIndex, bytes: entries.length });
   }
 
   #send(to: NodeId, message: Message): void {

@@ -217,7 +217,8 @@ class CoreRun {
     node.perform();
     this.#pending.delete(node);
     if (node.fetches.length === 0) return;
-    node.stepFetch();
+    const isCut = this.cluster.cuts.has(`${node.id}>${node.fetches[0]!.to}`);
+    node.stepFetch(isCut && this.#prng.chance(0.5));
     this.#settle(node);
   }
 

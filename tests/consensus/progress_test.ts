@@ -91,6 +91,17 @@ describe("progress", () => {
     assert.equal(progress.nextIndex, 4);
   });
 
+  it("sent with nothing sent waits for a heartbeat instead of asking at once", () => {
+    for (const progress of [new Progress(4), replicating(3)]) {
+      progress.sending = true;
+      progress.sent(3, 0);
+      assert.deepEqual([progress.mode, progress.nextIndex], ["probe", 4]);
+      assert.equal(progress.ready, false);
+      progress.probeUnanswered = false;
+      assert.equal(progress.ready, true);
+    }
+  });
+
   it("sent leaves alone what an acknowledgement has overtaken", () => {
     const progress = replicating(3);
     progress.sending = true;

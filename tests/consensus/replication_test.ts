@@ -163,6 +163,18 @@ describe("replication", () => {
     assert.equal(node.fetches.length, 1, "the probe does not wait for a heartbeat");
   });
 
+  it("a driver that cannot reach a peer is not asked again before the next heartbeat", () => {
+    const node = leaderOf2();
+    node.fetchesAtOnce = false;
+    node.run(proposalOf(["a"]));
+    node.fetches = [];
+    node.run({ type: "sent", peer: 2, term: 1, lastIndex: 1, bytes: 0 });
+    node.run(proposalOf(["b"]));
+    assert.deepEqual(node.fetches, []);
+    node.fire("heartbeat");
+    assert.equal(node.fetches.filter(({ to }) => to === 2).length, 1);
+  });
+
   it("trap 16: takes what a follower acknowledges, and a shorter one takes nothing back", () => {
     const node = leaderOf2();
     node.run(proposalOf(["a", "b"]));
