@@ -117,8 +117,8 @@ export interface ByteStream {
   /** Reads again. */
   resume(): void;
   /**
-   * Sends what was written, then closes. What arrives meanwhile is dropped; `closed` is called later,
-   * which takes the other side's help or about 2 s.
+   * Sends what was written, then closes. What arrives meanwhile is dropped. `closed` is called
+   * later: when the other side closes too, or after about 2 s.
    */
   close(): void;
   /** Closes at once; what was not sent is lost. `closed` is called later, not from within. */

@@ -39,6 +39,12 @@ async function withLockPath(
   }
 }
 
+/** The names beside a lock, in order. */
+async function directoryNames(path: string): Promise<string[]> {
+  const names = await readdir(join(path, ".."));
+  return names.sort((left, right) => left < right ? -1 : left > right ? 1 : 0);
+}
+
 /** A record as this process would write it, but for `changes`. */
 function record(changes: Partial<LockRecord>): string {
   const own = { ...ownIdentity(), kernelLock: false, released: false };
@@ -87,7 +93,7 @@ async function kill({ child }: Starter): Promise<void> {
   await gone;
 }
 
-test("lock refuses while another process holds it, and takes over once that is killed", async () => {
+test("lock refuses while another process holds it, and takes over once it is killed", async () => {
   await withLockPath(async (files, path) => {
     const holder = await startStarter(path);
     go(holder);
@@ -171,8 +177,8 @@ test("lock counts the newest generation only, as a number", async () => {
     await writeFile(`${path}.x`, "not ours");
     await writeFile(`${path}.99.copy`, record({}));
     const lock = await files.lock(path);
-    const names = await readdir(join(path, ".."));
-    assert.deepEqual(names.sort(), ["LOCK.11", "LOCK.99.copy", "LOCK.x"]);
+    const names = await directoryNames(path);
+    assert.deepEqual(names, ["LOCK.11", "LOCK.99.copy", "LOCK.x"]);
     const written = parseLockRecord(await readFile(`${path}.11`, "utf8"));
     assert.equal(written?.pid, process.pid);
     assert.equal(written?.released, false);
@@ -187,8 +193,8 @@ test("lock removes what crashed starters left, and no more", noProc, async () =>
     await writeFile(`${path}.new-2-2`, record({}));
     await writeFile(`${path}.new-3-3`, "");
     const lock = await files.lock(path);
-    const names = await readdir(join(path, ".."));
-    assert.deepEqual(names.sort(), ["LOCK.1", "LOCK.new-2-2", "LOCK.new-3-3"]);
+    const names = await directoryNames(path);
+    assert.deepEqual(names, ["LOCK.1", "LOCK.new-2-2", "LOCK.new-3-3"]);
     await lock.release();
   });
 });
@@ -209,7 +215,7 @@ test("lock gives up a generation below the newest", async () => {
     };
     await assert.rejects(acquireFileLock(path, kernelLock), LockedError);
     assert.equal(holds, 1);
-    assert.deepEqual((await readdir(join(path, ".."))).sort(), ["LOCK.4", "LOCK.6"]);
+    assert.deepEqual(await directoryNames(path), ["LOCK.4", "LOCK.6"]);
   });
 });
 

@@ -14,8 +14,8 @@
  * them through. The other looks again, sees a live process and is refused.
  *
  * **A slow starter.** It saw 4 stale and fell asleep; meanwhile 5 was made, went stale, 6 was made,
- * and 5 was cleaned away. It wakes up and links 5. So after its link everybody looks once more: only
- * the newest holds. It sees 6, removes its 5 and begins anew.
+ * and 5 was cleaned away. It wakes up and links 5. So after its link everybody looks once more:
+ * only the newest holds. It sees 6, removes its 5 and begins anew.
  *
  * **Why nobody is wrong.** The newest generation is never removed, only outnumbered, so the highest
  * number never falls. Who made n and then saw n newest knows that nothing higher ever was. Later
@@ -27,7 +27,8 @@
  *
  * **Crashes.** Before the link: a `LOCK.new-…` file stays, which a later holder removes. After it:
  * a generation whose process is gone. After a loss of power names may be missing, or a generation
- * given back may be unreadable: then no process lives that could hold it; unreadable counts as gone.
+ * that was given back may be unreadable: then no process lives that could hold it, so unreadable
+ * counts as gone.
  *
  * **Who lives** is decided by process_identity.ts, and better, where this runtime reaches it, by the
  * kernel: a holder keeps its generation locked by flock(2). That also finds a process in another
