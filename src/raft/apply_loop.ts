@@ -11,6 +11,7 @@ import { APPEND_BYTES_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { ApplyOutcome, CommandGate } from "../state_machine/command_gate.ts";
 import { EntryKind, type Index } from "../types.ts";
+import type { RaftObserver } from "./observer.ts";
 import type { Proposal, Proposals } from "./proposals.ts";
 import { offsetOf, type TailCache } from "./tail_cache.ts";
 
@@ -28,6 +29,7 @@ export interface ApplyLoopOptions {
   readonly cache: TailCache;
   readonly gate: CommandGate;
   readonly proposals: Proposals;
+  readonly observer: RaftObserver | undefined;
   /** What is in the state machine already. */
   readonly appliedIndex: Index;
   /** Called after each stretch of entries. */
@@ -122,6 +124,7 @@ export class ApplyLoop {
   #applyRecord(bytes: Uint8Array, offset: number): void {
     const header = recordHeader(bytes, offset);
     assert(header.index === this.#appliedIndex + 1, `entry ${header.index} out of order`);
+    this.#options.observer?.applying(header, recordPayload(bytes, offset));
     if (header.kind !== EntryKind.command) return;
     const context = this.#context;
     context.index = header.index;

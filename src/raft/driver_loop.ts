@@ -21,6 +21,7 @@ import { proposalsBytes } from "./batch_encoder.ts";
 import { EffectPerformer } from "./effect_performer.ts";
 import { EntrySender } from "./entry_sender.ts";
 import { LogTime } from "./log_time.ts";
+import type { RaftObserver } from "./observer.ts";
 import { type Proposal, Proposals } from "./proposals.ts";
 import { type Query, Reads } from "./reads.ts";
 import { TailCache } from "./tail_cache.ts";
@@ -35,6 +36,7 @@ export interface DriverLoopOptions extends TimerOptions {
   readonly hardState: HardStateStore;
   readonly gate: CommandGate;
   readonly transport: Transport;
+  readonly observer: RaftObserver | undefined;
   /** The log time of the last entry. */
   readonly lastTimestampMs: LogTimeMs;
   /** What is in the state machine already. */

@@ -16,6 +16,7 @@ import { encodeEntry, encodeProposals } from "./batch_encoder.ts";
 import type { EntrySender } from "./entry_sender.ts";
 import type { LogTime } from "./log_time.ts";
 import { lastTimestampMs, receivedBatch, type ReceivedRecords } from "./message_intake.ts";
+import type { RaftObserver } from "./observer.ts";
 import type { ProposalBatch, Proposals } from "./proposals.ts";
 import type { Reads } from "./reads.ts";
 import type { TailCache } from "./tail_cache.ts";
@@ -33,6 +34,7 @@ export interface EffectPerformerOptions {
   readonly proposals: Proposals;
   readonly reads: Reads;
   readonly logTime: LogTime;
+  readonly observer: RaftObserver | undefined;
   /** Called when the appends of a record are durable. */
   readonly durable: (input: Input) => void;
   /** Called when role, term or leader changed. */
@@ -94,7 +96,10 @@ export class EffectPerformer {
     for (const change of effects.logChanges) appended = this.#changeLog(change) || appended;
     for (const send of effects.messagesNow) this.#send(send);
     if (appended) this.#sync(effects.sequence);
-    if (effects.appliableIndex !== null) this.#options.applyLoop.advance(effects.appliableIndex);
+    if (effects.appliableIndex !== null) {
+      this.#options.observer?.committed(effects.appliableIndex);
+      this.#options.applyLoop.advance(effects.appliableIndex);
+    }
     for (const read of effects.reads) this.#options.reads.outcome(read);
     for (const refusal of effects.refusals) this.#refuse(refusal);
     for (const timer of effects.timers) this.#options.timers.change(timer);
@@ -104,7 +109,9 @@ export class EffectPerformer {
         "Leadership ended while the command was in the log: it may be applied or replaced",
       );
     }
-    if (effects.softState !== null) this.#options.softState(effects.softState);
+    if (effects.softState === null) return;
+    this.#options.observer?.roleChanged(effects.softState);
+    this.#options.softState(effects.softState);
   }
 
   /** Starts or stops the log's clock; true where a leadership ended. */
@@ -125,11 +132,13 @@ export class EffectPerformer {
     if (change.type === "truncateSuffix") {
       log.truncateSuffix(change.lastIndexKept).catch(failed);
       cache.truncateSuffix(change.lastIndexKept);
+      this.#options.observer?.truncated(change.lastIndexKept);
       return false;
     }
     const batch = this.#batch(change.append);
     log.append(batch);
     cache.push(batch);
+    this.#options.observer?.appended(batch);
     return true;
   }
 

@@ -135,6 +135,7 @@ export class Raft {
     const storage = await openStorage(runtime, options);
     const raft = new Raft(runtime, options, storage);
     try {
+      await options.observer?.opened(storage.log);
       await raft.#port.listen();
     } catch (error) {
       await raft.#end(null);
@@ -304,7 +305,9 @@ export class Raft {
     if (formation.missing.length > 0) {
       this.#logger.info("Waiting for every listed node once", { missing: formation.missing });
     }
-    formation.complete.then(() => formation.giveBirth()).then(() => {
+    formation.complete.then(async () => {
+      await formation.giveBirth();
+      await this.#options.observer?.opened(this.#storage.log);
       if (this.#ending !== null) return;
       this.#logger.info("The cluster has formed", { clusterId: this.clusterId });
       this.#run();
@@ -330,6 +333,7 @@ export class Raft {
       hardState,
       gate: this.#gate,
       transport,
+      observer: this.#options.observer,
       lastTimestampMs: contents.lastTimestampMs,
       appliedIndex: contents.baseIndex,
       serveQuery: (query) => this.#serve(query, 0),

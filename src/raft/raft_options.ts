@@ -9,6 +9,7 @@ import type { Logger } from "../observability/logger.ts";
 import type { StateMachine } from "../state_machine/state_machine.ts";
 import type { GreetedConnection } from "../transport/acceptor.ts";
 import type { Address, NodeId } from "../types.ts";
+import type { RaftObserver } from "./observer.ts";
 
 /** How a node without identity gets one; a node that has one ignores it. */
 export type ClusterFormation =
@@ -50,6 +51,8 @@ export interface RaftOptions {
   readonly version?: string;
   /** Serves a client's connection; refused unless given. */
   readonly serveClient?: (connection: GreetedConnection) => void;
+  /** Watches the node, for tests and traces. */
+  readonly observer?: RaftObserver;
   /** Called when the node stops, after everything that waited was answered. */
   readonly stopping?: () => void;
 }

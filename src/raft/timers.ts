@@ -18,6 +18,9 @@ export interface TimerOptions {
 /** How long a follower may not know of a commitment when nothing else is sent, at most. */
 const COMMIT_NOTICE_MS_MAX = 10;
 
+/** A timer of the runtime may fire so much early by its own rounding; setting it again would spin. */
+const EARLY_MS_MAX = 1;
+
 const TWO_POW_32 = 4294967296;
 
 interface ArmedTimer {
@@ -89,7 +92,7 @@ export class Timers {
     timer.handle = null;
     if (timer.deadlineMs === Infinity) return;
     const lateMs = this.#clock.nowMs() - timer.deadlineMs;
-    if (lateMs < 0) {
+    if (lateMs < -EARLY_MS_MAX) {
       this.#set(name, timer);
       return;
     }

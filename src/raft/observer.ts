@@ -1,0 +1,25 @@
+/**
+ * Watches a node from inside, for tests and traces. Everything is told right after it happened, and
+ * nothing that an observer does may change the node.
+ *
+ * @module
+ */
+import type { SoftState } from "../consensus/effects.ts";
+import type { EntryHeader, Log, RecordBatch } from "../log/log.ts";
+import type { Index } from "../types.ts";
+
+/** Takes what happens in one node. */
+export interface RaftObserver {
+  /** The log was opened, or the first entry written at birth; the node waits until the promise resolves. */
+  opened(log: Log): Promise<void>;
+  /** Records were appended, not durable yet. */
+  appended(batch: RecordBatch): void;
+  /** The entries after `lastIndexKept` were removed. */
+  truncated(lastIndexKept: Index): void;
+  /** Everything up to `index` is known to be committed, and durable here. */
+  committed(index: Index): void;
+  /** An entry is about to be applied. */
+  applying(header: EntryHeader, payload: Uint8Array): void;
+  /** Role, term or leader changed. */
+  roleChanged(state: SoftState): void;
+}

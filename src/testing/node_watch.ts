@@ -1,0 +1,121 @@
+/**
+ * Tells the checkers what one node does.
+ *
+ * Model: the watch keeps its own copy of the node's log, entry by entry, from what the node reports;
+ * at each start it reads the log that the disk gave back, so that what a crash took is gone here too.
+ *
+ * @module
+ */
+import { assert } from "../assert.ts";
+import type { SoftState } from "../consensus/effects.ts";
+import type { EntryHeader, Log, RecordBatch } from "../log/log.ts";
+import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
+import type { RaftObserver } from "../raft/observer.ts";
+import { crc32 } from "../runtime/checksum.ts";
+import type { Index, NodeId } from "../types.ts";
+import type { Observations, ObservedEntry, ObservedLog } from "./checkers/observations.ts";
+
+const READ_BYTES_MAX = 1024 * 1024;
+
+/** A short name for what an entry carries. */
+export function payloadHash(kind: number, payload: Uint8Array): string {
+  return `${kind}:${payload.length}:${crc32(payload)}`;
+}
+
+/** Watches one node through all its lives. */
+export class NodeWatch implements RaftObserver {
+  readonly #nodeId: NodeId;
+  readonly #observations: Observations;
+  #log: ObservedEntry[] = [];
+  #committedIndex: Index = 0;
+  #term = 0;
+  #lastApplied: Index = 0;
+
+  /** Creates a watch of a node that has not started. */
+  constructor(nodeId: NodeId, observations: Observations) {
+    this.#nodeId = nodeId;
+    this.#observations = observations;
+  }
+
+  /** The log as the node has it. */
+  get log(): ObservedLog {
+    return { lastIncludedIndex: 0, lastIncludedTerm: 0, entries: this.#log };
+  }
+
+  /** The last entry that the node applied in this life. */
+  get lastApplied(): Index {
+    return this.#lastApplied;
+  }
+
+  /** A new life: what the disk gave back is the log now. */
+  async opened(log: Log): Promise<void> {
+    this.#log = [];
+    this.#committedIndex = 0;
+    this.#lastApplied = 0;
+    this.#observations.onRestored({ nodeId: this.#nodeId, lastApplied: 0 });
+    let index = log.firstIndex;
+    while (index <= log.lastIndex) {
+      const range = { firstIndex: index, lastIndex: log.lastIndex, bytesMax: READ_BYTES_MAX };
+      const batch = await log.read(range);
+      this.appended(batch);
+      index = batch.lastIndex + 1;
+    }
+  }
+
+  /** The node appended records. */
+  appended(batch: RecordBatch): void {
+    let offset = 0;
+    while (offset < batch.bytes.length) {
+      const { index, term, kind } = recordHeader(batch.bytes, offset);
+      assert(index === this.#log.length + 1, `entry ${index} follows ${this.#log.length}`);
+      const entry = { index, term, payloadHash: hashAt(batch.bytes, offset, kind) };
+      const previousTerm = this.#log[index - 2]?.term ?? 0;
+      this.#log.push(entry);
+      this.#observations.onAppended({ nodeId: this.#nodeId, previousTerm, ...entry });
+      offset = recordEnd(batch.bytes, offset);
+    }
+  }
+
+  /** The node removed the end of its log. */
+  truncated(lastIndexKept: Index): void {
+    this.#log.length = Math.min(this.#log.length, lastIndexKept);
+  }
+
+  /** The node learned what is committed. */
+  committed(index: Index): void {
+    for (let next = this.#committedIndex + 1; next <= index; next += 1) {
+      const entry = this.#log[next - 1];
+      assert(entry !== undefined, `node ${this.#nodeId} commits ${next}, which it does not hold`);
+      this.#observations.onCommitted({
+        nodeId: this.#nodeId,
+        commitTerm: this.#term,
+        ...entry,
+      });
+    }
+    this.#committedIndex = Math.max(this.#committedIndex, index);
+  }
+
+  /** The node applies an entry. */
+  applying(header: EntryHeader, payload: Uint8Array): void {
+    const { index, term, kind } = header;
+    this.#lastApplied = index;
+    this.#observations.onApplied({
+      nodeId: this.#nodeId,
+      index,
+      term,
+      payloadHash: payloadHash(kind, payload),
+    });
+  }
+
+  /** The node changed its role. */
+  roleChanged(state: SoftState): void {
+    this.#term = state.term;
+    if (state.role !== "leader") return;
+    const log = { ...this.log, entries: [...this.#log] };
+    this.#observations.onLeader({ nodeId: this.#nodeId, term: state.term, log });
+  }
+}
+
+function hashAt(bytes: Uint8Array, offset: number, kind: number): string {
+  return payloadHash(kind, recordPayload(bytes, offset));
+}
