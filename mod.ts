@@ -2,8 +2,9 @@
  * Raft for JavaScript runtimes: a replicated log and state machine, from Node, Deno and Bun.
  *
  * {@linkcode Raft} is a node inside your application; {@linkcode startNode} adds the service that
- * answers clients; {@linkcode RaftClient} and {@linkcode KeyValueClient} reach a cluster from outside.
- * Everything is handed a {@linkcode Runtime}, the one door to network, files, clock and randomness.
+ * answers clients; {@linkcode RaftClient} and {@linkcode KeyValueClient} reach a cluster from
+ * outside. Everything is handed a {@linkcode Runtime}, the one door to network, files, clock and
+ * randomness.
  *
  * @example A cluster of one, and a client
  * ```ts

@@ -5,7 +5,9 @@
  * @module
  */
 
-/** Thrown by a failed {@linkcode assert}; nothing catches it but the driver, which stops the node. */
+/**
+ * Thrown by a failed {@linkcode assert}; nothing catches it but the driver, which stops the node.
+ */
 export class AssertionError extends Error {
   /** The class name, stable under minification. */
   override readonly name = "AssertionError";

@@ -78,17 +78,17 @@ export interface Log {
   sync(done: (error: Error | null) => void): void;
 
   /**
-   * Removes the entries after `lastIndexKept`, which may be any index from `firstIndex - 1` on; past
-   * the end it changes nothing. When it resolves the removal is durable: no crash brings them back.
-   * `lastIndex` changes before it returns, and entries may be appended before it resolves; a sync
-   * that was asked for before completes first.
+   * Removes the entries after `lastIndexKept`, which may be any index from `firstIndex - 1` on;
+   * past the end it changes nothing. When it resolves the removal is durable: no crash brings them
+   * back. `lastIndex` changes before it returns, and entries may be appended before it resolves; a
+   * sync that was asked for before completes first.
    */
   truncateSuffix(lastIndexKept: Index): Promise<void>;
 
   /**
    * Removes the entries before `firstIndexKept` (after a snapshot covers them). An implementation
-   * may keep some: `firstIndex` says what is left. If `firstIndexKept` is past `lastIndex + 1` the log
-   * becomes empty and starts at `firstIndexKept`.
+   * may keep some: `firstIndex` says what is left. If `firstIndexKept` is past `lastIndex + 1` the
+   * log becomes empty and starts at `firstIndexKept`.
    */
   truncatePrefix(firstIndexKept: Index): Promise<void>;
 

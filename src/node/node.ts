@@ -1,6 +1,6 @@
 /**
- * The composition root of a running node: a `Raft` with the key-value state machine, and the service
- * that answers clients on the same port.
+ * The composition root of a running node: a `Raft` with the key-value state machine, and the
+ * service that answers clients on the same port.
  *
  * @module
  */

@@ -7,7 +7,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Consensus } from "../consensus/consensus.ts";
-import type { Effects, SoftState } from "../consensus/effects.ts";
+import type { SoftState } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
 import { type NotLeaderError, type RaftError, ShutdownError } from "../errors.ts";
 import { TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";

@@ -74,8 +74,8 @@ export class EffectPerformer {
   /**
    * Performs one record.
    *
-   * @returns A promise where the hard state must be made durable first: nothing else of the record has
-   * happened before it resolves, and no other record may be performed meanwhile.
+   * @returns A promise where the hard state must be made durable first: nothing else of the record
+   * has happened before it resolves, and no other record may be performed meanwhile.
    */
   perform(effects: Effects): Promise<void> | null {
     if (effects.hardState === null) {

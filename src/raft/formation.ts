@@ -1,8 +1,8 @@
 /**
  * The birth of a cluster from a list of nodes. A node without identity takes part in nothing before
- * it has exchanged hellos with every listed peer once, and has stored which data directory holds each
- * id. From then on another directory under a known id is refused: a node that was wiped would come
- * back as a voter that forgot its votes.
+ * it has exchanged hellos with every listed peer once, and has stored which data directory holds
+ * each id. From then on another directory under a known id is refused: a node that was wiped would
+ * come back as a voter that forgot its votes.
  *
  * Each node then writes the same first entry: the configuration, with the data directory of every
  * member. It needs no leader, for all nodes know the same of each other.

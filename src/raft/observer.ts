@@ -10,7 +10,10 @@ import type { Index } from "../types.ts";
 
 /** Takes what happens in one node. */
 export interface RaftObserver {
-  /** The log was opened, or the first entry written at birth; the node waits until the promise resolves. */
+  /**
+   * The log was opened, or the first entry written at birth; the node waits until the promise
+   * resolves.
+   */
   opened(log: Log): Promise<void>;
   /** Records were appended, not durable yet. */
   appended(batch: RecordBatch): void;

@@ -1,6 +1,6 @@
 /**
- * The commands that this node's clients proposed: those that wait for the log, and those that are in
- * it and wait to be applied.
+ * The commands that this node's clients proposed: those that wait for the log, and those that are
+ * in it and wait to be applied.
  *
  * @module
  */
@@ -98,7 +98,9 @@ export class Proposals {
     this.#logged.push(batch);
   }
 
-  /** Takes out the proposal that the entry at `index` carries, or null where it is nobody's here. */
+  /**
+   * Takes out the proposal that the entry at `index` carries, or null where it is nobody's here.
+   */
   takeLogged(index: Index): Proposal | null {
     const batch = this.#logged[this.#head];
     if (batch === undefined || index < batch.firstIndex) return null;

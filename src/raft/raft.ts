@@ -200,8 +200,8 @@ export class Raft {
   }
 
   /**
-   * {@linkcode Raft.propose} without a promise, for a service that answers many. Four parameters, as
-   * one object a request would cost more than the call.
+   * {@linkcode Raft.propose} without a promise, for a service that answers many. Four parameters,
+   * as one object a request would cost more than the call.
    */
   proposeTo(
     commandId: Uint8Array,

@@ -31,7 +31,9 @@ export interface LogContents {
   readonly configurations: readonly IndexedConfiguration[];
 }
 
-/** Opens the data directory with its log and hard state; rejects with the reason where it cannot. */
+/**
+ * Opens the data directory with its log and hard state; rejects with the reason where it cannot.
+ */
 export async function openStorage(runtime: Runtime, options: RaftOptions): Promise<RaftStorage> {
   const directory = await openDataDirectory(runtime, {
     path: options.dataPath,

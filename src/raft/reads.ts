@@ -1,6 +1,7 @@
 /**
- * Queries that wait: for leadership to be confirmed, then for the confirmed index to be applied. All
- * queries of a turn share one confirmation, and those that come while it is under way share the next.
+ * Queries that wait: for leadership to be confirmed, then for the confirmed index to be applied.
+ * All queries of a turn share one confirmation, and those that come while it is under way share the
+ * next.
  *
  * @module
  */

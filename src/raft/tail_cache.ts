@@ -1,6 +1,6 @@
 /**
- * The most recent records in memory, as they were encoded or received: replication to followers that
- * keep up, and application, take them from here instead of from storage.
+ * The most recent records in memory, as they were encoded or received: replication to followers
+ * that keep up, and application, take them from here instead of from storage.
  *
  * @module
  */
@@ -93,8 +93,8 @@ export class TailCache {
   }
 
   /**
-   * Records from `firstIndex` up to `lastIndex`, at least one and as many as fit into `bytesMax`; null
-   * where the first is not held.
+   * Records from `firstIndex` up to `lastIndex`, at least one and as many as fit into `bytesMax`;
+   * null where the first is not held.
    */
   range(firstIndex: Index, lastIndex: Index, bytesMax: number): RecordParts | null {
     const parts: Uint8Array[] = [];

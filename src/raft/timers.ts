@@ -1,7 +1,7 @@
 /**
  * The timers that the core arms, on the clock of the runtime. Arming is frequent (each message of a
- * leader arms two), so a timer of the runtime that would fire too early is kept and set again when it
- * fires, instead of being cancelled each time.
+ * leader arms two), so a timer of the runtime that would fire too early is kept and set again when
+ * it fires, instead of being cancelled each time.
  *
  * @module
  */
@@ -18,7 +18,9 @@ export interface TimerOptions {
 /** How long a follower may not know of a commitment when nothing else is sent, at most. */
 const COMMIT_NOTICE_MS_MAX = 10;
 
-/** A timer of the runtime may fire so much early by its own rounding; setting it again would spin. */
+/**
+ * A timer of the runtime may fire so much early by its own rounding; setting it again would spin.
+ */
 const EARLY_MS_MAX = 1;
 
 const TWO_POW_32 = 4294967296;

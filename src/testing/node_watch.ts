@@ -1,8 +1,9 @@
 /**
  * Tells the checkers what one node does.
  *
- * Model: the watch keeps its own copy of the node's log, entry by entry, from what the node reports;
- * at each start it reads the log that the disk gave back, so that what a crash took is gone here too.
+ * Model: the watch keeps its own copy of the node's log, entry by entry, from what the node
+ * reports; at each start it reads the log that the disk gave back, so that what a crash took is
+ * gone here too.
  *
  * @module
  */

@@ -14,7 +14,7 @@ import { History, type PendingOperation } from "./checkers/history.ts";
 import type { KeyValueInput, KeyValueOutput } from "./checkers/key_value_model.ts";
 import type { Observations } from "./checkers/observations.ts";
 import { payloadHash } from "./node_watch.ts";
-import { Prng } from "./prng.ts";
+import type { Prng } from "./prng.ts";
 import type { SimulatedRuntime, SimulatedWorld } from "./simulated_runtime.ts";
 
 /** How the clients work. */

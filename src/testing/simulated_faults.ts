@@ -1,6 +1,6 @@
 /**
- * What goes wrong in a simulated cluster, and when: one fault at a time on average, each mended after
- * a while, all drawn from the seed.
+ * What goes wrong in a simulated cluster, and when: one fault at a time on average, each mended
+ * after a while, all drawn from the seed.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * One run of a simulated cluster from one seed: nodes, clients and faults together, then the faults end
- * and everything must come to rest, with every property of the paper's Figure 3, the durability of
- * every acknowledged write and the linearizability of what clients saw.
+ * One run of a simulated cluster from one seed: nodes, clients and faults together, then the faults
+ * end and everything must come to rest, with every property of the paper's Figure 3, the durability
+ * of every acknowledged write and the linearizability of what clients saw.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The one port of a node: accepts connections, reads the hello, and hands each connection to the part
- * that serves its kind. Bytes that are no hello end their connection and harm nothing else.
+ * The one port of a node: accepts connections, reads the hello, and hands each connection to the
+ * part that serves its kind. Bytes that are no hello end their connection and harm nothing else.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Randomized exponential delays between attempts, so that nodes that lost each other at one moment do
- * not redial at one moment.
+ * Randomized exponential delays between attempts, so that nodes that lost each other at one moment
+ * do not redial at one moment.
  *
  * @module
  */

@@ -124,7 +124,9 @@ export class PeerLink {
     this.#dial();
   }
 
-  /** Gives up a connection on which nothing has been answered for `silenceMs`: it may be half open. */
+  /**
+   * Gives up a connection on which nothing has been answered for `silenceMs`: it may be half open.
+   */
   checkSilence(silenceMs: number): void {
     const since = this.#unansweredSinceMs;
     if (since === null || this.#options.runtime.clock.nowMs() - since < silenceMs) return;
