@@ -21,6 +21,8 @@ export class FakeCluster implements Cluster {
   readonly asked: { readonly name: string; readonly options: unknown }[] = [];
   /** Thrown by every call, if set. */
   error: Error | null = null;
+  /** Called in front of every call, with how many came before. */
+  onAsk: (count: number) => void = () => {};
   statuses: MemberStatus[] = [statusOf({ nodeId: 1, role: "leader" })];
   isClosed = false;
   revision = 10;
@@ -100,7 +102,7 @@ export class FakeCluster implements Cluster {
   }
 
   #ask(name: string, options: unknown): void {
-    this.asked.push({ name, options });
+    this.onAsk(this.asked.push({ name, options }) - 1);
     if (this.error !== null) throw this.error;
   }
 
