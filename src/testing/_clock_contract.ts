@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import type { Clock } from "../runtime/runtime.ts";
 import { beforeTicks } from "./_before_ticks.ts";
 import { connectPair, withOnePair } from "./_stream_recorder.ts";
-import type { ContractTest, RuntimeHarness } from "./runtime_contract.ts";
+import type { ContractTest, RuntimeHarness } from "./runtime_harness.ts";
 
 /** The tests of the clock. */
 export const clockContract: readonly ContractTest[] = [

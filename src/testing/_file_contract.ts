@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { type File, FileError, type FileSystem, LockedError } from "../runtime/runtime.ts";
 import { assertPattern, patternBytes } from "./_stream_recorder.ts";
-import type { ContractTest, RuntimeHarness } from "./runtime_contract.ts";
+import type { ContractTest, RuntimeHarness } from "./runtime_harness.ts";
 
 /** The tests of the file system. */
 export const fileContract: readonly ContractTest[] = [

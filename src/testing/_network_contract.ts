@@ -14,7 +14,7 @@ import {
   withOnePair,
   withPair,
 } from "./_stream_recorder.ts";
-import type { ContractTest, RuntimeHarness } from "./runtime_contract.ts";
+import type { ContractTest, RuntimeHarness } from "./runtime_harness.ts";
 
 const MIB = 1024 * 1024;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { ContractTest } from "./runtime_contract.ts";
+import type { ContractTest } from "./runtime_harness.ts";
 
 /** The tests of randomness. */
 export const randomContract: readonly ContractTest[] = [

@@ -12,7 +12,7 @@ import {
   withBarrier,
   withPair,
 } from "./_stream_recorder.ts";
-import type { ContractTest, RuntimeHarness } from "./runtime_contract.ts";
+import type { ContractTest, RuntimeHarness } from "./runtime_harness.ts";
 
 const MIB = 1024 * 1024;
 

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { ByteStream, ByteStreamHandler, Listener } from "../runtime/runtime.ts";
-import type { RuntimeHarness } from "./runtime_contract.ts";
+import type { RuntimeHarness } from "./runtime_harness.ts";
 
 /** Somebody who waits for `bytes` to have arrived, or for the end where `bytes` is null. */
 interface Waiter {

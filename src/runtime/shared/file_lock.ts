@@ -30,9 +30,9 @@
  * that was given back may be unreadable: then no process lives that could hold it, so unreadable
  * counts as gone.
  *
- * **Who lives** is decided by process_identity.ts, and better, where this runtime reaches it, by the
- * kernel: a holder keeps its generation locked by flock(2). That also finds a process in another
- * container, whose pid means nothing here.
+ * **Who lives** is decided by process_identity.ts, and better, where this runtime reaches it, by
+ * the kernel: a holder keeps its generation locked by flock(2). That also finds a process in
+ * another container, whose pid means nothing here.
  *
  * @module
  */
