@@ -55,6 +55,10 @@ const baseFiles = /^src\/(?:assert|types|limits|errors|bytes|address)\.ts$/;
 /** Files directly in src/runtime hold interfaces; everything below is an adapter of a runtime. */
 const adapterFiles = /^src\/runtime\/(?:detect\.ts|[^/]+\/)/;
 
+/** Contract suites register tests, so that whoever implements an interface can run them. */
+const contractFiles = /^src\/testing\/(?:_\w+|\w+_contract)\.ts$/;
+const testBuiltins = new Set(["node:test", "node:assert/strict"]);
+
 /**
  * The part that a file belongs to, or undefined for what never ships.
  *
@@ -90,6 +94,7 @@ function checkPackage(path: string, imported: Import): string | undefined {
   const { target } = imported;
   if (target.startsWith("node:") || target.startsWith("bun:") || target === "bun") {
     if (path.startsWith("src/runtime/")) return undefined;
+    if (contractFiles.test(path) && testBuiltins.has(target)) return undefined;
     return `Do not import "${target}" here: want it behind an interface in src/runtime`;
   }
   const owned = packageHomes.find(({ name }) => target === name || target.startsWith(`${name}/`));

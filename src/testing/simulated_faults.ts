@@ -139,10 +139,10 @@ export class SimulatedFaults {
   }
 
   #pause(node: SimulatedNode): () => void {
-    const process = node.machine.runtime?.process;
+    const paused = node.machine.runtime?.process;
     this.#note(`pause of node ${node.id}`);
-    process?.pause();
-    return () => process?.resume();
+    paused?.pause();
+    return () => paused?.resume();
   }
 
   #partition(bothWays: boolean): () => void {
