@@ -37,6 +37,7 @@ import type { InstanceId, NodeId } from "../types.ts";
 import type { Identity } from "../wire/storage_codec.ts";
 import { HardStateFile } from "./hard_state_file.ts";
 import { DATA_FORMAT_VERSION, readIdentity, writeIdentity } from "./identity_file.ts";
+import { openLogFiles } from "./open_log_files.ts";
 import { SegmentedLog } from "./segmented_log.ts";
 
 /** The options of {@linkcode openDataDirectory}. */
@@ -202,9 +203,10 @@ async function create(runtime: Runtime, options: OpenDataDirectoryOptions): Prom
   for (const name of SUBDIRECTORIES) await removeAll(files, `${path}/${name}`);
   await files.syncDirectory(path);
   await HardStateFile.create(runtime, `${path}/hard_state`);
-  const log = await SegmentedLog.open(runtime, { path, segmentBytes, create: true });
-  assert(log.lastIndex === 0, `the new log ends at ${log.lastIndex}`);
-  await log.close();
+  const log = await openLogFiles(runtime, { path, segmentBytes, create: true });
+  assert(log.segments.length === 1, `the new log has ${log.segments.length} segments`);
+  for (const segment of log.segments) await segment.retire();
+  await log.store.close();
   const instanceId = randomId(runtime);
   assert(instanceId.length === 32, `the instance id is "${instanceId}"`);
   const fields = { formatVersion: DATA_FORMAT_VERSION, clusterId: "", clusterName, nodeId };

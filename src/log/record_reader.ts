@@ -17,12 +17,16 @@ import { decodeUnitHeader, UNIT_HEADER_BYTES, unitBytes, UnitKind } from "./unit
 const READ_BYTES_MIN = 4 * 1024;
 const READ_BYTES_MAX = 1024 * 1024;
 
+/** The room that a collector starts with. */
+const COLLECTOR_BYTES = 1024;
+
 /** Collects records in the order of their indexes, until a limit of bytes is reached. */
 export class RecordCollector {
   readonly firstIndex: Index;
   readonly #lastIndexMax: Index;
   readonly #bytesMax: number;
-  readonly #parts: Uint8Array[] = [];
+  /** Doubles when it is full; the first part holds what was collected. */
+  #buffer = new Uint8Array(COLLECTOR_BYTES);
   #bytes = 0;
   #lastIndex: Index;
   #isFull = false;
@@ -67,25 +71,24 @@ export class RecordCollector {
         this.#lastIndex += 1;
       }
     }
-    if (offset === 0) return;
-    this.#parts.push(bytes.slice(0, offset));
+    this.#grow(this.#bytes + offset);
+    this.#buffer.set(offset === bytes.length ? bytes : bytes.subarray(0, offset), this.#bytes);
     this.#bytes += offset;
   }
 
-  /** What was collected, in one piece. */
+  /** What was collected, in one piece; the collector is of no use afterwards. */
   take(): RecordBatch {
     assert(this.#lastIndex >= this.firstIndex, `nothing from ${this.firstIndex} on was found`);
-    let bytes = this.#parts[0]!;
-    if (this.#parts.length > 1) {
-      bytes = new Uint8Array(this.#bytes);
-      let offset = 0;
-      for (const part of this.#parts) {
-        bytes.set(part, offset);
-        offset += part.length;
-      }
-      assert(offset === this.#bytes, `collected ${offset} bytes, want ${this.#bytes}`);
-    }
+    assert(this.#bytes <= this.#buffer.length, `${this.#bytes} bytes were collected`);
+    const bytes = this.#buffer.subarray(0, this.#bytes);
     return { firstIndex: this.firstIndex, lastIndex: this.#lastIndex, bytes };
+  }
+
+  #grow(bytes: number): void {
+    if (bytes <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(bytes, 2 * this.#buffer.length));
+    larger.set(this.#buffer.subarray(0, this.#bytes));
+    this.#buffer = larger;
   }
 }
 

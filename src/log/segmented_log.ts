@@ -45,7 +45,12 @@
  */
 import { assert } from "../assert.ts";
 import { BadDataError, StorageError } from "../errors.ts";
-import { SEGMENT_BYTES_DEFAULT, SEGMENT_BYTES_MIN, UNIT_BYTES_MAX } from "../limits.ts";
+import {
+  SEGMENT_BYTES_DEFAULT,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
+  UNIT_BYTES_MAX,
+} from "../limits.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Index } from "../types.ts";
 import type { Log, LogRecovery, RecordBatch } from "./log.ts";
@@ -127,6 +132,7 @@ export class SegmentedLog implements Log {
   static async open(runtime: Runtime, options: SegmentedLogOptions): Promise<SegmentedLog> {
     const { path, segmentBytes = SEGMENT_BYTES_DEFAULT, create } = options;
     assert(segmentBytes >= SEGMENT_BYTES_MIN, `the segment size is ${segmentBytes}`);
+    assert(segmentBytes <= SEGMENT_BYTES_MAX, `the segment size is ${segmentBytes}`);
     assert(segmentBytes % 512 === 0, `the segment size is ${segmentBytes}`);
     try {
       const files = await openLogFiles(runtime, { path, segmentBytes, create });

@@ -179,7 +179,7 @@ describe("openDataDirectory", () => {
       });
     }));
 
-  it("is whole or is made from the start, after a crash at every call of its creation", async () => {
+  it("trap 49: is whole or made anew after a crash at every call of its creation", async () => {
     for (const verdict of ["crash-before", "crash-after"] as const) {
       let isComplete = false;
       for (let call = 1; !isComplete; call += 1) {

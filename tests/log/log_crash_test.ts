@@ -5,6 +5,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SegmentedLog } from "../../src/log/segmented_log.ts";
+import { StorageError } from "../../src/errors.ts";
+import { createBatch } from "../../src/testing/log_batches.ts";
+import { readRange, syncLog } from "../../src/testing/log_contract.ts";
 import { runScript, scripts, verifyState } from "./log_script.ts";
 import { DATA_PATH, LogMachine } from "./simulated_log_machine.ts";
 
@@ -52,7 +55,7 @@ async function tryCrash(point: CrashPoint): Promise<boolean> {
 
 describe("SegmentedLog after a loss of power", () => {
   for (const script of Object.keys(scripts) as (keyof typeof scripts)[]) {
-    it(`keeps what it promised, at every call of: ${script}`, async () => {
+    it(`A13, trap 49: keeps what it promised, at every call of: ${script}`, async () => {
       let calls = 0;
       for (let isComplete = false; !isComplete; calls += 1) {
         for (const verdict of ["crash-before", "crash-after"] as const) {
@@ -64,4 +67,32 @@ describe("SegmentedLog after a loss of power", () => {
       assert.ok(calls > 20, `only ${calls} calls`);
     });
   }
+
+  it("trap 49: stops on a full disk, and has everything when there is room", async () => {
+    const machine = new LogMachine(1, { capacityBytes: 150_000 });
+    await machine.start();
+    let durable = 0;
+    await machine.run(async () => {
+      const log = await SegmentedLog.open(machine.runtime!, OPTIONS);
+      const fill = async () => {
+        for (let index = 1; index < 100; index += 1) {
+          log.append(createBatch({ firstIndex: index, count: 1, term: 1, payloadBytes: 5_000 }));
+          await syncLog(log);
+          durable = index;
+        }
+      };
+      await assert.rejects(fill(), StorageError);
+      await assert.rejects(syncLog(log), StorageError);
+      await log.close();
+    });
+    assert.ok(durable >= 20 && durable < 40, `${durable} entries are durable`);
+    machine.disk.faults.capacityBytes = Infinity;
+    const runtime = machine.reboot();
+    await machine.run(async () => {
+      const log = await SegmentedLog.open(runtime, OPTIONS);
+      assert.equal(log.lastIndex, durable);
+      await readRange(log, 1, durable);
+      await log.close();
+    });
+  });
 });

@@ -9,6 +9,7 @@ import { recoverLog } from "../../src/log/log_recovery.ts";
 import { sealRecord } from "../../src/log/record.ts";
 import { SEGMENT_HEADER_BYTES, segmentName } from "../../src/log/segment_header.ts";
 import { SegmentedLog } from "../../src/log/segmented_log.ts";
+import { decodeUnitHeader, encodeUnit, type UnitHeader } from "../../src/log/unit.ts";
 import { createBatch } from "../../src/testing/log_batches.ts";
 import { syncLog } from "../../src/testing/log_contract.ts";
 import { MemoryFiles } from "./memory_files.ts";
@@ -72,7 +73,7 @@ async function createThreeSegments(): Promise<MemoryFiles> {
 }
 
 describe("recovery of a flipped byte", () => {
-  it("keeps every entry or refuses, wherever the byte is", async () => {
+  it("trap 48: keeps every entry or refuses, wherever the byte is", async () => {
     const { files, ends } = await createLog([1, 2, 5, 1]);
     const end = ends.at(-1)!;
     let refused = 0;
@@ -126,7 +127,7 @@ describe("recovery of a flipped byte", () => {
 });
 
 describe("recovery of a torn tail", () => {
-  it("cuts the last unit, and nothing else, where the file ends in it", async () => {
+  it("trap 48: cuts the last unit, and nothing else, where the file ends in it", async () => {
     const { files, ends } = await createLog([2, 3, 4]);
     const [, , start, end] = ends as [number, number, number, number];
     for (let size = start; size <= end; size += 1) {
@@ -145,7 +146,7 @@ describe("recovery of a torn tail", () => {
     }
   });
 
-  it("cuts the last unit where any set of its sectors was not written", async () => {
+  it("trap 48: cuts the last unit where any set of its sectors was not written", async () => {
     for (const first of [1, 3]) {
       const { files, ends } = await createLog([first, 14]);
       const [, start, end] = ends as [number, number, number];
@@ -264,6 +265,25 @@ describe("recovery of missing and foreign segments", () => {
     const { runtime } = new MemoryFiles();
     const open = SegmentedLog.open(runtime, { ...OPTIONS, create: false });
     await assert.rejects(open, BadDataError);
+  });
+
+  it("refuses a good unit that does not chain to the one before it", async () => {
+    for (const fault of ["sequence", "previousChecksum"] as const) {
+      const { files, ends } = await createLog([1, 1]);
+      const options = { directory: "/data/log", mode: "read" } as const;
+      const segment = (await recoverLog(files.runtime, options))!.segments[0]!;
+      const start = ends[1]!;
+      const { bytes } = createBatch({ firstIndex: 2, count: 1, term: 1 });
+      const place = { seed: segment.seed, position: start };
+      const header = decodeUnitHeader(files.contents.get(pathOf(1))!, start, place) as UnitHeader;
+      const unit = { ...place, ...header, parts: [bytes] };
+      const bad = encodeUnit({ ...unit, [fault]: fault === "sequence" ? 1 : 12345 });
+      const file = await files.open(pathOf(1), "write");
+      file.write(encodeUnit(unit).parts, start);
+      assert.deepEqual(await recover(files), { lastIndex: 2, tornTailBytes: 0 });
+      file.write(bad.parts, start);
+      assert.equal(await recover(files), "refused", fault);
+    }
   });
 
   it("is not misled by a value that holds a copy of the log", async () => {

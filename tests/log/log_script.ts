@@ -1,8 +1,8 @@
 /**
  * Scripts of log operations for crash tests, and what may be found after a crash in one of them.
  *
- * While a script runs it keeps a list of *timelines*: entries that recovery may find, and which part
- * of them it must find. An operation under way adds the timeline that it leads to; when it is
+ * While a script runs it keeps a list of *timelines*: entries that recovery may find, and which
+ * part of them it must find. An operation under way adds the timeline that it leads to; when it is
  * complete the others are dropped.
  */
 import assert from "node:assert/strict";
