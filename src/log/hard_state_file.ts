@@ -191,7 +191,8 @@ async function recover(
   const bytes = encodeCopy(state, generation);
   const notes: string[] = [];
   for (const { name, position, found } of copies) {
-    if (typeof found !== "string" && found.generation === generation) continue;
+    // A good copy is written again too: what can be read need not be durable after a kill or a
+    // failed sync, and this node is about to act on it.
     file.write([bytes], position);
     await syncFile(file);
     // An older copy is the trace of a crash during a save; a bad one deserves a word.

@@ -35,6 +35,7 @@
 import { assert } from "../assert.ts";
 import { BadDataError } from "../errors.ts";
 import type { File, Runtime } from "../runtime/runtime.ts";
+import { ENTRY_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
 import { corruptLogError } from "./corrupt_log_error.ts";
 import type { LogRecovery } from "./log.ts";
 import { RecoveredEntries } from "./recovered_entries.ts";
@@ -48,7 +49,7 @@ import {
 } from "./segment_header.ts";
 import { type ScanEnd, scanSegment } from "./segment_recovery.ts";
 import { SegmentScanner } from "./segment_scanner.ts";
-import { syncFile, zeroFile } from "./sync_file.ts";
+import { rewriteFile, zeroFile } from "./sync_file.ts";
 import { judgeTail } from "./tail_verdict.ts";
 
 /** A log as it was found. */
@@ -100,8 +101,14 @@ export async function recoverLog(
 }
 
 /**
- * Repairs the last segment of a log that was opened for writing: overwrites a torn tail with zeros
- * and gives a file that was cut short its size again. Resolves when that is durable.
+ * Repairs the last segment of a log that was opened for writing: overwrites a torn tail with zeros,
+ * gives a file that was cut short its size again, and makes durable what was read. Resolves when
+ * that is done.
+ *
+ * What can be read need not be durable. A process that was killed between a write and its sync
+ * leaves pages that only memory holds; a sync that failed leaves pages that the kernel takes for
+ * clean and never writes again. So the end of the segment, where alone a unit or a cut may lack its
+ * sync, is written once more, and synced.
  */
 export async function repairTail(recovered: RecoveredLog): Promise<void> {
   const segment = recovered.segments.at(-1);
@@ -110,9 +117,11 @@ export async function repairTail(recovered: RecoveredLog): Promise<void> {
   assert(tornTailBytes >= 0, `the torn tail has ${tornTailBytes} bytes`);
   const { file, end, header } = segment;
   await zeroFile(file, { start: end, end: end + tornTailBytes });
-  if (!recovered.needsSize) return;
-  await file.truncate(header.segmentBytes);
-  await syncFile(file);
+  if (recovered.needsSize) await file.truncate(header.segmentBytes);
+  await rewriteFile(file, {
+    start: Math.max(0, end - UNIT_BYTES_MAX - ENTRY_BYTES_MAX),
+    end: header.segmentBytes,
+  });
 }
 
 /** Reads the header of an open file. */

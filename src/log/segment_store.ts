@@ -201,8 +201,7 @@ export class SegmentStore {
     assert(segment.name === segmentName(segment.firstIndex), `the name is "${segment.name}"`);
     await files.rename(path, this.path(segment.name));
     // A rename between two directories may need a sync of both to survive as a whole.
-    await files.syncDirectory(logDirectory);
-    await files.syncDirectory(spareDirectory);
+    await Promise.all([files.syncDirectory(logDirectory), files.syncDirectory(spareDirectory)]);
     // Opened again so that error messages name the file as it is called now.
     const spareFile = segment.file;
     segment.file = await files.open(this.path(segment.name), "write");
