@@ -51,6 +51,12 @@ export class LogMachine {
     return this.#machine.boot();
   }
 
+  /** Kills the process alone, so that the page cache stays, and starts another. */
+  restartProcess(): Runtime {
+    this.#machine.crash("kill");
+    return this.#machine.boot();
+  }
+
   /**
    * Runs `body` to its end, or until the machine has crashed.
    *
