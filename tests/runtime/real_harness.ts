@@ -31,13 +31,14 @@ export function skipUnless(name: "node" | "deno" | "bun"): { readonly skip?: str
 
 /**
  * Listens, tells its port and then never runs again: the kernel completes as many connections as
- * the backlog holds and ignores all others.
+ * the backlog holds and ignores all others. It ends by itself, should its test be killed.
  */
 const SILENT_LISTENER = `
   const options = { host: "127.0.0.1", port: 0, backlog: 1 };
   const server = require("node:net").createServer().listen(options, () => {
     require("node:fs").writeSync(1, String(server.address().port));
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+    process.exit();
   });
 `;
 
