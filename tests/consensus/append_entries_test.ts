@@ -42,6 +42,15 @@ describe("append_entries", () => {
     }
   });
 
+  it("names the round of confirmation in every answer to its leader, and in no other", () => {
+    const node = loneNode({ currentTerm: 2 });
+    assert.equal(answerTo(node, { term: 2, readSequence: 7 }).readSequence, 7);
+    const refused = answerTo(node, { term: 2, readSequence: 8, prevLogIndex: 5, prevLogTerm: 2 });
+    assert.deepEqual([refused.accepted, refused.readSequence], [false, 8]);
+    assert.equal(answerTo(node, { term: 2, readSequence: 6 }).readSequence, 8);
+    assert.equal(answerTo(node, { term: 1, readSequence: 9 }).readSequence, 0);
+  });
+
   it("acknowledges entries once they are durable, not before", () => {
     const node = loneNode({ syncsAtOnce: false });
     node.receive(2, appendEntries({ terms: [1, 1] }));

@@ -29,8 +29,9 @@ describe("membership", () => {
   it("trap 33: the committed configuration stays to fall back to", () => {
     const membership = new Membership([first]);
     membership.append(second);
-    membership.committed(6);
     membership.append(third);
+    membership.committed(6);
+    assert.equal(membership.latest, third);
     membership.truncateSuffix(6);
     assert.equal(membership.latest, second);
     membership.committed(4);

@@ -205,7 +205,9 @@ describe("replication", () => {
   it("a refusal that something newer overtook changes nothing", () => {
     const node = leaderOf2();
     node.receive(2, rejected({ prevLogIndex: 1, hintIndex: 0 }));
-    assert.deepEqual(rangesTo2(node), []);
+    node.run(proposalOf(["a"]));
+    node.run(proposalOf(["b"]));
+    assert.deepEqual(rangesTo2(node), ["1:2", "2:3"], "it still replicates");
     const probing = loneLeader({ terms: [1, 1, 1] });
     probing.receive(2, rejected({ term: 2, prevLogIndex: 2, hintIndex: 1, hintTerm: 1 }));
     assert.deepEqual(rangesTo2(probing), [], "the probe is at 3");
@@ -239,6 +241,9 @@ describe("replication", () => {
     assert.deepEqual(appendsTo2(node).map((message) => message.leaderCommit), [1]);
     node.fire("commitNotice");
     assert.deepEqual(appendsTo2(node), []);
+    node.run(proposalOf(["a"]));
+    node.receive(2, accepted({ matchIndex: 2 }));
+    assert.ok(node.timers.has("commitNotice"), "every commitment is worth a notice");
   });
 
   it("a commit notice is not needed where entries carry the news", () => {
