@@ -24,6 +24,9 @@ export interface SimulatedClusterOptions {
 
 const PORT = 7238;
 
+/** How long a supervised node stays down, in milliseconds. */
+const RESTART_PAUSE_MS = 500;
+
 /** A node and its machine. */
 export interface SimulatedNode {
   readonly id: NodeId;
@@ -33,6 +36,8 @@ export interface SimulatedNode {
   running: RunningNode | null;
   /** The node was started and neither crashed nor stopped since. */
   up: boolean;
+  /** Why the node stopped by itself the last time, or null. */
+  lastError: Error | null;
 }
 
 /** Nodes that form one cluster. */
@@ -41,6 +46,8 @@ export class SimulatedCluster {
   readonly checkers = new SafetyCheckers();
   /** The defects that nodes reported: a failed assertion is never part of the plan. */
   readonly defects: Error[] = [];
+  /** Set to have nodes that stop by themselves started again, as a service manager does. */
+  supervised = false;
   readonly #options: SimulatedClusterOptions;
 
   /** Creates machines that run nothing. */
@@ -52,6 +59,7 @@ export class SimulatedCluster {
       watch: new NodeWatch(i + 1, this.checkers),
       running: null,
       up: false,
+      lastError: null,
     }));
   }
 
@@ -120,7 +128,12 @@ export class SimulatedCluster {
 
   #stopped(node: SimulatedNode, error: Error | null): void {
     if (error instanceof AssertionError || error instanceof TypeError) this.defects.push(error);
+    node.lastError = error;
     this.crash(node, "kill");
+    if (!this.supervised) return;
+    this.#options.world.scheduler.schedule(() => {
+      if (!node.up) this.start(node);
+    }, RESTART_PAUSE_MS);
   }
 }
 

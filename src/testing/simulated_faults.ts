@@ -76,6 +76,7 @@ export class SimulatedFaults {
       node.machine.clock.setRate(1);
       node.machine.runtime?.process.resume();
     }
+    cluster.supervised = true;
     cluster.startAll();
     this.#note("faults end");
   }

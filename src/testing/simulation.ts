@@ -120,9 +120,11 @@ async function settle(
   const atRest = () => clients.idle && cluster.leader !== null && isCaughtUp(cluster);
   await world.scheduler.run({ untilMs: deadlineMs, until: () => broken() || atRest() });
   if (!broken() && !atRest()) {
+    const errors = cluster.nodes.map(({ id, lastError }) => `node ${id}: ${lastError?.message}`);
     throw new PropertyViolation(
       "Liveness",
-      `the cluster did not come to rest within ${REST_MS_MAX} ms after the faults ended`,
+      `the cluster did not come to rest within ${REST_MS_MAX} ms after the faults ended; ` +
+        `last errors: ${errors.join("; ")}`,
     );
   }
 }

@@ -1,0 +1,58 @@
+/**
+ * Whole clusters from seeds: each run has clients, crashes, partitions and failing disks, and must
+ * keep every property. A seed that fails is replayed by `scripts/simulate.ts --seed SEED`.
+ */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import process from "node:process";
+import { simulate, SimulationFailure } from "../src/testing/simulation.ts";
+
+const SEEDS_DEFAULT = 10;
+const DURATION_MS = 20_000;
+
+/** A run must be real: clients work and things go wrong. */
+const OPERATIONS_PER_SECOND_MIN = 10;
+
+const seedCount = Number(process.env["SIMULATOR_SEEDS"] ?? SEEDS_DEFAULT);
+const traceFile = process.env["SIMULATOR_TRACE_FILE"];
+
+describe("simulate", () => {
+  it("replays a seed exactly", { timeout: 120_000 }, async () => {
+    const first = await simulate({ seed: 1, durationMs: DURATION_MS });
+    const second = await simulate({ seed: 1, durationMs: DURATION_MS });
+    assert.equal(second.traceHash, first.traceHash);
+    assert.deepEqual(second, first);
+    const other = await simulate({ seed: 2, durationMs: DURATION_MS });
+    assert.notEqual(other.traceHash, first.traceHash);
+  });
+
+  it("keeps every property in every seed", { timeout: 600_000 }, async () => {
+    const traces: string[] = [];
+    let operations = 0;
+    let faults = 0;
+    for (let seed = 1; seed <= seedCount; seed += 1) {
+      const report = await replayable(seed);
+      traces.push(`${seed} ${report.traceHash}`);
+      operations += report.operationCount;
+      faults += report.faults.length - 1;
+      assert.equal(report.undecidedKeys, 0, `seed ${seed} left keys undecided`);
+    }
+    if (traceFile !== undefined) writeFileSync(traceFile, `${traces.join("\n")}\n`);
+    const seconds = (seedCount * DURATION_MS) / 1000;
+    assert.ok(operations / seconds >= OPERATIONS_PER_SECOND_MIN, `${operations} in ${seconds} s`);
+    assert.ok(faults / seconds >= 1 / 10, `${faults} faults in ${seconds} s`);
+  });
+});
+
+async function replayable(seed: number): ReturnType<typeof simulate> {
+  try {
+    return await simulate({ seed, durationMs: DURATION_MS });
+  } catch (error) {
+    if (error instanceof SimulationFailure) {
+      const timeline = error.faults.map(({ atMs, text }) => `${atMs.toFixed(0)} ms  ${text}`);
+      console.error([error.message, ...timeline].join("\n"));
+    }
+    throw error;
+  }
+}
