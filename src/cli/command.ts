@@ -141,6 +141,8 @@ export interface CommandDeclaration<A extends SettingShape, O extends SettingSha
   readonly options: Settings<O>;
   /** Understood, and not shown in help. */
   readonly isHidden?: boolean;
+  /** Whether it changes the state of the cluster: an error then says what became of the write. */
+  readonly isWrite?: boolean;
   /** Whether a line of `raft shell` may be this command; true unless told. */
   readonly isForShell?: boolean;
   /** Does it. Throws typed errors; see error_report.ts. */

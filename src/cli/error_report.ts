@@ -45,7 +45,16 @@ export interface ErrorReport {
   readonly requestId?: string;
 }
 
-type Mapper = (error: Error) => Partial<ErrorReport> & Pick<ErrorReport, "exit">;
+/** What is known of the command that failed. */
+export interface FailedCommand {
+  /** Whether it would have changed the state of the cluster. */
+  readonly isWrite: boolean;
+}
+
+type Mapper = (
+  error: Error,
+  command: FailedCommand,
+) => Partial<ErrorReport> & Pick<ErrorReport, "exit">;
 
 /** The report of the client, if the error carries one. */
 function lines(report: RequestReport | null): readonly string[] {
@@ -70,9 +79,8 @@ function startMissing(report: RequestReport | null): string {
   return "wait for an election and try again, or see: raft status";
 }
 
-function noQuorum(error: Error): ReturnType<Mapper> {
+function noQuorum(error: Error, { isWrite }: FailedCommand): ReturnType<Mapper> {
   const report = requestReportOf(error);
-  const isWrite = report !== null && report.commandId !== null;
   return {
     exit: ExitCode.noQuorum,
     message: isWrite
@@ -216,11 +224,15 @@ function complete(error: Error, partial: Partial<ErrorReport> & { exit: ExitCode
  * The report for anything that was thrown.
  *
  * @param thrown What was caught.
+ * @param command What is known of the command that threw it.
  */
-export function reportError(thrown: unknown): ErrorReport {
+export function reportError(
+  thrown: unknown,
+  command: FailedCommand = { isWrite: false },
+): ErrorReport {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   for (const [type, map] of mappers) {
-    if (error instanceof type) return complete(error, map(error));
+    if (error instanceof type) return complete(error, map(error, command));
   }
   const isDefect = !(error instanceof RaftError);
   const stack = (error.stack ?? "").split("\n").slice(1, 4).map((line) => line.trim());

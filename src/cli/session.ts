@@ -116,8 +116,10 @@ export class Session {
       field: undefined,
     };
     let color: GlobalValues["color"] = "auto";
+    let isWrite = false;
     try {
       const parsed = await parseCommandLine(words, catalogue);
+      isWrite = parsed.command?.isWrite ?? false;
       const flags = { ...inherited, ...parsed.globalFlags };
       const sources = {
         flags,
@@ -138,7 +140,7 @@ export class Session {
       if (options.print) await renderResult({ renderer, result, options: output });
       return { exit: result.exit ?? ExitCode.ok, document: result.document };
     } catch (error) {
-      const report = reportError(error);
+      const report = reportError(error, { isWrite });
       const renderer = this.#renderer(color);
       if (options.print) await renderError({ renderer, report, options: output });
       return { exit: report.exit, document: errorDocument(report) };

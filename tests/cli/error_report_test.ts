@@ -64,8 +64,10 @@ describe("reportError", () => {
   });
 
   it("says which nodes to start where there is no quorum", () => {
-    const made = reportError(new NoQuorumError("x", { cause: report }));
+    const made = reportError(new NoQuorumError("x", { cause: report }), { isWrite: true });
     assert.equal(made.message, "no leader: your write was not applied");
+    const read = reportError(new NoQuorumError("x", { cause: report }));
+    assert.match(read.fix.join("\n"), /--consistency stale/);
     assert.match(made.why[0] ?? "", /2 of 3 voters are needed, 1 answered within 5s/);
     assert.match(made.fix[0] ?? "", /start node 2 or 3/);
     assert.equal(made.retryable, true);

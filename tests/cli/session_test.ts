@@ -52,7 +52,7 @@ describe("session", () => {
     assert.equal((await runLine(["get", "k"], { cluster })).output, "one line\nand another\n");
   });
 
-  it("ends with 3 for a key that does not exist, and with the default if there is one", async () => {
+  it("ends with 3 for a key that does not exist, with 0 if there is a default", async () => {
     const missing = await runLine(["get", "k", "-o", "json"]);
     assert.equal(missing.exit, 3);
     assert.equal(missing.output, "");

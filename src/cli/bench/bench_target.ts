@@ -11,7 +11,7 @@ import { NO_CONDITION } from "../../wire/kv_messages.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import type { Address } from "../../types.ts";
 import { benchKey } from "./bench_keys.ts";
-import type { Done } from "./load_generator.ts";
+import type { LoadSlot } from "./load_generator.ts";
 
 /** How the target is reached. */
 export interface BenchTargetOptions {
@@ -52,8 +52,9 @@ export class BenchTarget {
     await Promise.all(this.#clients.map((client) => client.leader({ timeoutMs })));
   }
 
-  /** Writes key number `keyNumber` on the client of `slot`. */
-  put(slot: number, keyNumber: number, done: Done): void {
+  /** Writes key number `keyNumber`. */
+  put(keyNumber: number, slot: LoadSlot): void {
+    const { onAcknowledged } = this.#options;
     const command = encodeKvCommand({
       type: "put",
       key: benchKey(keyNumber),
@@ -61,17 +62,20 @@ export class BenchTarget {
       condition: NO_CONDITION,
       returnPrevious: false,
     });
-    const { onAcknowledged } = this.#options;
-    this.#clientOf(slot).propose(command).then(({ index }) => {
-      onAcknowledged?.(keyNumber, index);
-      done(null);
-    }, done);
+    const proposed = this.#clientOf(slot).propose(command);
+    if (onAcknowledged === null) proposed.then(slot.succeeded, slot.failed);
+    else {
+      proposed.then(({ index }) => {
+        onAcknowledged(keyNumber, index);
+        slot.succeeded();
+      }, slot.failed);
+    }
   }
 
-  /** Reads key number `keyNumber` on the client of `slot`. */
-  get(slot: number, keyNumber: number, done: Done): void {
+  /** Reads key number `keyNumber`. */
+  get(keyNumber: number, slot: LoadSlot): void {
     const query = encodeKvQuery({ type: "get", key: benchKey(keyNumber) });
-    this.#clientOf(slot).query(query, this.#options).then(() => done(null), done);
+    this.#clientOf(slot).query(query, this.#options).then(slot.succeeded, slot.failed);
   }
 
   /** Closes every connection. */
@@ -79,7 +83,7 @@ export class BenchTarget {
     for (const client of this.#clients) client.close();
   }
 
-  #clientOf(slot: number): RaftClient {
-    return this.#clients[slot % this.#clients.length]!;
+  #clientOf({ number }: LoadSlot): RaftClient {
+    return this.#clients[number % this.#clients.length]!;
   }
 }

@@ -11,14 +11,21 @@
 import type { Clock, TimerHandle } from "../../runtime/runtime.ts";
 import { Histogram } from "./histogram.ts";
 
-/** Takes the end of an operation. */
-export type Done = (error: Error | null) => void;
+/** A place for one operation under way; the same object for all that it sees, one by one. */
+export interface LoadSlot {
+  /** From 0 to the number of operations under way, less one. */
+  readonly number: number;
+  /** The operation was answered. */
+  readonly succeeded: () => void;
+  /** The operation has no answer. */
+  readonly failed: (error: Error) => void;
+}
 
 /** How the load looks. */
 export interface LoadOptions {
   readonly clock: Clock;
-  /** Starts operation number `slot` of those under way; calls `done` once, not before it returns. */
-  readonly start: (slot: number, done: Done) => void;
+  /** Starts an operation; calls one function of `slot` once, not before it returns. */
+  readonly start: (slot: LoadSlot) => void;
   readonly inFlight: number;
   readonly durationMs: number;
   /** Operations a second; null for a closed loop. */
@@ -53,6 +60,7 @@ class LoadGenerator {
   readonly #endMs: number;
   /** When the operation of each slot was, or was meant to be, started. */
   readonly #slotStartMs: Float64Array;
+  readonly #slots: readonly LoadSlot[];
   readonly #freeSlots: number[] = [];
   #underWay = 0;
   #operations = 0;
@@ -69,6 +77,11 @@ class LoadGenerator {
     this.#startMs = options.clock.nowMs();
     this.#endMs = this.#startMs + options.durationMs;
     this.#slotStartMs = new Float64Array(options.inFlight);
+    this.#slots = Array.from({ length: options.inFlight }, (_, number) => ({
+      number,
+      succeeded: () => this.#finish(number, null),
+      failed: (error: Error) => this.#finish(number, error),
+    }));
   }
 
   run(): void {
@@ -117,7 +130,7 @@ class LoadGenerator {
   #start(slot: number, intendedMs: number): void {
     this.#slotStartMs[slot] = intendedMs;
     this.#underWay += 1;
-    this.#options.start(slot, (error) => this.#finish(slot, error));
+    this.#options.start(this.#slots[slot]!);
   }
 
   #finish(slot: number, error: Error | null): void {

@@ -15,7 +15,7 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import { AcknowledgedRecorder, parseAcknowledged } from "../bench/acknowledged_file.ts";
 import { benchKey, KeyPicker } from "../bench/bench_keys.ts";
 import { BenchTarget } from "../bench/bench_target.ts";
-import { type Done, generateLoad, type LoadReport } from "../bench/load_generator.ts";
+import { generateLoad, type LoadReport, type LoadSlot } from "../bench/load_generator.ts";
 import { findLostWrites } from "../bench/verify_acknowledged.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
 import { CommandFailure } from "../command_failure.ts";
@@ -95,32 +95,37 @@ function preload({ values, target }: Run): Promise<void> {
   return new Promise((resolve, reject) => {
     let next = 0;
     let left = values.keys;
-    const done = (error: Error | null): void => {
-      if (error !== null) return reject(error);
-      left -= 1;
-      if (left === 0) resolve();
-      else if (next < values.keys) target.put(next % values.inFlight, next++, done);
+    const writeNext = (number: number): void => {
+      const slot: LoadSlot = {
+        number,
+        succeeded: () => {
+          left -= 1;
+          if (left === 0) resolve();
+          else if (next < values.keys) writeNext(number);
+        },
+        failed: reject,
+      };
+      target.put(next++, slot);
     };
-    while (next < Math.min(values.keys, values.inFlight)) target.put(next, next++, done);
+    const underWay = Math.min(values.keys, values.inFlight);
+    for (let number = 0; number < underWay; number += 1) writeNext(number);
   });
 }
 
 /** The function that starts an operation, by its name. */
-function starterOf(
-  { operation, target, values, runtime }: Run,
-): (slot: number, done: Done) => void {
+function starterOf({ operation, target, values, runtime }: Run): (slot: LoadSlot) => void {
   const picker = new KeyPicker(values.keys, runtime.random.uint32());
   switch (operation) {
     case "put":
-      return (slot, done) => target.put(slot, picker.next(), done);
+      return (slot) => target.put(picker.next(), slot);
     case "get":
-      return (slot, done) => target.get(slot, picker.next(), done);
+      return (slot) => target.get(picker.next(), slot);
     case "mixed": {
       let isRead = false;
-      return (slot, done) => {
+      return (slot) => {
         isRead = !isRead;
-        if (isRead) target.get(slot, picker.next(), done);
-        else target.put(slot, picker.next(), done);
+        if (isRead) target.get(picker.next(), slot);
+        else target.put(picker.next(), slot);
       };
     }
   }
@@ -135,6 +140,7 @@ function progressLine({ seconds, operations, errors, histogram }: LoadReport): s
 
 function resultOf({ operation, values }: Run, report: LoadReport): CommandResult {
   const { seconds, operations, errors, histogram, firstError } = report;
+  if (operations === 0 && firstError !== null) throw firstError;
   const document = {
     operation,
     clients: values.clients,
@@ -161,8 +167,6 @@ function resultOf({ operation, values }: Run, report: LoadReport): CommandResult
     `p99 ${millis(document.p99Micros)}, max ${millis(document.maxMicros)}`,
     ...(errors === 0 ? [] : [`errors: ${errors}, the first: ${firstError?.message}`]),
   ];
-  const isUseless = operations === 0 && firstError !== null;
-  if (isUseless) throw firstError;
   return { document, text: lines.join("\n") };
 }
 

@@ -57,6 +57,7 @@ async function deleteKey(
 export const del = declareCommand({
   name: "del",
   group: "DATA",
+  isWrite: true,
   summary: "Delete a key, or every key with a prefix",
   description: "Deleting what does not exist is no error: deleted 0 keys, exit code 0. So a " +
     "delete can be repeated safely.",

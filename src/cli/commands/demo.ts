@@ -94,7 +94,15 @@ function watchSignals(
       context.host.exitNow(signalExitCode(signal));
     },
   });
-  return { signaled, release };
+  // The terminal has gone away: nobody will press Ctrl-C any more.
+  const releaseHangUp = context.host.onSignal("SIGHUP", () => stop("SIGHUP"));
+  return {
+    signaled,
+    release: () => {
+      release();
+      releaseHangUp();
+    },
+  };
 }
 
 function documentOf(cluster: LocalCluster, steps: readonly DemoStep[]): CommandResult["document"] {
@@ -120,6 +128,9 @@ async function play(
   const interrupted = signaled.then((signal) => {
     throw new CommandFailure(`the demo was stopped by ${signal}`, { exit: ExitCode.failed });
   });
+  const died = cluster.endedByItself.then((id) => {
+    throw new Error(`node ${id} ended by itself`);
+  });
   try {
     const story = tellStory({
       runtime,
@@ -127,7 +138,7 @@ async function play(
       cluster: client,
       onStep: (step) => context.show(stepLine(step, { position: ++position, style })),
     });
-    const steps = await Promise.race([story, interrupted]);
+    const steps = await Promise.race([story, interrupted, died]);
     const document = documentOf(cluster, steps);
     if (headless) return { document, text: "" };
     const isJson = context.globals.json || context.globals.output === "json";
@@ -136,7 +147,7 @@ async function play(
     await signaled;
     return { document, isPrinted: true };
   } finally {
-    interrupted.catch(() => {});
+    for (const promise of [interrupted, died]) promise.catch(() => {});
     client.close();
   }
 }
@@ -147,8 +158,8 @@ export const demo = declareCommand({
   group: "GETTING STARTED",
   summary: "Three nodes on this machine, a crash, and nothing lost",
   description: "Starts real processes of this same program on loopback, writes, reads through " +
-    "every node, kills the leader, shows that nothing is lost, and brings the node back. Then the " +
-    "cluster stays for you to try until Ctrl-C. Everything is removed at the end.",
+    "every node, kills the leader, shows that nothing is lost, and brings the node back. Then " +
+    "the cluster stays for you to try until Ctrl-C. Everything is removed at the end.",
   examples: [
     { command: "raft demo", note: "the cluster stays until Ctrl-C" },
     { command: "raft demo --headless", note: "the same, then exit 0, or not if a step failed" },

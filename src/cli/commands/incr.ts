@@ -21,6 +21,7 @@ function explain(error: unknown, key: string): unknown {
 export const incr = declareCommand({
   name: "incr",
   group: "DATA",
+  isWrite: true,
   summary: "Add to a key that holds a number",
   description: "A key that does not exist counts as 0. A retry with the same --request-id counts " +
     "once.",

@@ -37,6 +37,7 @@ function conditionOf(flags: ConditionFlags): KvCondition {
 export const put = declareCommand({
   name: "put",
   group: "DATA",
+  isWrite: true,
   summary: "Write a key",
   description: "The answer comes when the write is durable on a majority. With a condition the " +
     "write happens only if it holds, all in one step; if not, exit code 4 and nothing is " +

@@ -15,15 +15,18 @@ type RunningNode = Awaited<ReturnType<typeof startNode>>;
 /** How long a stop in good order may take before the process ends anyway, in milliseconds. */
 const STOP_TIMEOUT_MS = 4_500;
 
+/** Whether people read the log: then the next commands to type are printed between its lines. */
+function isTextLog(context: CommandContext, { logFormat }: StartValues): boolean {
+  if (logFormat === "auto") return context.host.standardError.isTerminal;
+  return logFormat === "text";
+}
+
 function createLogger(context: CommandContext, values: StartValues): LogtapeLogger {
   const { standardError, environment } = context.host;
-  const isText = values.logFormat === "auto"
-    ? standardError.isTerminal
-    : values.logFormat === "text";
   const { isColored } = styleFor(standardError, { color: context.globals.color, environment });
   return createLogtapeLogger({
     level: values.logLevel,
-    format: isText ? "text" : "json",
+    format: isTextLog(context, values) ? "text" : "json",
     isColored,
     write: (line) => void standardError.write(line).catch(() => {}),
   });
@@ -55,7 +58,7 @@ async function announce(
     await context.host.files.replace(values.readyFile, `${JSON.stringify(document)}\n`);
   }
   if (context.globals.json || context.globals.output === "json") await context.emit(document);
-  if (context.host.standardError.isTerminal) nextSteps(plan, node).forEach(context.talk);
+  if (isTextLog(context, values)) nextSteps(plan, node).forEach(context.talk);
 }
 
 /** SIGHUP: reads the level from the configuration file again. */

@@ -47,9 +47,13 @@ export function nodeEnvironment(
 /** Starts, kills and restarts nodes. */
 export class LocalCluster {
   readonly nodes: readonly LocalNode[];
+  /** Resolves when a node has ended that nobody stopped or killed. */
+  readonly endedByItself: Promise<NodeId>;
   readonly #options: LocalClusterOptions;
   readonly #children = new Map<NodeId, ChildProcess>();
   readonly #releaseExit: () => void;
+  #reportEnd: (id: NodeId) => void = () => {};
+  #isStopped = false;
 
   /** Creates a cluster of which no node runs. */
   constructor(options: LocalClusterOptions) {
@@ -60,6 +64,7 @@ export class LocalCluster {
       dataPath: `${options.directory}/${position + 1}`,
       logPath: `${options.directory}/${position + 1}.log`,
     }));
+    this.endedByItself = new Promise((resolve) => this.#reportEnd = resolve);
     this.#releaseExit = options.host.onExit(() => this.killAll());
   }
 
@@ -73,8 +78,9 @@ export class LocalCluster {
     return this.#children.get(id)?.pid ?? null;
   }
 
-  /** Starts a node. */
+  /** Starts a node; nothing is started any more once the cluster was stopped. */
   start(id: NodeId): void {
+    if (this.#isStopped) throw new Error(`Cannot start node ${id}: the cluster was stopped`);
     assert(!this.#children.has(id), `node ${id} runs already`);
     const { host } = this.#options;
     const node = this.#node(id);
@@ -91,7 +97,9 @@ export class LocalCluster {
     });
     this.#children.set(id, child);
     child.ended.then(() => {
-      if (this.#children.get(id) === child) this.#children.delete(id);
+      if (this.#children.get(id) !== child) return;
+      this.#children.delete(id);
+      this.#reportEnd(id);
     });
   }
 
@@ -99,9 +107,9 @@ export class LocalCluster {
   async kill(id: NodeId): Promise<void> {
     const child = this.#children.get(id);
     assert(child !== undefined, `node ${id} does not run`);
+    this.#children.delete(id);
     child.kill("SIGKILL");
     await child.ended;
-    this.#children.delete(id);
   }
 
   /** The ids of the nodes that run. */
@@ -123,6 +131,7 @@ export class LocalCluster {
   /** Stops every node in good order, and by force what does not. */
   async stop(): Promise<void> {
     const { clock } = this.#options.runtime;
+    this.#isStopped = true;
     const children = [...this.#children.values()];
     for (const child of children) child.kill("SIGTERM");
     const timer = clock.setTimer(() => this.killAll(), STOP_TIMEOUT_MS);

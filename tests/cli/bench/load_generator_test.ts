@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { benchKey, KeyPicker } from "../../../src/cli/bench/bench_keys.ts";
-import { type Done, generateLoad, type LoadReport } from "../../../src/cli/bench/load_generator.ts";
+import { generateLoad, type LoadReport } from "../../../src/cli/bench/load_generator.ts";
 import type { Clock, TimerHandle } from "../../../src/runtime/runtime.ts";
 
 /** A clock that moves when nothing else happens. */
@@ -44,6 +44,8 @@ class TestClock implements Clock {
   }
 }
 
+type Done = (error: Error | null) => void;
+
 interface Load {
   readonly inFlight: number;
   readonly rate: number | null;
@@ -59,12 +61,13 @@ async function measure({ inFlight, rate, respond }: Load): Promise<LoadReport & 
     inFlight,
     rate,
     durationMs: 1000,
-    start: (_slot, done) => {
+    start: (slot) => {
       underWay += 1;
       peak = Math.max(peak, underWay);
       respond(clock, (error) => {
         underWay -= 1;
-        done(error);
+        if (error === null) slot.succeeded();
+        else slot.failed(error);
       });
     },
   });
