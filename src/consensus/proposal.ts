@@ -5,6 +5,7 @@
  */
 import { assert } from "../assert.ts";
 import { UNCOMMITTED_BYTES_MAX } from "../limits.ts";
+import { EntryKind } from "../types.ts";
 import type { Input } from "./input.ts";
 import type { ConsensusState } from "./state.ts";
 
@@ -14,6 +15,8 @@ export function stepPropose(
   proposal: Input & { readonly type: "propose" },
 ): void {
   assert(proposal.count > 0, `cannot propose ${proposal.count} entries`);
+  // A configuration would have to take effect here, where it is appended.
+  assert(proposal.kind === EntryKind.command, `cannot propose entries of kind ${proposal.kind}`);
   if (state.role !== "leader") {
     state.outbox.refuse({ source: proposal.source, reason: "not_leader" });
     return;

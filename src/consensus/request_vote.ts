@@ -61,7 +61,6 @@ function maybeGrant(state: ConsensusState, from: NodeId, request: RequestVoteReq
   // 2. If votedFor is null or candidateId, and candidate's log is at least as up-to-date as
   //    receiver's log, grant vote (§5.2, §5.4).
   if (state.votedFor !== 0 && state.votedFor !== from) return false;
-  if (state.role !== "follower" || state.leaderId !== null) return false;
   if (!isUpToDate(state, request)) return false;
   if (state.votedFor === 0) {
     state.votedFor = from;
