@@ -73,12 +73,15 @@ export async function openDataDirectory(
   const { path, nodeId } = options;
   assert(Number.isSafeInteger(nodeId) && nodeId >= 1, `the node id is ${nodeId}`);
   assert(path !== "", "the path is empty");
-  await makeDirectoryDurably(runtime.files, path);
+  await runtime.files.makeDirectory(path);
   // Looked at before the lock leaves its traces in somebody else's directory, and again under it.
   await inspect(runtime.files, path);
   const lock = await takeLock(runtime.files, path);
   try {
     const { hasIdentity, isCreating } = await inspect(runtime.files, path);
+    // What a killed process left may be seen and yet not be durable.
+    if (!hasIdentity || isCreating) await syncAncestors(runtime.files, path);
+    await runtime.files.syncDirectory(path);
     if (!hasIdentity) await create(runtime, options);
     else if (isCreating) await finishCreation(runtime.files, path);
     const identity = await readIdentity(runtime, path);
@@ -244,24 +247,26 @@ function checkOwner(identity: Identity, options: OpenDataDirectoryOptions): void
   }
 }
 
-/** Creates a directory and those above it, so that a crash does not take them back. */
-async function makeDirectoryDurably(files: FileSystem, path: string): Promise<void> {
+/** Makes the names on the way to a directory durable, as far as this user may. */
+async function syncAncestors(files: FileSystem, path: string): Promise<void> {
   assert(path !== "", "the path is empty");
-  try {
-    await files.readDirectory(path);
-    return;
-  } catch (error) {
-    if (!(error instanceof FileError) || error.code !== "ENOENT") throw error;
+  let directory = path;
+  for (let parent = parentDirectory(directory); parent !== directory;) {
+    try {
+      await files.syncDirectory(parent);
+    } catch (error) {
+      // Nobody but its owner can have changed a directory that may not even be opened.
+      if (!(error instanceof FileError) || !["EACCES", "EPERM"].includes(error.code)) throw error;
+    }
+    directory = parent;
+    parent = parentDirectory(directory);
   }
-  const parent = parentDirectory(path);
-  assert(parent !== path, `"${path}" does not exist`);
-  await makeDirectoryDurably(files, parent);
-  await files.makeDirectory(path);
-  await files.syncDirectory(parent);
+  assert(parentDirectory(directory) === directory, `"${directory}" is not at the top`);
 }
 
 function parentDirectory(path: string): string {
   const trimmed = path.replace(/\/+$/, "");
+  if (trimmed === "") return "/";
   const at = trimmed.lastIndexOf("/");
   if (at < 0) return ".";
   return at === 0 ? "/" : trimmed.slice(0, at);

@@ -38,10 +38,12 @@ export async function openLogFiles(
   const logDirectory = `${path}/log`;
   const spareDirectory = `${path}/spare`;
   const { files } = runtime;
-  if (create) {
-    await files.makeDirectory(logDirectory);
-    await files.makeDirectory(spareDirectory);
-    await files.syncDirectory(path);
+  // A backup may have left out an empty directory. Names that a killed process changed need not be
+  // durable yet: they are made so before anything is built upon them.
+  await files.makeDirectory(logDirectory);
+  await files.makeDirectory(spareDirectory);
+  for (const directory of [path, logDirectory, spareDirectory]) {
+    await files.syncDirectory(directory);
   }
   const recovered = await recoverLog(runtime, { directory: logDirectory, mode: "write" });
   if (recovered === null && !create) throw missingLogError(logDirectory);

@@ -179,6 +179,13 @@ describe("openDataDirectory", () => {
       });
     }));
 
+  it("trusts no name that only memory held, after a kill at every call", async () => {
+    let isComplete = false;
+    for (let call = 1; !isComplete; call += 1) {
+      for (let seed = 0; seed < 5; seed += 1) isComplete = await killDuringCreation(call, seed);
+    }
+  });
+
   it("trap 49: is whole or made anew after a crash at every call of its creation", async () => {
     for (const verdict of ["crash-before", "crash-after"] as const) {
       let isComplete = false;
@@ -223,5 +230,31 @@ async function crashDuringCreation(
     assert.equal((await directory.openHardState()).state.currentTerm, 0);
     await directory.close();
   });
+  return isComplete;
+}
+
+/** Kills a process at some call, lets the next one open the directory, and cuts the power. */
+async function killDuringCreation(call: number, seed: number): Promise<boolean> {
+  const machine = new LogMachine(`kill ${call} ${seed}`);
+  const options = { path: "/data/deep/down", nodeId: 4, segmentBytes: SEGMENT_BYTES };
+  const runtime = machine.reboot();
+  machine.killAtCall(machine.disk.callCount + call);
+  const isComplete = await machine.run(async () => {
+    const directory = await openDataDirectory(runtime, options);
+    await directory.saveIdentity({ ...directory.identity, clusterId: INSTANCE_ID, born: true });
+    await directory.close();
+  });
+  machine.disk.faults.onCall = null;
+  const identities: string[] = [];
+  for (const next of [() => machine.restartProcess(), () => machine.reboot()]) {
+    const rebooted = next();
+    await machine.run(async () => {
+      const directory = await openDataDirectory(rebooted, options);
+      identities.push(JSON.stringify(directory.identity));
+      const log = await directory.openLog({ segmentBytes: SEGMENT_BYTES });
+      assert.equal(log.lastIndex, 0);
+    });
+  }
+  assert.equal(identities[1], identities[0]);
   return isComplete;
 }

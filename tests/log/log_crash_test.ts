@@ -8,7 +8,7 @@ import { SegmentedLog } from "../../src/log/segmented_log.ts";
 import { StorageError } from "../../src/errors.ts";
 import { createBatch } from "../../src/testing/log_batches.ts";
 import { readRange, syncLog } from "../../src/testing/log_contract.ts";
-import { runScript, scripts, verifyState } from "./log_script.ts";
+import { describeLog, runScript, scripts, verifyState } from "./log_script.ts";
 import { DATA_PATH, LogMachine } from "./simulated_log_machine.ts";
 
 const OPTIONS = { path: DATA_PATH, segmentBytes: 64 * 1024, create: true };
@@ -52,6 +52,51 @@ async function tryCrash(point: CrashPoint): Promise<boolean> {
   }
   return isComplete;
 }
+
+/**
+ * Kills the process in the middle of the script, lets the next one append an entry to what it finds,
+ * and then cuts the power: nothing of that may be built on what only memory held.
+ *
+ * @returns Whether the script came to its end before the kill.
+ */
+async function tryKill({ script, call, seed }: Omit<CrashPoint, "verdict">): Promise<boolean> {
+  const machine = new LogMachine(`kill ${script} ${call} ${seed}`);
+  await machine.start();
+  machine.killAtCall(machine.disk.callCount + call);
+  const expected = await runScript(machine, scripts[script]);
+  const isComplete = machine.runtime !== null;
+  machine.disk.faults.onCall = null;
+  const killed = machine.restartProcess();
+  let trusted = "";
+  await machine.run(async () => {
+    const log = await SegmentedLog.open(killed, OPTIONS);
+    await verifyState(log, expected);
+    log.append(createBatch({ firstIndex: log.lastIndex + 1, count: 1, term: 99 }));
+    await syncLog(log);
+    trusted = await describeLog(log);
+  });
+  const runtime = machine.reboot();
+  await machine.run(async () => {
+    const log = await SegmentedLog.open(runtime, OPTIONS);
+    assert.equal(await describeLog(log), trusted);
+    await log.close();
+  });
+  return isComplete;
+}
+
+describe("SegmentedLog after a kill and a loss of power", () => {
+  for (const script of Object.keys(scripts) as (keyof typeof scripts)[]) {
+    it(`builds on nothing that is not durable, at every call of: ${script}`, async () => {
+      let calls = 0;
+      for (let isComplete = false; !isComplete; calls += 1) {
+        for (let seed = 0; seed < SEEDS; seed += 1) {
+          isComplete = await tryKill({ script, call: calls + 1, seed });
+        }
+      }
+      assert.ok(calls > 20, `only ${calls} calls`);
+    });
+  }
+});
 
 describe("SegmentedLog after a loss of power", () => {
   for (const script of Object.keys(scripts) as (keyof typeof scripts)[]) {

@@ -178,6 +178,14 @@ export async function runScript(machine: LogMachine, script: Script): Promise<Ti
   return timelines;
 }
 
+/** The entries of a log in short. */
+export async function describeLog(log: Log): Promise<string> {
+  const { firstIndex, lastIndex } = log;
+  if (lastIndex < firstIndex) return `none from ${firstIndex} on`;
+  const entries = readBatch(await readRange(log, firstIndex, lastIndex));
+  return entries.map(({ index, term }) => `${index}:${term}`).join(" ");
+}
+
 /** Fails unless the log is what one of the timelines allows. */
 export async function verifyState(log: Log, timelines: readonly Timeline[]): Promise<void> {
   const { firstIndex, lastIndex } = log;

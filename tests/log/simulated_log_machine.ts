@@ -51,6 +51,14 @@ export class LogMachine {
     return this.#machine.boot();
   }
 
+  /** Ends the process alone at a call to the disk, which is not carried out unless it is a write. */
+  killAtCall(number: number): void {
+    this.disk.faults.onCall = (call) => {
+      if (call.number === number) this.#machine.crash("kill");
+      return "ok";
+    };
+  }
+
   /** Kills the process alone, so that the page cache stays, and starts another. */
   restartProcess(): Runtime {
     this.#machine.crash("kill");
