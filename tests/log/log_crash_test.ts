@@ -54,8 +54,8 @@ async function tryCrash(point: CrashPoint): Promise<boolean> {
 }
 
 /**
- * Kills the process in the middle of the script, lets the next one append an entry to what it finds,
- * and then cuts the power: nothing of that may be built on what only memory held.
+ * Kills the process in the middle of the script, lets the next one append an entry to what it
+ * finds, and then cuts the power: nothing may be built on what only memory held.
  *
  * @returns Whether the script came to its end before the kill.
  */

@@ -51,7 +51,7 @@ export class LogMachine {
     return this.#machine.boot();
   }
 
-  /** Ends the process alone at a call to the disk, which is not carried out unless it is a write. */
+  /** Kills the process at a call to the disk, which is not carried out unless it is a write. */
   killAtCall(number: number): void {
     this.disk.faults.onCall = (call) => {
       if (call.number === number) this.#machine.crash("kill");

@@ -1,6 +1,7 @@
 /**
- * What recovery reads from the page cache is not trusted before it is durable: neither what a killed
- * process had not synced, nor what a failed sync left in pages that the kernel takes for clean.
+ * What recovery reads from the page cache is not trusted before it is durable: neither what a
+ * killed process had not synced, nor what a failed sync left in pages that the kernel takes for
+ * clean.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
