@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { BadDataError, InvalidRequestError } from "../errors.ts";
+import { InvalidRequestError } from "../errors.ts";
 import { type DataDirectory, openDataDirectory } from "../log/data_directory.ts";
+import { checkHardState } from "../log/hard_state_file.ts";
 import type { HardStateStore, Log } from "../log/log.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { IndexedConfiguration } from "../consensus/membership.ts";
@@ -35,23 +36,35 @@ export interface LogContents {
  * Opens the data directory with its log and hard state; rejects with the reason where it cannot.
  */
 export async function openStorage(runtime: Runtime, options: RaftOptions): Promise<RaftStorage> {
+  const { segmentBytes } = options;
+  const segments = segmentBytes === undefined ? {} : { segmentBytes };
   const directory = await openDataDirectory(runtime, {
     path: options.dataPath,
     nodeId: options.nodeId,
+    ...segments,
     ...(options.clusterName === undefined ? {} : { clusterName: options.clusterName }),
   });
+  const opened: { close(): Promise<void> }[] = [directory];
   try {
     await chooseCluster(runtime, directory, options);
     const hardState = await directory.openHardState();
+    opened.unshift(hardState);
+    if (hardState.note !== null) options.logger?.warn(hardState.note);
     const log = options.openLog === undefined
-      ? await directory.openLog(
-        options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes },
-      )
+      ? await directory.openLog(segments)
       : await options.openLog(directory);
+    opened.unshift(log);
+    const { tornTailBytes } = log.recovery;
+    if (tornTailBytes > 0) {
+      options.logger?.warn("Cut a torn tail off the log: it was never durable", {
+        bytes: tornTailBytes,
+        lastIndex: log.lastIndex,
+      });
+    }
     checkTerm(hardState, log);
     return { directory, log, hardState };
   } catch (error) {
-    await directory.close();
+    for (const part of opened) await part.close();
     throw error;
   }
 }
@@ -120,13 +133,8 @@ export function logContents(log: Log, formation: Formation | null): LogContents 
 
 /** A vote or a term that is older than the log has been lost: this node could vote twice. */
 function checkTerm(hardState: HardStateStore, log: Log): void {
-  const runs = log.recovery.termRuns;
-  const lastTerm = runs[runs.length - 1]?.term ?? 0;
-  const { currentTerm } = hardState.state;
   // The first entry is written before the first hard state; no vote was cast then.
-  if (currentTerm >= lastTerm || (currentTerm === 0 && log.lastIndex <= 1)) return;
-  throw new BadDataError(
-    `Cannot trust the hard state: its term is ${currentTerm}, the log holds term ${lastTerm}`,
-    ["remove this node from the cluster and add it again with an empty data directory"],
-  );
+  if (hardState.state.currentTerm === 0 && log.lastIndex <= 1) return;
+  const term = log.recovery.termRuns.at(-1)?.term ?? 0;
+  checkHardState(hardState.state, { term, index: log.lastIndex });
 }
