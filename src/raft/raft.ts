@@ -344,7 +344,24 @@ export class Raft {
     this.#running = { consensus, driver };
     transport.setPeers(allMembers(consensus.configuration));
     driver.start();
+    this.#hurryFirstElection(this.#running);
     this.#waiters.check();
+  }
+
+  /**
+   * Elections need no patience where nobody else can lead yet: in a cluster of one, and in a cluster
+   * that was just born, where one node goes first so that votes are not split. A timer may expire at
+   * any moment, so this is as safe as waiting.
+   */
+  #hurryFirstElection({ consensus, driver }: Running): void {
+    const [first, ...others] = consensus.configuration.voters;
+    if (first?.id !== this.nodeId) return;
+    const expire = () => driver.input({ type: "timer", timer: "election" });
+    if (others.length === 0) expire();
+    // The others are born within a few messages of this one.
+    else if (this.#formation !== null) {
+      this.#runtime.clock.setTimer(expire, this.#timing.heartbeatMs);
+    }
   }
 
   #noteSoftState(state: SoftState): void {
