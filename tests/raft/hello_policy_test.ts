@@ -1,0 +1,141 @@
+/** Who may connect to a node, and what the others are told. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { commonProtocol, type HelloPolicy, judgeHello } from "../../src/raft/hello_policy.ts";
+import type { Hello } from "../../src/wire/hello.ts";
+
+const CLUSTER = "0123456789abcdef0123456789abcdef";
+const OTHER_CLUSTER = "ffffffffffffffffffffffffffffffff";
+const INSTANCE = "11111111111111111111111111111111";
+const OTHER_INSTANCE = "22222222222222222222222222222222";
+
+const policy: HelloPolicy = {
+  nodeId: 1,
+  clusterId: CLUSTER,
+  clusterName: "blue",
+  instanceId: "33333333333333333333333333333333",
+  instanceOf: (id) => id === 2 ? INSTANCE : null,
+};
+
+const peer: Hello = {
+  protocolMin: 1,
+  protocolMax: 1,
+  role: "peer",
+  clusterId: CLUSTER,
+  clusterName: "blue",
+  nodeId: 2,
+  instanceId: INSTANCE,
+  address: "10.0.0.2:7238",
+  targetNodeId: 1,
+};
+
+const client: Hello = {
+  ...peer,
+  role: "client",
+  clusterId: "",
+  clusterName: "",
+  nodeId: 0,
+  instanceId: "",
+  address: "",
+  targetNodeId: 0,
+};
+
+const accepted: readonly (readonly [string, Hello])[] = [
+  ["a member under the data directory that it had", peer],
+  ["a peer that was not met yet", { ...peer, nodeId: 3, instanceId: OTHER_INSTANCE }],
+  ["a peer that speaks newer versions too", { ...peer, protocolMax: 7 }],
+  ["a peer that does not care whom it reaches", { ...peer, targetNodeId: 0 }],
+  ["a client that knows nothing", client],
+  ["a client that wants this cluster", { ...client, clusterId: CLUSTER }],
+  ["a client that wants this node", { ...client, targetNodeId: 1 }],
+];
+
+const refused: readonly {
+  readonly name: string;
+  readonly hello: Hello;
+  readonly refusal: string;
+  readonly reason: RegExp;
+}[] = [
+  {
+    name: "a dialer that is too new",
+    hello: { ...peer, protocolMin: 2, protocolMax: 3 },
+    refusal: "noCommonVersion",
+    reason: /Node 1 speaks protocol versions 1 to 1, the dialer 2 to 3: upgrade the older one/,
+  },
+  {
+    name: "trap 28: a peer of another cluster",
+    hello: { ...peer, clusterId: OTHER_CLUSTER, clusterName: "green" },
+    refusal: "wrongCluster",
+    reason: /belongs to cluster "blue" \(0123.*\), the dialer to "green" \(ffff.*\): check/,
+  },
+  {
+    name: "trap 28: a peer that names no cluster",
+    hello: { ...peer, clusterId: "" },
+    refusal: "wrongCluster",
+    reason: /check the addresses/,
+  },
+  {
+    name: "trap 28: a client of another cluster",
+    hello: { ...client, clusterId: OTHER_CLUSTER },
+    refusal: "wrongCluster",
+    reason: /check the addresses/,
+  },
+  {
+    name: "a peer that looks for another node",
+    hello: { ...peer, targetNodeId: 3 },
+    refusal: "wrongNode",
+    reason: /This is node 1, not node 3: check the addresses/,
+  },
+  {
+    name: "a client that looks for another node",
+    hello: { ...client, targetNodeId: 3 },
+    refusal: "wrongNode",
+    reason: /This is node 1, not node 3/,
+  },
+  {
+    name: "a peer with this node's own id",
+    hello: { ...peer, nodeId: 1 },
+    refusal: "wrongNode",
+    reason: /has the id 1 too: give every node an id of its own/,
+  },
+  {
+    name: "trap 14: a known id with another data directory",
+    hello: { ...peer, instanceId: OTHER_INSTANCE },
+    refusal: "wrongInstance",
+    reason: /Node 2 is known with another data directory \(1111.*forgotten its votes/,
+  },
+  {
+    name: "trap 14: a known id without a data directory",
+    hello: { ...peer, instanceId: "" },
+    refusal: "wrongInstance",
+    reason: /Node 2 is known with another data directory/,
+  },
+];
+
+describe("judgeHello", () => {
+  for (const [name, hello] of accepted) {
+    it(`accepts ${name}`, () => {
+      assert.deepEqual(judgeHello(hello, policy), { refusal: "none", reason: "" });
+    });
+  }
+
+  for (const { name, hello, refusal, reason } of refused) {
+    it(`refuses ${name}`, () => {
+      const verdict = judgeHello(hello, policy);
+      assert.equal(verdict.refusal, refusal);
+      assert.match(verdict.reason, reason);
+    });
+  }
+
+  it("says first that versions do not fit, as nothing else of the hello can be trusted", () => {
+    const hello = { ...peer, protocolMin: 9, protocolMax: 9, clusterId: OTHER_CLUSTER };
+    assert.equal(judgeHello(hello, policy).refusal, "noCommonVersion");
+  });
+});
+
+describe("commonProtocol", () => {
+  it("is the newest version that both speak", () => {
+    assert.equal(commonProtocol(peer), 1);
+    assert.equal(commonProtocol({ ...peer, protocolMax: 5 }), 1);
+  });
+});
