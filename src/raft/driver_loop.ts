@@ -162,6 +162,7 @@ export class DriverLoop {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#applyLoop.stop();
+    this.#performer.stop(shutdown);
     this.#timers.close();
     if (this.#readTimer !== null) this.#options.clock.clearTimer(this.#readTimer);
     this.#proposals.failWaiting(shutdown);

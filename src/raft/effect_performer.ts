@@ -54,6 +54,9 @@ export class EffectPerformer {
   /** The term that this node leads, as told by the soft state. */
   #leadingTerm: Term | null = null;
   #syncsUnderWay = 0;
+  /** The proposals of the record at hand that are neither in the log nor answered yet. */
+  readonly #owed = new Set<ProposalBatch>();
+  #stopped = false;
 
   /** Creates a performer that has done nothing. */
   constructor(options: EffectPerformerOptions) {
@@ -78,6 +81,8 @@ export class EffectPerformer {
    * has happened before it resolves, and no other record may be performed meanwhile.
    */
   perform(effects: Effects): Promise<void> | null {
+    assert(!this.#stopped, "a stopped node acts");
+    this.#owe(effects);
     if (effects.hardState === null) {
       this.#performRest(effects);
       return null;
@@ -86,8 +91,25 @@ export class EffectPerformer {
     assert(hardState.currentTerm >= this.#durable.currentTerm, "the durable term would fall");
     return this.#options.hardState.save(hardState).then(() => {
       this.#durable = hardState;
-      this.#performRest(effects);
+      if (!this.#stopped) this.#performRest(effects);
     });
+  }
+
+  /** Performs nothing more; a record that waits for its hard state, or failed midway, ends here. */
+  stop(error: () => RaftError): void {
+    this.#stopped = true;
+    for (const { proposals } of this.#owed) {
+      for (const { sink, requestId } of proposals) sink.proposalFailed(requestId, error());
+    }
+    this.#owed.clear();
+  }
+
+  #owe(effects: Effects): void {
+    for (const change of effects.logChanges) {
+      if (change.type !== "append" || change.append.kind === null) continue;
+      if (change.append.source !== null) this.#owed.add(change.append.source as ProposalBatch);
+    }
+    for (const refusal of effects.refusals) this.#owed.add(refusal.source as ProposalBatch);
   }
 
   #performRest(effects: Effects): void {
@@ -155,6 +177,7 @@ export class EffectPerformer {
     if (append.source === null) return encodeEntry(append.kind, NO_PAYLOAD, header);
     const batch = append.source as ProposalBatch;
     proposals.logged(batch, append.firstIndex);
+    this.#owed.delete(batch);
     return encodeProposals(batch.proposals, header);
   }
 
@@ -186,10 +209,12 @@ export class EffectPerformer {
   }
 
   #refuse(refusal: Refusal): void {
-    const { proposals } = refusal.source as ProposalBatch;
+    const batch = refusal.source as ProposalBatch;
+    // Whoever was answered before may have stopped this node, and with it the rest.
+    if (!this.#owed.delete(batch)) return;
     const error: RaftError = refusal.reason === "not_leader"
       ? this.#options.notLeader()
       : new OverloadedError("Cannot take the command as too much is appended and not committed");
-    for (const { sink, requestId } of proposals) sink.proposalFailed(requestId, error);
+    for (const { sink, requestId } of batch.proposals) sink.proposalFailed(requestId, error);
   }
 }

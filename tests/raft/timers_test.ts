@@ -84,6 +84,11 @@ class TimersWorld {
     });
   }
 
+  /** What expired, in order. */
+  names(): Timer[] {
+    return this.expired.map(([timer]) => timer);
+  }
+
   arm(timer: Timer): void {
     this.timers.change({ timer, armed: true });
   }
@@ -135,7 +140,7 @@ describe("Timers", () => {
     }
     assert.deepEqual(world.expired, []);
     world.clock.advance(10_000);
-    assert.deepEqual(world.expired.map(([timer]) => timer), ["election"]);
+    assert.deepEqual(world.names(), ["election"]);
     const atMs = world.expired[0]![1];
     assert.ok(atMs >= 4_499 && atMs <= 4_501, `expired at ${atMs}`);
   });
@@ -204,7 +209,7 @@ describe("Timers", () => {
     world.clock.advance(11_498);
     assert.deepEqual(world.expired, []);
     world.clock.advance(11_502);
-    assert.deepEqual(world.expired.map(([timer]) => timer), ["election"]);
+    assert.deepEqual(world.names(), ["election"]);
   });
 
   it("trap 13: an election timer that is a little late expires", () => {
