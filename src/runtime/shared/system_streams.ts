@@ -79,5 +79,7 @@ export class SystemInput implements InputStream {
     process.stdin.once("end", callback);
     process.stdin.once("error", callback);
     process.stdin.resume();
+    // An open input alone is no reason to go on; one that is a file has nothing to give back.
+    process.stdin.unref?.();
   }
 }
