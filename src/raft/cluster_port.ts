@@ -11,6 +11,7 @@ import { Acceptor, type GreetedConnection } from "../transport/acceptor.ts";
 import { TcpTransport } from "../transport/tcp_transport.ts";
 import type { TransportHandler } from "../transport/transport.ts";
 import type { Address, NodeId } from "../types.ts";
+import type { Hello, HelloReply } from "../wire/hello.ts";
 import { encodePeerMessage } from "../wire/peer_codec.ts";
 import type { Greeter } from "./greeter.ts";
 
@@ -24,8 +25,11 @@ export interface ClusterPortOptions {
   readonly greeter: Greeter;
   readonly logger: Logger;
   readonly handler: TransportHandler;
-  /** A peer said hello and was accepted. */
-  readonly peerAccepted: (connection: GreetedConnection) => void;
+  /**
+   * A peer said hello and is to be accepted. Returns when that may be told, or null for at once; a
+   * rejection ends the connection.
+   */
+  readonly peerAccepted: (hello: Hello) => Promise<void> | null;
   /** Serves a client's connection; clients are refused where it is not given. */
   readonly serveClient: ((connection: GreetedConnection) => void) | undefined;
 }
@@ -86,15 +90,37 @@ export class ClusterPort {
       ? { ...greeter.reply(hello), refusal: "notReady" as const, reason: "no clients are served" }
       : greeter.reply(hello);
     if (reply.refusal === "none") {
-      peerAccepted(connection);
-      this.#failures.delete(hello.nodeId);
-      this.transport.accept(connection, reply);
+      const stored = peerAccepted(hello);
+      if (stored === null) this.#accept(connection, reply);
+      else this.#acceptLater(connection, { reply, stored });
       return;
     }
     const { remoteAddress } = stream;
     logger.warn("Refused a connection", { remoteAddress, reason: reply.reason });
     stream.write(encodePeerMessage({ type: "helloReply", reply }));
     stream.close();
+  }
+
+  #accept(connection: GreetedConnection, reply: HelloReply): void {
+    this.#failures.delete(connection.hello.nodeId);
+    this.transport.accept(connection, reply);
+  }
+
+  /** A peer that is accepted may count on being known from then on, also after a crash. */
+  #acceptLater(
+    connection: GreetedConnection,
+    options: { readonly reply: HelloReply; readonly stored: Promise<void> },
+  ): void {
+    const { stream } = connection;
+    let isGone = false;
+    connection.handOver({
+      // A peer waits for the reply before it says anything.
+      data: () => stream.destroy(),
+      closed: () => void (isGone = true),
+    });
+    options.stored.then(() => {
+      if (!isGone) this.#accept(connection, options.reply);
+    }, () => stream.destroy());
   }
 
   #failed(peer: NodeId, error: Error): void {

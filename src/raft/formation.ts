@@ -4,6 +4,10 @@
  * each id. From then on another directory under a known id is refused: a node that was wiped would
  * come back as a voter that forgot its votes.
  *
+ * "Exchanged" means both ways: this node knows every peer, and every peer has accepted this node. A
+ * peer accepts only when it has stored whom it accepts. So whoever was born is known to all others
+ * for good, and an empty directory in its place is accepted by none of them and never born.
+ *
  * Each node then writes the same first entry: the configuration, with the data directory of every
  * member. It needs no leader, for all nodes know the same of each other.
  *
@@ -47,11 +51,15 @@ export interface FirstEntry {
 export class Formation {
   readonly #options: FormationOptions;
   readonly #instances = new Map<NodeId, InstanceId>();
+  /** Those of #instances that a crash cannot take back. */
+  readonly #stored: Set<NodeId>;
+  /** The nodes that know this one for good. */
+  readonly #acceptedBy = new Set<NodeId>();
   /** One write to the identity at a time. */
   #saving: Promise<void> = Promise.resolve();
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  /** Resolves when everybody is known durably. */
+  /** Resolves when everybody is known durably, and knows this node. */
   readonly complete: Promise<void>;
 
   /** Starts from what the identity holds already. */
@@ -60,16 +68,19 @@ export class Formation {
     const { identity } = options.directory;
     for (const member of identity.members) this.#instances.set(member.id, member.instanceId);
     this.#instances.set(identity.nodeId, identity.instanceId);
+    this.#stored = new Set(this.#instances.keys());
+    this.#acceptedBy.add(identity.nodeId);
     this.complete = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    if (this.missing.length === 0) this.#resolve();
+    this.#check();
   }
 
-  /** The ids of the nodes that have not been heard. */
+  /** The ids of the nodes with which hellos were not exchanged both ways. */
   get missing(): NodeId[] {
-    return this.#options.members.map(({ id }) => id).filter((id) => !this.#instances.has(id));
+    const ids = this.#options.members.map(({ id }) => id);
+    return ids.filter((id) => !this.#instances.has(id) || !this.#acceptedBy.has(id));
   }
 
   /** The directory that holds `id`, or null where that is not known. */
@@ -77,17 +88,31 @@ export class Formation {
     return this.#instances.get(id) ?? null;
   }
 
-  /** A hello told that `instanceId` holds `id`. */
-  heard(id: NodeId, instanceId: InstanceId): void {
-    if (!this.#options.members.some((member) => member.id === id)) return;
+  /**
+   * A hello told that `instanceId` holds `id`.
+   *
+   * @returns When that is stored, or null where it is already.
+   */
+  heard(id: NodeId, instanceId: InstanceId): Promise<void> | null {
+    if (!this.#options.members.some((member) => member.id === id)) return null;
     const known = this.#instances.get(id);
     assert(known === undefined || known === instanceId, `node ${id} was accepted twice`);
-    if (known !== undefined) return;
-    this.#instances.set(id, instanceId);
-    this.#saving = this.#saving.then(() => this.#save());
-    this.#saving.then(() => {
-      if (this.missing.length === 0) this.#resolve();
-    }, (error) => this.#reject(error));
+    if (known === undefined) {
+      this.#instances.set(id, instanceId);
+      this.#saving = this.#saving.then(() => this.#save());
+      this.#saving.then(() => {
+        this.#stored.add(id);
+        this.#check();
+      }, (error) => this.#reject(error));
+    }
+    return this.#stored.has(id) ? null : this.#saving;
+  }
+
+  /** Node `id`, which `instanceId` holds, accepted the hello of this node: it knows it for good. */
+  accepted(id: NodeId, instanceId: InstanceId): void {
+    this.#acceptedBy.add(id);
+    this.heard(id, instanceId)?.catch(() => {});
+    this.#check();
   }
 
   /** Writes the first entry, the first term and, last, that the node has an identity. */
@@ -122,6 +147,11 @@ export class Formation {
       termRuns: [{ term: FIRST_TERM, firstIndex: 1 }],
       configurations: [{ index: 1, configuration: this.#first() }],
     };
+  }
+
+  #check(): void {
+    const isStored = this.#options.members.every(({ id }) => this.#stored.has(id));
+    if (isStored && this.missing.length === 0) this.#resolve();
   }
 
   /** The first configuration: the same on every node, to the byte. */

@@ -117,9 +117,7 @@ export class Raft {
       greeter: this.#greeter,
       logger: this.#logger,
       handler: this.#transportHandler(),
-      peerAccepted: ({ hello }) => {
-        if (hello.instanceId !== "") this.#formation?.heard(hello.nodeId, hello.instanceId);
-      },
+      peerAccepted: ({ nodeId, instanceId }) => this.#formation?.heard(nodeId, instanceId) ?? null,
       serveClient: options.serveClient,
     });
   }
@@ -277,8 +275,9 @@ export class Raft {
         this.#running?.driver.input({ type: "message", from, message });
       },
       connected: (peer, reply) => {
+        this.#checkInstance(peer, reply.instanceId);
         this.#logger.info("Connected to a peer", { peer, address: reply.address });
-        if (reply.instanceId !== "") this.#formation?.heard(peer, reply.instanceId);
+        this.#formation?.accepted(peer, reply.instanceId);
         // What was sent before was dropped: the core is to send it again, now.
         this.#running?.driver.input({ type: "connectionLost", peer });
       },
@@ -288,6 +287,16 @@ export class Raft {
       },
       refused: (peer, reply) => this.#refused(peer, reply),
     };
+  }
+
+  /** Who answers under a known id must be who it was: a stranger accepts anybody. */
+  #checkInstance(peer: NodeId, instanceId: InstanceId): void {
+    const known = this.#instanceOf(peer);
+    if (known === null || known === instanceId) return;
+    throw new DeniedError(
+      `Node ${peer} answers from another data directory (${instanceId || "none"}) than it is ` +
+        `known with (${known}): one that was lost or replaced must not come back under its old id`,
+    );
   }
 
   /** Some refusals mean that this node must not go on: going on could harm the cluster. */

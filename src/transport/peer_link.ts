@@ -201,10 +201,11 @@ export class PeerLink {
       stream.destroy();
       return;
     }
+    // Throws where the peer is not who it should be: then there is no connection.
+    this.#options.connected(reply);
     this.#backoff.reset();
     this.#accepted = true;
     this.#unansweredSinceMs = null;
-    this.#options.connected(reply);
   }
 
   #streamClosed(stream: ByteStream, error: Error | null): void {

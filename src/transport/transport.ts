@@ -29,7 +29,10 @@ export interface TransportHandler {
    * what cannot be: the connection is closed.
    */
   message(from: NodeId, frame: PeerFrame): void;
-  /** A connection to `peer` stands: what is sent now goes out. */
+  /**
+   * `peer` accepts: from the next turn on, what is sent goes out. Throws where the peer is not who it
+   * should be: the connection is closed.
+   */
   connected(peer: NodeId, reply: HelloReply): void;
   /** The connection to `peer` ended: what was sent and not answered may be lost. */
   lost(peer: NodeId): void;
