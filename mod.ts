@@ -69,7 +69,16 @@ export type { AnsweredQuery, AppliedCommand, PutOptions } from "./src/client/key
 
 export type { ApplyContext, StateMachine } from "./src/state_machine/state_machine.ts";
 export { KeyValueStore } from "./src/state_machine/key_value_store.ts";
-export type { Log, LogRecovery, RecordBatch } from "./src/log/log.ts";
+export type {
+  EntryHeader,
+  HardState,
+  HardStateStore,
+  Log,
+  LogRecovery,
+  RecordBatch,
+} from "./src/log/log.ts";
+export { recordEnd, recordHeader, recordPayload, verifyRecords } from "./src/log/record.ts";
+export type { VerifiedRecords } from "./src/log/record.ts";
 export { MemoryLog } from "./src/log/memory_log.ts";
 export { SegmentedLog } from "./src/log/segmented_log.ts";
 export type { DataDirectory } from "./src/log/data_directory.ts";
@@ -105,4 +114,6 @@ export type {
   Member,
   NodeId,
   Term,
+  TermRun,
 } from "./src/types.ts";
+export { EntryKind } from "./src/types.ts";

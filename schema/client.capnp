@@ -142,7 +142,7 @@ struct StatusAnswer {
   # The log time in milliseconds.
 
   leaderContactAgeMs @12 :UInt64;
-  # Milliseconds since a leader was heard, or, of a leader, since a quorum answered; rounded up.
+  # Milliseconds since a leader was heard, rounded up; 0 at a leader.
 
   configurationIndex @13 :UInt64;
   # The index of the configuration in effect.

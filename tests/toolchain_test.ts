@@ -9,7 +9,6 @@ import { after, before, describe, it, test } from "node:test";
 import { getLogger } from "@logtape/logtape";
 import * as capnp from "capnp-ts";
 import { Command } from "commander";
-import { Counter, Registry } from "prom-client";
 import * as sortedBtree from "sorted-btree";
 import { z } from "zod";
 
@@ -74,17 +73,4 @@ test("commander parses an option with a value", () => {
 
 test("logtape hands out a logger without configuration", () => {
   getLogger(["raft", "test"]).info("Not configured, so nothing is printed");
-});
-
-test("prom-client reads a counter in collect()", async () => {
-  const registry = new Registry();
-  new Counter({
-    name: "raft_test_total",
-    help: "A counter read from elsewhere",
-    registers: [registry],
-    collect() {
-      this.inc(3);
-    },
-  });
-  assert.match(await registry.metrics(), /raft_test_total 3/);
 });

@@ -4,14 +4,14 @@
  * The driver performs one record of effects before it takes the next, in this order:
  *
  * 1. `hardState` is made durable BEFORE anything else of the record happens.
- * 2. `truncations` and `appends` go to the log in their order, not durable yet.
+ * 2. `logChanges` go to the log in their order, appends not durable yet.
  * 3. `messagesNow` are sent. They speak under a term that is durable (by 1), and of entries that
  *    need not be durable here: a leader may replicate what it has not yet synced (dissertation
  *    §10.2.1), for it counts itself only after its own sync.
  * 4. A sync of the log is started if there were appends. When it completes, the driver steps
  *    `durable` with `sequence`; votes and acknowledgements that need it come out of that step.
  * 5. `appliableIndex`: entries up to there may be applied: committed, and durable at this node.
- * 6. `reads`, `refusals` and `timers`, in any order.
+ * 6. `reads`, `refusals` and `timers`, in any order, and then `softState` is told.
  *
  * Votes and vote requests are in `messagesNow` of a record that carries their hard state: step 1
  * makes it durable before step 3 sends them.

@@ -135,12 +135,12 @@ export class Raft {
     try {
       await options.observer?.opened(storage.log);
       await raft.#port.listen();
+      if (storage.directory.identity.born) raft.#run();
+      else raft.#form();
     } catch (error) {
       await raft.#end(null);
       throw error;
     }
-    if (storage.directory.identity.born) raft.#run();
-    else raft.#form();
     return raft;
   }
 
@@ -369,7 +369,9 @@ export class Raft {
     if (others.length === 0) expire();
     // The others are born within a few messages of this one.
     else if (this.#formation !== null) {
-      this.#runtime.clock.setTimer(expire, this.#timing.heartbeatMs);
+      const { clock } = this.#runtime;
+      const timer = clock.setTimer(expire, this.#timing.heartbeatMs);
+      void this.stopped.then(() => clock.clearTimer(timer));
     }
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { InvalidRequestError } from "../errors.ts";
+import { BadDataError, InvalidRequestError } from "../errors.ts";
 import { type DataDirectory, openDataDirectory } from "../log/data_directory.ts";
 import { checkHardState } from "../log/hard_state_file.ts";
 import type { HardStateStore, Log } from "../log/log.ts";
@@ -119,6 +119,12 @@ export function logContents(log: Log, formation: Formation | null): LogContents 
   const { termRuns, configurations, lastTimestampMs } = log.recovery;
   if (termRuns.length === 0 && formation !== null) {
     return { ...common, ...formation.firstEntry() };
+  }
+  if (configurations.length === 0) {
+    throw new BadDataError(
+      "Cannot start the node as its log holds no configuration, yet the node has been a member",
+      ["give the node the log that it had: a log in memory does not outlive its process"],
+    );
   }
   return {
     ...common,

@@ -88,7 +88,7 @@ export interface StatusAnswer {
   readonly firstIndex: Index;
   readonly lastIndex: Index;
   readonly logTimeMs: LogTimeMs;
-  /** Milliseconds since a leader was heard; for a leader since a quorum answered. */
+  /** Milliseconds since a leader was heard; 0 at a leader. */
   readonly leaderContactAgeMs: number;
   readonly configurationIndex: Index;
   readonly members: readonly StatusMember[];

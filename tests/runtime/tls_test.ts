@@ -30,7 +30,7 @@ function encrypted(network: Network): Network {
 }
 
 runtimeContract({
-  name: `${runningRuntime} with TLS`,
+  name: "TLS",
   networkOnly: true,
   transferBytes: 16 * 1024 * 1024,
   createHarness: async () => {
