@@ -30,7 +30,7 @@ export interface AcceptedClient {
 /** What a {@linkcode ClientService} is made of. */
 export interface ClientServiceOptions {
   readonly backend: ClientBackend;
-  /** Called with a line for the log when a client breaks the protocol or is cut off. */
+  /** Called with a line for the log when a client is refused, breaks the protocol or is cut off. */
   readonly warn: (message: string) => void;
 }
 
@@ -66,6 +66,7 @@ export class ClientService {
     writeClientMessage(builder, { type: "helloReply", reply });
     client.stream.write(builder.take());
     if (reply.refusal !== "none") {
+      this.#options.warn(`Refused client ${client.stream.remoteAddress}: ${reply.reason}`);
       client.stream.close();
       return REFUSED;
     }

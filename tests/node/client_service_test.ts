@@ -260,6 +260,8 @@ describe("ClientService", () => {
     assert.ok(message?.type === "helloReply");
     assert.equal(message.reply.reason, "not here");
     assert.equal(client.isClosed, true);
+    assert.equal(world.warnings.length, 1);
+    assert.match(world.warnings[0]!, /^Refused client client:\d+: not here$/);
     assert.equal(world.service.connectionCount, 0);
   });
 
