@@ -358,9 +358,9 @@ export class Raft {
   }
 
   /**
-   * Elections need no patience where nobody else can lead yet: in a cluster of one, and in a cluster
-   * that was just born, where one node goes first so that votes are not split. A timer may expire at
-   * any moment, so this is as safe as waiting.
+   * Elections need no patience where nobody else can lead yet: in a cluster of one, and in a
+   * cluster that was just born, where one node goes first so that votes are not split. A timer may
+   * expire at any moment, so this is as safe as waiting.
    */
   #hurryFirstElection({ consensus, driver }: Running): void {
     const [first, ...others] = consensus.configuration.voters;

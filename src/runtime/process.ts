@@ -91,7 +91,9 @@ export interface LinePipe {
   readonly readable: unknown;
   /** A stream that swallows what is written to it. */
   readonly sink: unknown;
-  /** Writes a line, in a later turn of the loop: a reader that is about to ask for it is in time. */
+  /**
+   * Writes a line, in a later turn of the loop: a reader that is about to ask for it is in time.
+   */
   write(line: string): void;
   /** Ends the stream. */
   close(): void;

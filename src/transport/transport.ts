@@ -30,8 +30,8 @@ export interface TransportHandler {
    */
   message(from: NodeId, frame: PeerFrame): void;
   /**
-   * `peer` accepts: from the next turn on, what is sent goes out. Throws where the peer is not who it
-   * should be: the connection is closed.
+   * `peer` accepts: from the next turn on, what is sent goes out. Throws where the peer is not who
+   * it should be: the connection is closed.
    */
   connected(peer: NodeId, reply: HelloReply): void;
   /** The connection to `peer` ended: what was sent and not answered may be lost. */
