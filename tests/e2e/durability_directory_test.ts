@@ -1,11 +1,10 @@
 /** A data directory belongs to one node of one cluster, and to one process at a time. */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
-import { it } from "node:test";
-import { PATIENCE_MS, TEST_TIMEOUT_MS } from "./kit/eventually.ts";
+import { PATIENCE_MS } from "./kit/eventually.ts";
 import { findFreePorts } from "./kit/free_ports.ts";
 import { assertExit, errorOf, runRaft } from "./kit/run_raft.ts";
-import { describeCluster, TestCluster } from "./kit/test_cluster.ts";
+import { describeCluster, itWithCluster } from "./kit/test_cluster.ts";
 
 /** `raft start` on the data of node 1, with other flags, listening somewhere else. */
 async function startOn(dataPath: string, flags: readonly string[]) {
@@ -50,11 +49,9 @@ describeCluster({ name: "durability: a data directory", nodeCount: 1 }, (cluster
   });
 });
 
-it("durability: a wiped node does not come back under its old id", {
-  timeout: TEST_TIMEOUT_MS,
-}, async () => {
-  const cluster = await TestCluster.create();
-  try {
+itWithCluster(
+  { name: "durability: a wiped node does not come back under its old id" },
+  async (cluster) => {
     await cluster.start();
     const wiped = cluster.node(3);
     await wiped.kill();
@@ -66,10 +63,5 @@ it("durability: a wiped node does not come back under its old id", {
     assert.equal(code, 8, wiped.log);
     assert.match(wiped.log, /another data directory/);
     assertExit(await cluster.run(["put", "without", "it", "--timeout", "30s"]), 0);
-  } catch (error) {
-    cluster.showLogs();
-    throw error;
-  } finally {
-    await cluster.dispose();
-  }
-});
+  },
+);

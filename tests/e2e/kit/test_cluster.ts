@@ -20,6 +20,7 @@ import { after, before, describe, it } from "node:test";
 import { detectRuntime, KeyValueClient, RaftClient } from "../../../mod.ts";
 import { eventually, TEST_TIMEOUT_MS } from "./eventually.ts";
 import { findFreePorts } from "./free_ports.ts";
+import { PeerProxies } from "./peer_proxies.ts";
 import { type Answer, documentOf, type Json, runRaft } from "./run_raft.ts";
 import { TestNode } from "./test_node.ts";
 
@@ -31,6 +32,8 @@ export interface ClusterOptions {
   readonly nodeCount?: number;
   /** More flags of every `raft start`. */
   readonly flags?: readonly string[];
+  /** Whether the nodes reach each other by proxies, see `isolate`. */
+  readonly isProxied?: boolean;
 }
 
 /** A cluster of processes. */
@@ -38,28 +41,40 @@ export class TestCluster {
   /** The folder with the nodes' files; a test may put its own there. */
   readonly folder: string;
   readonly nodes: readonly TestNode[];
+  readonly #proxies: PeerProxies | null;
   readonly #clients: RaftClient[] = [];
 
-  private constructor(folder: string, nodes: readonly TestNode[]) {
+  private constructor(
+    folder: string,
+    { nodes, proxies }: { nodes: readonly TestNode[]; proxies: PeerProxies | null },
+  ) {
     this.folder = folder;
     this.nodes = nodes;
+    this.#proxies = proxies;
   }
 
   /** Makes a cluster of which no node runs. */
-  static async create({ nodeCount = 3, flags = [] }: ClusterOptions = {}): Promise<TestCluster> {
+  static async create(options: ClusterOptions = {}): Promise<TestCluster> {
+    const { nodeCount = 3, flags = [], isProxied = false } = options;
     const folder = mkdtempSync(join(tmpdir(), "raft-e2e-"));
     const ports = await findFreePorts(nodeCount);
-    const addresses = ports.map((port) => `127.0.0.1:${port}`);
-    const peers = addresses.map((address, position) => `${position + 1}=${address}`).join(",");
-    const nodes = addresses.map((address, position) =>
+    const proxyPorts = isProxied ? await findFreePorts(nodeCount) : ports;
+    const peers = proxyPorts.map((port, position) => `${position + 1}=127.0.0.1:${port}`);
+    const nodes = ports.map((port, position) =>
       new TestNode({
         id: position + 1,
-        address,
+        address: `127.0.0.1:${port}`,
         folder,
-        flags: ["--peers", peers, "--cluster", "e2e", ...flags],
+        flags: ["--peers", peers.join(","), "--cluster", "e2e", ...flags],
       })
     );
-    return new TestCluster(folder, nodes);
+    const targets = ports.map((port, position) => ({
+      id: position + 1,
+      proxyPort: proxyPorts[position]!,
+      port,
+    }));
+    const proxies = isProxied ? await PeerProxies.start(targets) : null;
+    return new TestCluster(folder, { nodes, proxies });
   }
 
   /** Every address. */
@@ -136,6 +151,17 @@ export class TestCluster {
     return { raft, store: new KeyValueClient(raft) };
   }
 
+  /** Cuts a node off from the others; only clients that know where it listens reach it. */
+  isolate(node: TestNode): void {
+    assert(this.#proxies !== null, "the cluster has no proxies");
+    this.#proxies.isolate(node.id);
+  }
+
+  /** Lets all nodes reach each other again. */
+  heal(): void {
+    this.#proxies?.heal();
+  }
+
   /** Prints the last lines of every log. */
   showLogs(): void {
     for (const { id, log } of this.nodes) {
@@ -149,6 +175,7 @@ export class TestCluster {
     for (const client of this.#clients) client.close();
     const running = this.nodes.filter((node) => node.isRunning);
     await Promise.all(running.map((node) => node.kill()));
+    this.#proxies?.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
@@ -185,6 +212,26 @@ export function describeCluster(
         await showingLogs(cluster, body);
       });
     });
+  });
+}
+
+/**
+ * A test with a cluster of its own, of which no node runs when the test begins.
+ *
+ * @param options The name of the test, and the cluster.
+ * @param body The test.
+ */
+export function itWithCluster(
+  options: ClusterOptions & { readonly name: string },
+  body: (cluster: TestCluster) => Promise<void>,
+): void {
+  it(options.name, { timeout: TEST_TIMEOUT_MS }, async () => {
+    const cluster = await TestCluster.create(options);
+    try {
+      await showingLogs(cluster, body);
+    } finally {
+      await cluster.dispose();
+    }
   });
 }
 

@@ -51,8 +51,8 @@ export class TestNode {
     return existsSync(this.logPath) ? readFileSync(this.logPath, "utf8") : "";
   }
 
-  /** Starts it, and does not wait. */
-  spawn(): OwnProcess {
+  /** Starts it with more flags than it always has, and does not wait. */
+  spawn(flags: readonly string[] = []): OwnProcess {
     assert(!this.isRunning, `node ${this.id} runs already`);
     rmSync(this.#readyPath, { force: true });
     this.#process = new OwnProcess({
@@ -61,6 +61,7 @@ export class TestNode {
         ...["start", "--id", String(this.id), "--data", this.dataPath, "--listen", this.address],
         ...["--ready-file", this.#readyPath, "--log-format", "text", "--stop-with-input"],
         ...this.#flags,
+        ...flags,
       ],
       logPath: this.logPath,
       environment: cleanEnvironment(),
@@ -80,8 +81,8 @@ export class TestNode {
   }
 
   /** Starts it and waits until it listens. */
-  async start(): Promise<void> {
-    this.spawn();
+  async start(flags: readonly string[] = []): Promise<void> {
+    this.spawn(flags);
     await this.ready();
   }
 
