@@ -8,6 +8,7 @@ import type { SettingValues } from "../config.ts";
 import { isWildcard, parseAddress, type Peer } from "../config/address.ts";
 import type { startSettings } from "../config/start_settings.ts";
 import { UsageError } from "../config/usage_error.ts";
+import type { KnownAs } from "../log/identity_file.ts";
 import type { Address, NodeId } from "../types.ts";
 
 /** The checked flags of `raft start`. */
@@ -23,12 +24,14 @@ export type Formation =
 export interface NodePlan {
   readonly nodeId: NodeId;
   readonly dataPath: string;
+  readonly clusterName: string;
   readonly listen: Address;
   readonly advertise: Address;
   readonly formation: Formation;
 }
 
 const LISTEN_DEFAULT = "127.0.0.1:7238";
+const CLUSTER_DEFAULT = "raft";
 
 /** An election needs to outlast a few heartbeats. */
 const HEARTBEATS_IN_ELECTION_TIMEOUT_MIN = 3;
@@ -60,7 +63,11 @@ function ownEntry({ id, peers }: StartValues): Peer | undefined {
 
 function advertiseOf(
   values: StartValues,
-  { listen, own }: { readonly listen: Address; readonly own: Peer | undefined },
+  { listen, own, known }: {
+    readonly listen: Address;
+    readonly own: Peer | undefined;
+    readonly known: KnownAs | null;
+  },
 ): Address {
   const { advertise } = values;
   if (advertise !== undefined && own !== undefined && advertise !== own.address) {
@@ -69,7 +76,7 @@ function advertiseOf(
       { fix: ["leave --advertise away, or use the same address in both"] },
     );
   }
-  const address = advertise ?? own?.address ?? listen;
+  const address = advertise ?? known?.address ?? own?.address ?? listen;
   if (!isWildcard(address)) return address;
   const { port } = parseAddress(listen);
   throw new UsageError(`Cannot advertise ${address}: nobody can reach a wildcard address`, {
@@ -78,12 +85,18 @@ function advertiseOf(
   });
 }
 
+/** Where the data directory is. */
+export function dataPathOf({ data, id }: StartValues): string {
+  return data ?? `raft-data/${id}`;
+}
+
 /**
  * Works out what is not said and refuses what does not fit together.
  *
  * @param values The checked flags.
+ * @param known What the data directory says of the node; null before it has a cluster.
  */
-export function planNode(values: StartValues): NodePlan {
+export function planNode(values: StartValues, known: KnownAs | null = null): NodePlan {
   const { id, heartbeatMs, electionTimeoutMs } = values;
   if (electionTimeoutMs < heartbeatMs * HEARTBEATS_IN_ELECTION_TIMEOUT_MIN) {
     throw new UsageError(
@@ -93,12 +106,13 @@ export function planNode(values: StartValues): NodePlan {
   }
   const formation = formationOf(values);
   const own = ownEntry(values);
-  const listen = values.listen ?? own?.address ?? LISTEN_DEFAULT;
+  const listen = values.listen ?? own?.address ?? known?.address ?? LISTEN_DEFAULT;
   return {
     nodeId: id,
-    dataPath: values.data ?? `raft-data/${id}`,
+    dataPath: dataPathOf(values),
+    clusterName: values.cluster ?? known?.clusterName ?? CLUSTER_DEFAULT,
     listen,
-    advertise: advertiseOf(values, { listen, own }),
+    advertise: advertiseOf(values, { listen, own, known }),
     formation,
   };
 }

@@ -28,12 +28,12 @@ export const startSettings = settings({
   })),
   listen: optional(address({
     summary: "Where to listen, for peers and clients alike",
-    defaultNote: "this node's entry in --peers, or 127.0.0.1:7238",
+    defaultNote: "this node's entry in --peers, its stored address, or 127.0.0.1:7238",
     isConfigurable: true,
   })),
   advertise: optional(address({
     summary: "Where others reach this node; needed if --listen is a wildcard",
-    defaultNote: "this node's entry in --peers, or --listen",
+    defaultNote: "its stored address, its entry in --peers, or --listen",
     isConfigurable: true,
   })),
   bootstrap: toggle({
@@ -45,12 +45,12 @@ export const startSettings = settings({
     summary: "First start: found a cluster of these nodes, this one included",
     isConfigurable: true,
   })),
-  cluster: text({
+  cluster: optional(text({
     placeholder: "NAME",
     summary: "The name of the cluster",
-    defaultText: "raft",
+    defaultNote: "the stored name, or raft",
     isConfigurable: true,
-  }),
+  })),
   heartbeatMs: duration({
     flag: "heartbeat",
     summary: "How often a leader is heard",

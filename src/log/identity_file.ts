@@ -9,7 +9,8 @@
  */
 import { assert } from "../assert.ts";
 import { BadDataError, ProtocolError } from "../errors.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { FileError, type Runtime } from "../runtime/runtime.ts";
+import type { Address } from "../types.ts";
 import { decodeIdentity, encodeIdentity, type Identity } from "../wire/storage_codec.ts";
 import { decodeChecked, encodeChecked } from "./checked_message.ts";
 import { syncFile } from "./sync_file.ts";
@@ -76,6 +77,31 @@ export async function readIdentity(runtime: Runtime, path: string): Promise<Iden
     return identity;
   } catch (error) {
     if (error instanceof ProtocolError) throw damaged(path, error.message);
+    throw error;
+  }
+}
+
+/** How a cluster knows a node. */
+export interface KnownAs {
+  readonly clusterName: string;
+  /** Where the others reach the node. */
+  readonly address: Address;
+}
+
+/**
+ * How its cluster knows the node of the data directory at `path`; null where there is no directory,
+ * or none that belongs to a cluster yet. Takes no lock and changes nothing.
+ *
+ * @throws {BadDataError} If the identity is damaged or of a newer version.
+ */
+export async function readKnownAs(runtime: Runtime, path: string): Promise<KnownAs | null> {
+  try {
+    const { born, clusterName, members, nodeId } = await readIdentity(runtime, path);
+    const own = members.find(({ id }) => id === nodeId);
+    return born && own !== undefined ? { clusterName, address: own.address } : null;
+  } catch (error) {
+    // What else the path may be, whoever opens the directory says.
+    if (error instanceof FileError && ["ENOENT", "ENOTDIR"].includes(error.code)) return null;
     throw error;
   }
 }

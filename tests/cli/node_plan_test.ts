@@ -3,13 +3,16 @@ import { describe, it } from "node:test";
 import { type NodePlan, planNode } from "../../src/cli/node_plan.ts";
 import { resolveSettings } from "../../src/cli/resolve_settings.ts";
 import { startSettings } from "../../src/config/start_settings.ts";
+import type { KnownAs } from "../../src/log/identity_file.ts";
 
-function plan(flags: Record<string, unknown>): NodePlan {
+function plan(flags: Record<string, unknown>, known: KnownAs | null = null): NodePlan {
   return planNode(
     resolveSettings(startSettings, { flags: { id: "1", ...flags }, environment: {}, file: null }),
+    known,
   );
 }
 
+const known: KnownAs = { clusterName: "blue", address: "10.0.0.2:7248" };
 const peers = "1=10.0.0.1:7238,2=10.0.0.2:7238";
 
 describe("planNode", () => {
@@ -17,6 +20,7 @@ describe("planNode", () => {
     assert.deepEqual(plan({}), {
       nodeId: 1,
       dataPath: "raft-data/1",
+      clusterName: "raft",
       listen: "127.0.0.1:7238",
       advertise: "127.0.0.1:7238",
       formation: { kind: "existing" },
@@ -32,6 +36,25 @@ describe("planNode", () => {
   it("listens on a wildcard and advertises its entry", () => {
     const { listen, advertise } = plan({ peers, listen: "0.0.0.0:7238" });
     assert.deepEqual([listen, advertise], ["0.0.0.0:7238", "10.0.0.1:7238"]);
+  });
+
+  it("takes addresses and cluster from the data directory where no flag names one", () => {
+    for (const flags of [{}, { bootstrap: true }]) {
+      const { listen, advertise, clusterName } = plan({ id: "2", ...flags }, known);
+      assert.deepEqual([listen, advertise], ["10.0.0.2:7248", "10.0.0.2:7248"]);
+      assert.equal(clusterName, "blue");
+    }
+  });
+
+  it("listens where it is told, and is known by the stored address", () => {
+    const wildcard = plan({ listen: "0.0.0.0:7248" }, known);
+    assert.deepEqual([wildcard.listen, wildcard.advertise], ["0.0.0.0:7248", known.address]);
+    const told = plan({ listen: "10.0.0.9:1", advertise: "a:1", cluster: "red" }, known);
+    assert.equal(told.clusterName, "red");
+    assert.deepEqual([told.listen, told.advertise], ["10.0.0.9:1", "a:1"]);
+    // Another list is ignored by a node that has a cluster.
+    const listed = plan({ peers }, known);
+    assert.deepEqual([listed.listen, listed.advertise], ["10.0.0.1:7238", known.address]);
   });
 
   it("asks for an address that others can reach where it listens on a wildcard", () => {

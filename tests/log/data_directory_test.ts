@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { crc32 } from "../../src/runtime/checksum.ts";
 import { BadDataError, DeniedError } from "../../src/errors.ts";
 import { openDataDirectory } from "../../src/log/data_directory.ts";
+import { readKnownAs } from "../../src/log/identity_file.ts";
 import { createBatch } from "../../src/testing/log_batches.ts";
 import { syncLog } from "../../src/testing/log_contract.ts";
 import { createRealDirectory, type RealDirectory } from "./real_log_directory.ts";
@@ -70,6 +71,26 @@ describe("openDataDirectory", () => {
         ["hard_state", "identity", "log", "snapshots", "spare"],
       );
       await again.close();
+    }));
+
+  it("tells how its cluster knows the node, once it has a cluster", () =>
+    withDirectory(async (place) => {
+      const options = optionsOf(place, 7);
+      assert.equal(await readKnownAs(place.runtime, options.path), null);
+      const directory = await openDataDirectory(place.runtime, options);
+      const { identity } = directory;
+      const { instanceId } = identity;
+      const members = [
+        { id: 6, address: "127.0.0.1:6000", instanceId: INSTANCE_ID },
+        { id: 7, address: "127.0.0.1:7000", instanceId },
+      ];
+      await directory.saveIdentity({ ...identity, members });
+      assert.equal(await readKnownAs(place.runtime, options.path), null);
+      await directory.saveIdentity({ ...identity, clusterId: INSTANCE_ID, born: true, members });
+      const known = { clusterName: "blue", address: "127.0.0.1:7000" };
+      assert.deepEqual(await readKnownAs(place.runtime, options.path), known);
+      assert.equal(await readKnownAs(place.runtime, `${options.path}/identity`), null);
+      await directory.close();
     }));
 
   it("refuses a second process, and names the first", () =>

@@ -1,10 +1,11 @@
 import { settings } from "../../config.ts";
 import { parseAddress } from "../../config/address.ts";
 import { startSettings } from "../../config/start_settings.ts";
+import { readKnownAs } from "../../log/identity_file.ts";
 import { startNode } from "../../node/node.ts";
 import { createLogtapeLogger, type LogtapeLogger } from "../../observability/logtape_logger.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
-import { type NodePlan, planNode, type StartValues } from "../node_plan.ts";
+import { dataPathOf, type NodePlan, planNode, type StartValues } from "../node_plan.ts";
 import { parseConfigurationFile, resolveSettings } from "../resolve_settings.ts";
 import { styleFor } from "../style.ts";
 import { onStopSignals, signalExitCode } from "../terminal.ts";
@@ -102,13 +103,12 @@ function stopInTime(
 /** Runs the node until a signal or a failure stops it. */
 async function runNode(context: CommandContext, values: StartValues): Promise<CommandResult> {
   const { host, program } = context;
-  const plan = planNode(values);
-  const logger = createLogger(context, values);
   const runtime = await context.runtime();
+  const plan = planNode(values, await readKnownAs(runtime, dataPathOf(values)));
+  const logger = createLogger(context, values);
   const node = await startNode(runtime, {
     ...plan,
     listen: parseAddress(plan.listen),
-    clusterName: values.cluster,
     heartbeatMs: values.heartbeatMs,
     electionTimeoutMs: values.electionTimeoutMs,
     segmentBytes: values.segmentBytes,
@@ -153,7 +153,7 @@ export const start = declareCommand({
   summary: "Run a node",
   description: "The first start of a cluster says how it comes about: --bootstrap for a cluster " +
     "of this one node, or --peers with every node, the same list on each of them. Later starts " +
-    "need neither: the data directory knows.\n\n" +
+    "need neither: the data directory knows the cluster and this node's address.\n\n" +
     "One port serves the other nodes and clients. SIGTERM or Ctrl-C stops in good order within " +
     "5 seconds; a second one at once. An id belongs to its data directory for ever.",
   examples: [

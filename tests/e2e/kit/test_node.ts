@@ -53,14 +53,17 @@ export class TestNode {
 
   /** Starts it with more flags than it always has, and does not wait. */
   spawn(flags: readonly string[] = []): OwnProcess {
+    return this.#spawn(["--listen", this.address, ...this.#flags, ...flags]);
+  }
+
+  #spawn(flags: readonly string[]): OwnProcess {
     assert(!this.isRunning, `node ${this.id} runs already`);
     rmSync(this.#readyPath, { force: true });
     this.#process = new OwnProcess({
       command: [
         ...raftCommand,
-        ...["start", "--id", String(this.id), "--data", this.dataPath, "--listen", this.address],
+        ...["start", "--id", String(this.id), "--data", this.dataPath],
         ...["--ready-file", this.#readyPath, "--log-format", "text", "--stop-with-input"],
-        ...this.#flags,
         ...flags,
       ],
       logPath: this.logPath,
@@ -83,6 +86,12 @@ export class TestNode {
   /** Starts it and waits until it listens. */
   async start(flags: readonly string[] = []): Promise<void> {
     this.spawn(flags);
+    await this.ready();
+  }
+
+  /** Starts it with its id, its data directory and these flags alone; waits until it listens. */
+  async startAgain(flags: readonly string[] = []): Promise<void> {
+    this.#spawn(flags);
     await this.ready();
   }
 
