@@ -109,7 +109,8 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
     retry: "no",
     advice: [
       "in use? stop the other process, or choose another --data",
-      "corrupt? keep the directory as it is, and let the node come back from its peers",
+      "damaged? leave that node stopped and keep its directory as it is: an older copy or an " +
+      "empty directory has forgotten votes and acknowledged writes",
     ],
   },
   {

@@ -6,6 +6,7 @@
 import { assert } from "../assert.ts";
 import { BadDataError } from "../errors.ts";
 import type { Index } from "../types.ts";
+import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 
 /** Where a log is damaged. */
 export interface CorruptLogOptions {
@@ -26,11 +27,6 @@ export function corruptLogError(options: CorruptLogOptions): BadDataError {
   assert(index >= 1, `the index is ${index}`);
   return new BadDataError(
     `Cannot trust the log in "${path}" at offset ${offset}, from index ${index} on: ${fault}`,
-    [
-      "see the extent of the damage: raft log verify DIR",
-      "if a majority of the other nodes runs: remove this node from the cluster, empty its data " +
-      "directory, and let it join under a new id",
-      "otherwise restore its data directory from a backup",
-    ],
+    DAMAGED_DIRECTORY_FIX,
   );
 }

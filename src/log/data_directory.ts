@@ -35,6 +35,7 @@ import { FileError, type FileLock, LockedError } from "../runtime/runtime.ts";
 import type { FileSystem, Runtime } from "../runtime/runtime.ts";
 import type { InstanceId, NodeId } from "../types.ts";
 import type { Identity } from "../wire/storage_codec.ts";
+import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import { HardStateFile } from "./hard_state_file.ts";
 import { DATA_FORMAT_VERSION, readIdentity, writeIdentity } from "./identity_file.ts";
 import { openLogFiles } from "./open_log_files.ts";
@@ -169,11 +170,10 @@ async function inspect(
   const others = names.filter((name) => !IGNORED_NAMES.has(name) && !name.startsWith("lock"));
   if (others.length === 0) return { hasIdentity, isCreating };
   if (others.some((name) => OWN_NAMES.has(name))) {
-    throw new BadDataError(`Cannot use "${path}": its file "identity" is missing`, [
-      "restore the data directory from a backup",
-      "or, if a majority of the other nodes runs: remove this node from the cluster, empty its " +
-      "data directory, and let it join under a new id",
-    ]);
+    throw new BadDataError(
+      `Cannot use "${path}": its file "identity" is missing`,
+      DAMAGED_DIRECTORY_FIX,
+    );
   }
   throw new BadDataError(
     `Cannot use "${path}" as a data directory: it is not empty, and holds "${others[0]}"`,

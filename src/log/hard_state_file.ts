@@ -30,6 +30,7 @@ import type { File, Runtime } from "../runtime/runtime.ts";
 import type { Index, Term } from "../types.ts";
 import { decodeHardState, encodeHardState } from "../wire/storage_codec.ts";
 import { decodeChecked, encodeChecked } from "./checked_message.ts";
+import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import type { HardState, HardStateStore } from "./log.ts";
 import { syncFile } from "./sync_file.ts";
 import { SECTOR_BYTES } from "./weak_sectors.ts";
@@ -93,7 +94,10 @@ export class HardStateFile implements HardStateStore {
    */
   static async open(runtime: Runtime, path: string): Promise<HardStateFile> {
     if (await runtime.files.size(path) === null) {
-      throw new BadDataError(`Cannot find the hard state: there is no "${path}"`, LOST_FIX);
+      throw new BadDataError(
+        `Cannot find the hard state: there is no "${path}"`,
+        DAMAGED_DIRECTORY_FIX,
+      );
     }
     const file = await runtime.files.open(path, "write");
     try {
@@ -157,16 +161,9 @@ export function checkHardState(
   throw new BadDataError(
     `Cannot trust the hard state: its term is ${state.currentTerm}, ` +
       `but entry ${last.index} has term ${last.term}`,
-    LOST_FIX,
+    DAMAGED_DIRECTORY_FIX,
   );
 }
-
-const LOST_FIX = [
-  "this node may have voted and forgotten it, so it must not run",
-  "if a majority of the other nodes runs: remove this node from the cluster, empty its data " +
-  "directory, and let it join under a new id",
-  "otherwise restore its data directory from a backup",
-];
 
 /** Reads both copies, chooses, and repairs. */
 async function recover(
@@ -185,7 +182,10 @@ async function recover(
   }
   if (newest === null) {
     const faults = copies.map(({ name, found }) => `copy ${name}: ${found}`).join(", ");
-    throw new BadDataError(`Cannot trust "${file.path}": both copies are bad: ${faults}`, LOST_FIX);
+    throw new BadDataError(
+      `Cannot trust "${file.path}": both copies are bad: ${faults}`,
+      DAMAGED_DIRECTORY_FIX,
+    );
   }
   const { state, generation } = newest;
   const bytes = encodeCopy(state, generation);

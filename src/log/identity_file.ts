@@ -13,6 +13,7 @@ import { FileError, type Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../types.ts";
 import { decodeIdentity, encodeIdentity, type Identity } from "../wire/storage_codec.ts";
 import { decodeChecked, encodeChecked } from "./checked_message.ts";
+import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import { syncFile } from "./sync_file.ts";
 
 /** The version of the data directory that this build writes, and the newest that it reads. */
@@ -107,9 +108,6 @@ export async function readKnownAs(runtime: Runtime, path: string): Promise<Known
 }
 
 function damaged(path: string, fault: string): BadDataError {
-  return new BadDataError(`Cannot trust "${identityPath(path)}": ${fault}`, [
-    "restore the data directory from a backup",
-    "or, if a majority of the other nodes runs: remove this node from the cluster, empty its " +
-    "data directory, and let it join under a new id",
-  ]);
+  const message = `Cannot trust "${identityPath(path)}": ${fault}`;
+  return new BadDataError(message, DAMAGED_DIRECTORY_FIX);
 }

@@ -7,6 +7,7 @@
 import { assert } from "../assert.ts";
 import { BadDataError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import type { LogRecovery } from "./log.ts";
 import { type RecoveredLog, recoverLog, repairTail } from "./log_recovery.ts";
 import { RecoveredEntries } from "./recovered_entries.ts";
@@ -38,8 +39,8 @@ export async function openLogFiles(
   const logDirectory = `${path}/log`;
   const spareDirectory = `${path}/spare`;
   const { files } = runtime;
-  // A backup may have left out an empty directory. Names that a killed process changed need not be
-  // durable yet: they are made so before anything is built upon them.
+  // Whoever moved the data directory may have left out an empty one. Names that a killed process
+  // changed need not be durable yet: they are made so before anything is built upon them.
   await files.makeDirectory(logDirectory);
   await files.makeDirectory(spareDirectory);
   for (const directory of [path, logDirectory, spareDirectory]) {
@@ -76,10 +77,6 @@ async function repair(store: SegmentStore, recovered: RecoveredLog): Promise<Log
 function missingLogError(directory: string): BadDataError {
   return new BadDataError(
     `Cannot find the log: "${directory}" holds no segment, want at least one`,
-    [
-      "restore the data directory from a backup",
-      "or, if a majority of the other nodes runs: remove this node from the cluster, empty its " +
-      "data directory, and let it join under a new id",
-    ],
+    DAMAGED_DIRECTORY_FIX,
   );
 }

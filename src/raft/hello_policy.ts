@@ -77,6 +77,6 @@ function judgePeer(hello: Hello, policy: HelloPolicy): HelloVerdict {
     refusal: "wrongInstance",
     reason: `Node ${hello.nodeId} is known with another data directory (${known}): one that was ` +
       "lost or replaced must not come back under its old id, for it has forgotten its votes. " +
-      "Give it a new id, or bring the old directory back",
+      "Bring that very directory back; this version cannot replace a member yet",
   };
 }

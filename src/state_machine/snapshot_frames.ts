@@ -44,8 +44,7 @@ export interface SnapshotFormat {
 /** Says that a snapshot cannot be used, and what an operator can do about it. */
 export function badSnapshot(format: SnapshotFormat, fault: string): BadDataError {
   return new BadDataError(`Cannot restore the snapshot of the ${format.name}: ${fault}`, [
-    "Remove the snapshot, so that the node asks the leader for another",
-    "Or restore an older backup: raft snapshot restore FILE",
+    "leave this node stopped, and keep its directory for a later repair",
   ]);
 }
 

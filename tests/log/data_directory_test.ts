@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { crc32 } from "../../src/runtime/checksum.ts";
 import { BadDataError, DeniedError } from "../../src/errors.ts";
+import { DAMAGED_DIRECTORY_FIX } from "../../src/log/damaged_directory.ts";
 import { openDataDirectory } from "../../src/log/data_directory.ts";
 import { readKnownAs } from "../../src/log/identity_file.ts";
 import { createBatch } from "../../src/testing/log_batches.ts";
@@ -161,8 +162,8 @@ describe("openDataDirectory", () => {
             await directory.close();
           }
         };
-        await assert.rejects(open(), BadDataError);
-        await assert.rejects(open(), BadDataError);
+        await assert.rejects(open(), { name: "BadDataError", fix: DAMAGED_DIRECTORY_FIX });
+        await assert.rejects(open(), { name: "BadDataError", fix: DAMAGED_DIRECTORY_FIX });
       });
     }
   });
@@ -177,7 +178,10 @@ describe("openDataDirectory", () => {
         const damaged = bytes.slice();
         damaged[offset]! ^= 0x04;
         await writeFile(file, damaged);
-        await assert.rejects(openDataDirectory(place.runtime, options), BadDataError);
+        await assert.rejects(openDataDirectory(place.runtime, options), {
+          name: "BadDataError",
+          fix: DAMAGED_DIRECTORY_FIX,
+        });
       }
       await writeFile(file, bytes);
       await (await openDataDirectory(place.runtime, options)).close();

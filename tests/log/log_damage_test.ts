@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BadDataError, StorageError } from "../../src/errors.ts";
+import { DAMAGED_DIRECTORY_FIX } from "../../src/log/damaged_directory.ts";
 import { recoverLog } from "../../src/log/log_recovery.ts";
 import { sealRecord } from "../../src/log/record.ts";
 import { SEGMENT_HEADER_BYTES, segmentName } from "../../src/log/segment_header.ts";
@@ -29,7 +30,7 @@ async function recover(files: MemoryFiles): Promise<Outcome> {
   } catch (error) {
     assert.ok(error instanceof BadDataError, `not a BadDataError: ${error}`);
     assert.match(error.message, /at offset \d+, from index \d+ on/);
-    assert.ok(error.fix.length > 0);
+    assert.deepEqual(error.fix, DAMAGED_DIRECTORY_FIX);
     return "refused";
   }
 }
