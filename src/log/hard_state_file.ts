@@ -32,6 +32,7 @@ import { decodeHardState, encodeHardState } from "../wire/storage_codec.ts";
 import { decodeChecked, encodeChecked } from "./checked_message.ts";
 import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import type { HardState, HardStateStore } from "./log.ts";
+import { newerFormatError } from "./newer_format_error.ts";
 import { syncFile } from "./sync_file.ts";
 import { SECTOR_BYTES } from "./weak_sectors.ts";
 
@@ -227,11 +228,7 @@ function decodeCopy(path: string, bytes: Uint8Array): Copy["found"] {
   if (typeof checked === "string") return checked;
   if (checked.formatVersion > HARD_STATE_FORMAT_VERSION) {
     const known = HARD_STATE_FORMAT_VERSION;
-    throw new BadDataError(
-      `Cannot read "${path}": its format version is ${checked.formatVersion}, ` +
-        `this program knows up to ${known}`,
-      ["start the newer program that wrote it"],
-    );
+    throw newerFormatError(path, { found: checked.formatVersion, known });
   }
   try {
     return { state: decodeHardState(checked.message), generation: checked.generation };

@@ -14,6 +14,7 @@ import type { Address } from "../types.ts";
 import { decodeIdentity, encodeIdentity, type Identity } from "../wire/storage_codec.ts";
 import { decodeChecked, encodeChecked } from "./checked_message.ts";
 import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
+import { newerFormatError } from "./newer_format_error.ts";
 import { syncFile } from "./sync_file.ts";
 
 /** The version of the data directory that this build writes, and the newest that it reads. */
@@ -65,11 +66,7 @@ export async function readIdentity(runtime: Runtime, path: string): Promise<Iden
   if (typeof checked === "string") throw damaged(path, checked);
   const { formatVersion, message } = checked;
   if (formatVersion > DATA_FORMAT_VERSION) {
-    throw new BadDataError(
-      `Cannot use "${path}": its format version is ${formatVersion}, ` +
-        `this program knows up to ${DATA_FORMAT_VERSION}`,
-      ["start the newer program that wrote it"],
-    );
+    throw newerFormatError(path, { found: formatVersion, known: DATA_FORMAT_VERSION });
   }
   try {
     const identity = decodeIdentity(message);

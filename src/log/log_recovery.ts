@@ -38,11 +38,13 @@ import type { File, Runtime } from "../runtime/runtime.ts";
 import { ENTRY_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
 import { corruptLogError } from "./corrupt_log_error.ts";
 import type { LogRecovery } from "./log.ts";
+import { newerFormatError } from "./newer_format_error.ts";
 import { RecoveredEntries } from "./recovered_entries.ts";
 import { Segment } from "./segment.ts";
 import {
   type DecodedSegmentHeader,
   decodeSegmentHeader,
+  SEGMENT_FORMAT_VERSION,
   SEGMENT_HEADER_BYTES,
   segmentFirstIndex,
   segmentName,
@@ -139,6 +141,9 @@ async function readHeader(file: File, firstIndex: number): Promise<DecodedSegmen
   const count = await file.read(bytes, 0);
   const header = decodeSegmentHeader(bytes.subarray(0, count));
   const { path } = file;
+  if ("newerVersion" in header) {
+    throw newerFormatError(path, { found: header.newerVersion, known: SEGMENT_FORMAT_VERSION });
+  }
   if ("fault" in header) {
     const fault = `the segment header is bad: ${header.fault}`;
     throw corruptLogError({ path, offset: 0, index: firstIndex, fault });

@@ -19,7 +19,8 @@
  * ```
  *
  * The header is durable before the file gets its name in the log's directory, and it is never
- * changed. So a bad header is never the trace of a crash.
+ * changed. So a bad header is never the trace of a crash. Magic, version and checksum stay where
+ * they are in every version, so that a newer one is not taken for damage.
  *
  * @module
  */
@@ -33,7 +34,7 @@ import { SECTOR_BYTES } from "./weak_sectors.ts";
 /** The size of a segment header; the first unit starts behind it. */
 export const SEGMENT_HEADER_BYTES = SECTOR_BYTES;
 
-/** The version of the format of segments that this build writes, and the only one it reads. */
+/** The version of the format of segments that this build writes, and the newest that it reads. */
 export const SEGMENT_FORMAT_VERSION = 1;
 
 const MAGIC = new TextEncoder().encode("raft-log");
@@ -59,6 +60,11 @@ export interface DecodedSegmentHeader extends SegmentHeader {
 /** Why a header cannot be used. */
 export interface SegmentHeaderFault {
   readonly fault: string;
+}
+
+/** A whole header of a format that this build does not know. */
+export interface NewerSegmentHeader {
+  readonly newerVersion: number;
 }
 
 /** The file name of the segment whose first entry has `firstIndex`. */
@@ -96,21 +102,19 @@ export function encodeSegmentHeader(
   return { bytes, checksum };
 }
 
-/** Decodes a header, or says why it cannot be trusted or is not known to this build. */
+/** Decodes a header, or says why it cannot be trusted, or that it is of a newer version. */
 export function decodeSegmentHeader(
   bytes: Uint8Array,
-): DecodedSegmentHeader | SegmentHeaderFault {
+): DecodedSegmentHeader | SegmentHeaderFault | NewerSegmentHeader {
   if (bytes.length < SEGMENT_HEADER_BYTES) return { fault: `it is cut off at ${bytes.length}` };
   assert(bytes.length === SEGMENT_HEADER_BYTES, `the header has ${bytes.length} bytes`);
   if (MAGIC.some((byte, offset) => bytes[offset] !== byte)) return { fault: "it has no magic" };
-  const version = getUint32(bytes, 8);
-  if (version !== SEGMENT_FORMAT_VERSION) {
-    const known = SEGMENT_FORMAT_VERSION;
-    return { fault: `it has format version ${version}, this program knows ${known}` };
-  }
   const checksum = getUint32(bytes, 12);
   const computed = headerChecksum(bytes);
   if (checksum !== computed) return { fault: `its checksum is ${checksum}, computed ${computed}` };
+  const formatVersion = getUint32(bytes, 8);
+  if (formatVersion > SEGMENT_FORMAT_VERSION) return { newerVersion: formatVersion };
+  if (formatVersion < 1) return { fault: `its format version is ${formatVersion}` };
   const header: DecodedSegmentHeader = {
     checksum,
     logId: bytes.slice(16, 32),
