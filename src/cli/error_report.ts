@@ -5,10 +5,11 @@
  * @module
  */
 import { AssertionError } from "../assert.ts";
-import { InternalError, TooStaleError } from "../client/client_errors.ts";
+import { InternalError } from "../client/client_errors.ts";
 import { type RequestReport, requestReportOf } from "../client/request_report.ts";
 import { UsageError } from "../config/usage_error.ts";
 import {
+  AnswerForgottenError,
   type Applied,
   BadDataError,
   DeniedError,
@@ -20,6 +21,7 @@ import {
   RaftError,
   RequestExpiredError,
   ShutdownError,
+  StaleReadError,
   StorageError,
   TooLargeError,
   UnknownOutcomeError,
@@ -124,6 +126,16 @@ function unreachable(error: Error): ReturnType<Mapper> {
   };
 }
 
+/** The command was repeated: it had been applied, and what it answered then is gone. */
+function answerForgotten(error: Error): ReturnType<Mapper> {
+  return {
+    exit: ExitCode.failed,
+    message: "your write was applied, but its answer is not kept",
+    why: [error.message, ...lines(requestReportOf(error))],
+    fix: ["read the key; do not send the write again under another request id"],
+  };
+}
+
 /** Errors that any command may meet, by class. The first that fits decides. */
 const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Mapper])[] = [
   [UsageError, (error) => {
@@ -144,6 +156,7 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
   [NotLeaderError, noQuorum],
   [UnknownOutcomeError, unknownOutcome],
   [LeadershipLostError, unknownOutcome],
+  [AnswerForgottenError, answerForgotten],
   [OverloadedError, () => ({
     exit: ExitCode.noQuorum,
     fix: ["try again later, with fewer requests at once"],
@@ -154,7 +167,7 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
     fix: ["try again: another node will take over"],
     retryable: true,
   })],
-  [TooStaleError, () => ({
+  [StaleReadError, () => ({
     exit: ExitCode.noQuorum,
     fix: ["allow older data: --consistency stale:MAX_AGE", "see who lost contact: raft status"],
     retryable: true,

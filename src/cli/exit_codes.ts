@@ -44,7 +44,7 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
   {
     code: ExitCode.failed,
     name: "failed",
-    meaning: "An unexpected error",
+    meaning: "An unexpected error, or the answer to an applied write is not kept",
     retry: "maybe",
     advice: ["read the message: it says what failed", "a defect? report it with that message"],
   },

@@ -21,5 +21,3 @@ export class InternalError extends RaftError {
     this.applied = applied;
   }
 }
-
-export { StaleReadError as TooStaleError } from "../errors.ts";

@@ -4,10 +4,10 @@ import { AssertionError } from "../../src/assert.ts";
 import { CommandFailure } from "../../src/cli/command_failure.ts";
 import { errorDocument, formatErrorText, reportError } from "../../src/cli/error_report.ts";
 import { createStyle } from "../../src/cli/style.ts";
-import { TooStaleError } from "../../src/client/client_errors.ts";
 import { RequestReport } from "../../src/client/request_report.ts";
 import { UsageError } from "../../src/config/usage_error.ts";
 import {
+  AnswerForgottenError,
   BadDataError,
   DeniedError,
   LeadershipLostError,
@@ -15,6 +15,7 @@ import {
   NotLeaderError,
   OverloadedError,
   RequestExpiredError,
+  StaleReadError,
   StorageError,
   TooLargeError,
   UnknownOutcomeError,
@@ -42,9 +43,10 @@ describe("reportError", () => {
       [new NoQuorumError("x"), 6, "no"],
       [new NotLeaderError(null, null), 6, "no"],
       [new OverloadedError("x"), 6, "no"],
-      [new TooStaleError("x"), 6, "no"],
+      [new StaleReadError("x"), 6, "no"],
       [new UnknownOutcomeError("x"), 7, "unknown"],
       [new LeadershipLostError("x"), 7, "unknown"],
+      [new AnswerForgottenError("x"), 1, "yes"],
       [new DeniedError("x"), 8, "no"],
       [new BadDataError("x", ["y"]), 9, "no"],
       [new StorageError("x"), 9, "no"],
@@ -78,6 +80,17 @@ describe("reportError", () => {
     assert.equal(made.requestId, "ab".repeat(16));
     assert.match(made.fix.join("\n"), /--request-id (ab){16}/);
     assert.deepEqual(errorDocument(made).error["requestId"], "ab".repeat(16));
+  });
+
+  it("says that a write was applied where only its answer is gone", () => {
+    const made = reportError(new AnswerForgottenError("too large", { cause: report }), {
+      isWrite: true,
+    });
+    assert.equal(made.message, "your write was applied, but its answer is not kept");
+    assert.equal(made.why[0], "too large");
+    assert.match(made.fix.join("\n"), /do not send the write again/);
+    const { error } = errorDocument(made);
+    assert.deepEqual([error["applied"], error["retryable"]], ["yes", false]);
   });
 
   it("asks for a report of what should not happen, with the place", () => {
