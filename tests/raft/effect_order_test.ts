@@ -88,7 +88,7 @@ describe("effect order", () => {
     assert.deepEqual(world.takeEvents(), ["send requestVoteResponse of term 5 to 2"]);
   });
 
-  it("trap 3: the refusal that names a new term goes out only when the term is durable", async () => {
+  it("trap 3: a refusal that names a new term waits until it is durable", async () => {
     const world = await start(3);
     await world.receive(2, { ...voteRequest(9), lastLogTerm: 1 });
     assert.deepEqual(world.takeEvents(), ["save term 9 vote 0"]);
@@ -96,7 +96,7 @@ describe("effect order", () => {
     assert.deepEqual(world.takeEvents(), ["send requestVoteResponse of term 9 to 2"]);
   });
 
-  it("trap 3: a candidate asks for votes only when its own is durable; a pre-vote asks at once", async () => {
+  it("trap 3: a candidate asks once its own vote is durable, a pre-vote at once", async () => {
     const world = await start();
     await world.expire("election");
     assert.deepEqual(world.takeEvents(), [
@@ -112,7 +112,7 @@ describe("effect order", () => {
     ]);
   });
 
-  it("trap 4: entries of a new term are written behind the hard state, and answered behind the sync", async () => {
+  it("trap 4: entries of a new term come behind the hard state, answers behind sync", async () => {
     const world = await start();
     await world.receive(2, appendEntries(4, { prevLogIndex: 1, prevLogTerm: 1, count: 2 }));
     assert.deepEqual(world.takeEvents(), ["save term 4 vote 0"]);
@@ -142,7 +142,7 @@ describe("effect order", () => {
     assert.equal(world.errorOf(proposal).code, "not_leader");
   });
 
-  it("trap 23: a follower acknowledges what is durable, and a heartbeat no more than that", async () => {
+  it("trap 23: a follower acknowledges what is durable, a heartbeat no more", async () => {
     const world = await start(2);
     await world.receive(2, appendEntries(2, { prevLogIndex: 4, prevLogTerm: 2, count: 1 }));
     assert.deepEqual(world.takeEvents(), ["append 5 to 5", "sync"]);
@@ -213,7 +213,7 @@ describe("effect order", () => {
 });
 
 describe("a driver loop that fails", () => {
-  it("says nothing of a record whose hard state could not be saved, and answers everybody", async () => {
+  it("says nothing of a record whose save failed, and answers everybody", async () => {
     const world = await start();
     const refused = world.propose();
     world.driver.input({ type: "message", from: 2, message: voteRequest(5) });
@@ -231,7 +231,7 @@ describe("a driver loop that fails", () => {
     assert.deepEqual(world.takeEvents(), []);
   });
 
-  it("does nothing of a record when it was stopped during the save, and answers everybody", async () => {
+  it("does nothing of a record when stopped during the save, answers everybody", async () => {
     const world = await start();
     const refused = world.propose();
     world.driver.input({ type: "message", from: 2, message: voteRequest(5) });
@@ -244,7 +244,7 @@ describe("a driver loop that fails", () => {
     assert.deepEqual(world.failures, []);
   });
 
-  it("stopped while its first election is saved, answers the command that came with it", async () => {
+  it("stopped while its first election is saved, answers what came with it", async () => {
     const world = await start(undefined, 1);
     const proposal = world.propose();
     await world.expire("election");
@@ -256,7 +256,7 @@ describe("a driver loop that fails", () => {
     assert.equal(world.errorOf(proposal).applied, "no");
   });
 
-  it("trap 47: stops when a sync fails; what was in the log is unknown, what waited is not applied", async () => {
+  it("trap 47: stops when a sync fails: what it held is unknown, the rest not applied", async () => {
     const world = await startLeader();
     const logged = world.propose();
     await world.clock.settle();
@@ -294,7 +294,7 @@ describe("a driver loop that fails", () => {
 });
 
 describe("a driver loop that loses leadership", () => {
-  it("ancestor A10: answers its proposals as unknown at once, and applies no foreign entry as theirs", async () => {
+  it("ancestor A10: answers its proposals as unknown at once, and no foreign entry", async () => {
     const world = await startLeader();
     const proposal = world.propose();
     await world.clock.settle();

@@ -201,7 +201,7 @@ describe("Timers", () => {
     assert.equal(world.clock.setCount, 2);
   });
 
-  it("trap 13: an election timer that is late by a timeout waits again instead of campaigning", () => {
+  it("trap 13: an election timer that is late by a timeout waits again", () => {
     const world = new TimersWorld();
     world.arm("election");
     world.clock.pause(10_000);
