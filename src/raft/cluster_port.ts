@@ -5,6 +5,7 @@
  * @module
  */
 import { joinAddress } from "../address.ts";
+import { MEMBERS_MAX } from "../limits.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { Acceptor, type GreetedConnection } from "../transport/acceptor.ts";
@@ -41,6 +42,8 @@ export class ClusterPort {
   readonly #acceptor: Acceptor;
   /** The last failure of each peer that was logged, so that a dead one fills no log. */
   readonly #failures = new Map<NodeId, string>();
+  /** The same for each id that was refused: it dials again and again. A stranger may claim any. */
+  readonly #refusals = new Map<NodeId, string>();
 
   /** Creates a port that does not listen yet. */
   constructor(options: ClusterPortOptions) {
@@ -80,7 +83,7 @@ export class ClusterPort {
   }
 
   #greeted(connection: GreetedConnection): void {
-    const { greeter, serveClient, peerAccepted, logger } = this.#options;
+    const { greeter, serveClient, peerAccepted } = this.#options;
     const { hello, stream } = connection;
     if (hello.role === "client" && serveClient !== undefined) {
       serveClient(connection);
@@ -95,14 +98,14 @@ export class ClusterPort {
       else this.#acceptLater(connection, { reply, stored });
       return;
     }
-    const { remoteAddress } = stream;
-    logger.warn("Refused a connection", { remoteAddress, reason: reply.reason });
+    this.#refused(connection, reply.reason);
     stream.write(encodePeerMessage({ type: "helloReply", reply }));
     stream.close();
   }
 
   #accept(connection: GreetedConnection, reply: HelloReply): void {
     this.#failures.delete(connection.hello.nodeId);
+    this.#refusals.delete(connection.hello.nodeId);
     this.transport.accept(connection, reply);
   }
 
@@ -121,6 +124,17 @@ export class ClusterPort {
     options.stored.then(() => {
       if (!isGone) this.#accept(connection, options.reply);
     }, () => stream.destroy());
+  }
+
+  #refused({ hello, stream }: GreetedConnection, reason: string): void {
+    const { nodeId } = hello;
+    if (this.#refusals.get(nodeId) === reason) return;
+    this.#refusals.delete(nodeId);
+    const oldest = this.#refusals.keys().next();
+    if (this.#refusals.size >= MEMBERS_MAX && !oldest.done) this.#refusals.delete(oldest.value);
+    this.#refusals.set(nodeId, reason);
+    const { remoteAddress } = stream;
+    this.#options.logger.warn("Refused a connection", { remoteAddress, nodeId, reason });
   }
 
   #failed(peer: NodeId, error: Error): void {
