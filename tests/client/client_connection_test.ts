@@ -81,6 +81,28 @@ function countWrites(runtime: Runtime, writes: Uint8Array[]): Runtime {
   };
 }
 
+/** The same runtime, with the way noted in which each stream that it dials is ended. */
+function noteEndings(runtime: Runtime, endings: string[]): Runtime {
+  return {
+    ...runtime,
+    clock: runtime.clock,
+    network: {
+      listen: (options) => runtime.network.listen(options),
+      connect: async (options) => {
+        const stream = await runtime.network.connect(options);
+        for (const ending of ["close", "destroy"] as const) {
+          const end = stream[ending].bind(stream);
+          stream[ending] = () => {
+            endings.push(ending);
+            end();
+          };
+        }
+        return stream;
+      },
+    },
+  };
+}
+
 function reverseAnswers(exchanges: Exchange[], count: number) {
   return (exchange: Exchange): boolean => {
     if (exchange.request.type !== "query") return false;
@@ -270,6 +292,19 @@ describe("ClientConnection", () => {
     await cluster.run(500);
     assert.equal(connection.isOpen, true);
     connection.close();
+  });
+
+  it("waits for the other side when it is closed only where something is under way", async () => {
+    for (const [count, ending] of [[0, "destroy"], [1, "close"]] as const) {
+      const cluster = await ScriptedCluster.start(1);
+      const endings: string[] = [];
+      const { connection } = connect(cluster, noteEndings(cluster.runtime, endings));
+      await cluster.run(100);
+      const deadlineMs = cluster.runtime.clock.nowMs() + 5_000;
+      for (let sent = 0; sent < count; sent++) connection.send(new RecordedRequest(deadlineMs));
+      connection.close();
+      assert.deepEqual(endings, [ending], `With ${count} requests under way`);
+    }
   });
 
   it("closes on garbage, and on an answer to nothing", async () => {
