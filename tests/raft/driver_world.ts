@@ -48,6 +48,11 @@ export class DriverClock implements Clock {
     this.#timers.delete(timer as SetTimer);
   };
 
+  /** Timers that were neither fired nor cancelled. */
+  get waiting(): number {
+    return this.#timers.size;
+  }
+
   /** Runs the turns of the loop until nothing is left to do now. */
   async settle(): Promise<void> {
     do {
@@ -138,6 +143,8 @@ export class DriverWorld {
   readonly driver: DriverLoop;
   /** The fault that the next append throws. */
   appendFault: Error | null = null;
+  /** Called when the log is read. */
+  reading: () => void = () => {};
   #nextProposal = 0;
   #nextQuery = 0;
 
@@ -288,6 +295,8 @@ export class DriverWorld {
             events.push(`truncate after ${parameters[0]}`);
           } else if (name === "sync") {
             events.push("sync");
+          } else if (name === "read") {
+            this.reading();
           }
           return value.apply(target, parameters);
         };

@@ -182,7 +182,8 @@ describe("effect order", () => {
     await world.clock.settle();
     const events = world.takeEvents();
     assert.deepEqual(events.slice(0, 1), ["append 3 to 3"]);
-    assert.ok(events.indexOf("send appendEntriesRequest of term 2 to 2") < events.indexOf("sync"));
+    const sentAt = events.indexOf("send appendEntriesRequest of term 2 to 2");
+    assert.ok(sentAt > 0 && sentAt < events.indexOf("sync"), events.join(", "));
     await world.receive(2, {
       type: "appendEntriesResponse",
       accepted: true,
@@ -290,6 +291,16 @@ describe("a driver loop that fails", () => {
     const query = world.query();
     assert.equal(world.errorOf(proposal).code, "shutdown");
     assert.ok(world.queryEndings.has(query));
+    assert.equal(world.clock.waiting, 0, "a timer is left");
+  });
+
+  it("applies nothing after it stopped, also what it was reading", async () => {
+    const world = await start(2);
+    world.reading = () => world.driver.stop();
+    const heartbeat = appendEntries(2, { prevLogIndex: 4, prevLogTerm: 2, count: 0 });
+    await world.receive(2, { ...heartbeat, leaderCommit: 4 });
+    assert.equal(world.driver.appliedIndex, 0);
+    assert.deepEqual(world.failures, []);
   });
 });
 

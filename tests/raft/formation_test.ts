@@ -126,6 +126,20 @@ describe("formation", () => {
     const pair = { formation: peersOf(1, 2) };
     await world.formed(world.start(1, pair), world.start(2, pair));
   });
+
+  it("what was learned under another list is void", async () => {
+    const world = new FormationWorld("void");
+    const before = { formation: peersOf(1, 2, 9) };
+    const one = world.start(1, before);
+    const two = world.start(2, before);
+    await world.until(() => one.raft?.status().members[1]?.reachable === true);
+    await world.pass(1_000);
+    world.crash(one, "kill");
+    world.crash(two, "kill");
+    const pair = { formation: peersOf(1, 2) };
+    const other = { ...pair, dataPath: "/other" };
+    await world.formed(world.start(1, pair), world.start(2, other));
+  });
 });
 
 describe("a wiped node", () => {

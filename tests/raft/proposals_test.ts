@@ -91,9 +91,10 @@ describe("Proposals", () => {
     proposals.logged(proposer.batch(2), 5);
     proposals.logged(proposer.batch(1), 7);
     proposals.logged(proposer.batch(1), 9);
-    const found = [4, 5, 6, 7, 8, 9, 10].map((index) =>
-      proposals.takeLogged(index)?.requestId ?? null
-    );
+    const found = [4, 5, 6, 7, 8, 9, 10].map((index) => {
+      const proposal = proposals.takeLogged(index);
+      return proposal === null ? null : proposal.requestId;
+    });
     assert.deepEqual(found, [null, 0, 1, 2, null, 3, null]);
   });
 

@@ -178,9 +178,11 @@ describe("Timers", () => {
     assert.deepEqual(world.expired, []);
     world.clock.advance(500);
     assert.deepEqual(world.expired, [["heartbeat", 150]]);
+    world.arm("quorum");
     world.cancel("quorum");
     world.clock.advance(5_000);
     assert.equal(world.expired.length, 1);
+    assert.equal(world.clock.waiting, 0);
   });
 
   it("that the runtime fires a little early expire, and do not spin", () => {

@@ -220,12 +220,28 @@ describe("PeerLink", () => {
     assert.deepEqual(world.peer.last.received[1], readRequest(2));
   });
 
+  it("drops what is sent before the peer has accepted", async () => {
+    const world = new LinkWorld("early");
+    await world.listen(null);
+    const link = world.link();
+    await world.until(() => world.peer.ends.length === 1 && world.peer.last.received.length === 1);
+    link.send(readRequest(1), []);
+    link.flush();
+    world.peer.last.write(replyBytes(replyOf(2)));
+    await world.until(() => link.isConnected);
+    link.send(readRequest(2), []);
+    link.flush();
+    await world.until(() => world.peer.last.received.length === 2);
+    assert.deepEqual(world.peer.last.received[1], readRequest(2));
+  });
+
   it("does not send on a new connection what was queued for the old one", async () => {
     const world = new LinkWorld("stale");
     const link = await world.connected();
     link.send(readRequest(1), []);
     const large = appendOne(100_000);
     link.send(large.message, large.records);
+    link.send(readRequest(3), []);
     world.peer.last.stream.destroy();
     await world.until(() => world.events.includes("lost"));
     await world.until(() => link.isConnected);

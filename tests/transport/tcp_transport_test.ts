@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Message } from "../../src/consensus/messages.ts";
 import { ProtocolError } from "../../src/errors.ts";
+import type { RecordBatch } from "../../src/log/log.ts";
+import { createBatch } from "../../src/testing/log_batches.ts";
 import type { SimulatedRuntime } from "../../src/testing/simulated_runtime.ts";
 import { Acceptor } from "../../src/transport/acceptor.ts";
 import { TcpTransport } from "../../src/transport/tcp_transport.ts";
@@ -77,6 +79,19 @@ function readRequest(readId: number): Message {
   return { type: "readIndexRequest", term: 1, readId };
 }
 
+/** An AppendEntries that carries a batch from the start of the log on. */
+function appendOf({ firstIndex, lastIndex }: RecordBatch): Message {
+  return {
+    type: "appendEntriesRequest",
+    term: 1,
+    prevLogIndex: firstIndex - 1,
+    prevLogTerm: 0,
+    leaderCommit: 0,
+    readSequence: 0,
+    entries: { firstIndex, lastIndex, termRuns: [], configurations: [], source: null },
+  };
+}
+
 function addresses(...ids: number[]): PeerAddress[] {
   return ids.map((id) => ({ id, address: `node-${id}:${PORT}` }));
 }
@@ -141,6 +156,22 @@ describe("TcpTransport", () => {
     one.transport.flush();
     await world.until(() => two.messages.length === 50);
     assert.deepEqual(two.readIdsFrom(1), Array.from({ length: 50 }, (_, i) => i + 1));
+  });
+
+  it("takes large messages, and what comes right behind a hello", async () => {
+    const world = new NodesWorld("behind");
+    const one = await world.node(1, 2);
+    const end = await world.result(dial(world.boot(2), "node-1"));
+    const frames = [
+      encodePeerMessage({ type: "hello", hello: helloFrom(2, 1) }),
+      encodePeerMessage(readRequest(1)),
+    ];
+    end.write(Uint8Array.from(frames.flatMap((frame) => [...frame])));
+    await world.until(() => one.readIdsFrom(2).length === 1);
+    const batch = createBatch({ firstIndex: 1, count: 1, term: 1, payloadBytes: 1_000_000 });
+    end.write(encodePeerMessage(appendOf(batch), [batch.bytes]));
+    await world.until(() => one.messages.length === 2);
+    assert.equal(one.messages[1]!.frame.type, "appendEntriesRequest");
   });
 
   it("drops messages to peers that it does not know or reach", async () => {
@@ -326,5 +357,7 @@ describe("TcpTransport", () => {
     assert.deepEqual(one.events, events);
     assert.equal(world.world.network.connectionCount, 0);
     assert.equal(one.transport.isConnected(2), false);
+    const end = await world.world.scheduler.run({ eventsMax: 100 });
+    assert.equal(end, "idle", "a timer is left");
   });
 });
