@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { Buffer } from "node:buffer";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { after, before, describe, it } from "node:test";
-import { binary, cleanEnvironment, collect, isAlive, pause, raft } from "./raft_binary.ts";
+import { eventually } from "./kit/eventually.ts";
+import type { OwnProcess } from "./kit/own_process.ts";
+import { answerOf, assertExit, documentOf, runRaft, startRaft } from "./kit/run_raft.ts";
 
 /** The pids of nodes that a demo with this TMPDIR started, by what Linux knows of processes. */
 function nodesIn(directory: string): number[] {
@@ -19,52 +22,55 @@ function nodesIn(directory: string): number[] {
   });
 }
 
+/** Whether a process with this id lives. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe("raft demo", () => {
   let directory: string;
-  const children: ReturnType<typeof spawn>[] = [];
+  const children: OwnProcess[] = [];
 
   before(() => {
     directory = mkdtempSync(join(tmpdir(), "raft-e2e-demo-"));
   });
 
-  after(() => {
-    for (const child of children) child.kill("SIGKILL");
+  after(async () => {
+    await Promise.all(children.map((child) => child.kill()));
     rmSync(directory, { recursive: true, force: true });
   });
 
-  function demo(words: readonly string[]): ReturnType<typeof spawn> {
-    const env = { ...cleanEnvironment, TMPDIR: directory, RAFT_ENDPOINTS: "127.0.0.1:1" };
-    const child = spawn(binary, ["demo", ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
+  function demo(words: readonly string[]): OwnProcess {
+    const environment = { TMPDIR: directory, RAFT_ENDPOINTS: "127.0.0.1:1" };
+    const child = startRaft(["demo", ...words], { environment });
     children.push(child);
     return child;
   }
 
-  async function waitForNodes(count: number): Promise<number[]> {
-    for (let round = 0; round < 500; round += 1) {
-      const pids = nodesIn(directory);
-      if (pids.length === count) return pids;
-      await pause(20);
-    }
-    throw new Error(`There are ${nodesIn(directory).length} nodes, want ${count}`);
+  function waitForNodes(count: number): Promise<number[]> {
+    return eventually({
+      what: `${count} nodes`,
+      look: () => {
+        const pids = nodesIn(directory);
+        return pids.length === count ? pids : null;
+      },
+    });
   }
 
   it("shows every step, ends with 0 and leaves nothing behind", async () => {
-    const { code, output, errors } = await collect(demo(["--headless", "-o", "json"]));
-    assert.equal(code, 0, errors);
-    const { ok, nodes, steps } = JSON.parse(output);
+    const words = ["--headless", "-o", "json"];
+    const { ok, nodes, steps } = documentOf(await answerOf(demo(words), ["demo", ...words]));
     assert.equal(ok, true);
     assert.equal(nodes.length, 3);
     assert.deepEqual(
       steps.map(({ name }: { name: string }) => name),
       [
-        "start",
-        "elect",
-        "write",
-        "read",
-        "crash",
-        "fail over",
-        "nothing lost",
-        "restart",
+        ...["start", "elect", "write", "read", "crash", "fail over", "nothing lost", "restart"],
         "read",
       ],
     );
@@ -74,40 +80,36 @@ describe("raft demo", () => {
 
   it("clears up when it is stopped in the middle", async () => {
     const child = demo(["--headless"]);
-    const ended = collect(child);
     const pids = await waitForNodes(3);
-    child.kill("SIGINT");
-    assert.notEqual((await ended).code, 0);
+    child.signal("SIGINT");
+    assert.notEqual((await child.ended).code, 0);
     assert.deepEqual(pids.filter(isAlive), []);
     assert.deepEqual(readdirSync(directory), []);
   });
 
   it("takes its nodes with it when it is killed", async () => {
     const child = demo(["--headless"]);
-    const ended = collect(child);
     const pids = await waitForNodes(3);
-    child.kill("SIGKILL");
-    await ended;
-    for (let round = 0; round < 500 && pids.some(isAlive); round += 1) await pause(20);
-    assert.deepEqual(pids.filter(isAlive), []);
+    await child.kill();
+    await eventually({ what: "its nodes to end", look: () => !pids.some(isAlive) || null });
   });
 
   it("stays until it is stopped, keeps what it should, and then ends with 0", async () => {
     const keep = join(directory, "kept");
-    const child = demo(["--keep", keep, "--nodes", "5"]);
-    let seen = "";
-    child.stdout?.on("data", (chunk) => seen += chunk);
-    const ended = collect(child);
-    for (let round = 0; round < 3000 && !seen.includes("Ctrl-C stops it"); round += 1) {
-      await pause(20);
-    }
+    const words = ["--keep", keep, "--nodes", "5"];
+    const child = demo(words);
+    const seen = await eventually({
+      what: "the demo to be done",
+      look: () => {
+        const text = Buffer.concat(child.output.stdout).toString();
+        return text.includes("Ctrl-C stops it") ? text : null;
+      },
+    });
     const endpoints = /The cluster runs at ([\d.:,]+\d)/.exec(seen)?.[1] ?? "";
     assert.equal(endpoints.split(",").length, 5, seen);
-    const got = await raft(["get", "greeting", "-e", endpoints]);
-    assert.equal(got.output, "hello", got.errors);
-    child.kill("SIGTERM");
-    const { code, errors } = await ended;
-    assert.equal(code, 0, errors);
+    assert.equal((await runRaft(["get", "greeting", "-e", endpoints])).stdout, "hello");
+    child.signal("SIGTERM");
+    assertExit(await answerOf(child, ["demo", ...words]), 0);
     assert.deepEqual(nodesIn(directory), []);
     assert.ok(readdirSync(keep).includes("1.log"));
   });

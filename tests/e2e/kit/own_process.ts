@@ -20,6 +20,8 @@ export interface SpawnOptions {
   /** Where its standard output and error go; unless told they are kept, see `output`. */
   readonly logPath?: string;
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** The folder that it works in; that of the tests unless told. */
+  readonly folder?: string;
 }
 
 /** Signals that the tests send. */
@@ -53,12 +55,13 @@ export class OwnProcess {
   readonly #child: ChildProcess;
 
   /** Starts it. Its standard input stays open and empty as long as this process lives. */
-  constructor({ command, logPath, environment }: SpawnOptions) {
+  constructor({ command, logPath, environment, folder }: SpawnOptions) {
     const [program, ...words] = command;
     const log = logPath === undefined ? "pipe" : openSync(logPath, "a");
     const child = spawn(program!, words, {
       stdio: ["pipe", log, log],
       env: { ...(environment ?? process.env) },
+      cwd: folder,
     });
     if (typeof log === "number") closeSync(log);
     running.add(child);
@@ -82,9 +85,9 @@ export class OwnProcess {
     if (this.isRunning) this.#child.kill(name);
   }
 
-  /** Ends its standard input. */
-  endInput(): void {
-    this.#child.stdin?.end();
+  /** Ends its standard input, after these bytes or this text. */
+  endInput(input: string | Uint8Array = ""): void {
+    this.#child.stdin?.end(input);
   }
 
   /** Kills it as a crash would, also where it is stopped; resolves when it is gone. */

@@ -19,9 +19,10 @@ const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 export const raftCommand: readonly string[] = process.env["E2E_RAFT_COMMAND"]?.split(" ") ??
   [join(root, "dist", "raft")];
 
-/** The environment without what would change the program's settings. */
+/** The environment without what would change what the program does. */
 export function cleanEnvironment(): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("RAFT_"));
+  const kept = Object.entries(process.env)
+    .filter(([name]) => !/^(?:RAFT_|BUN_|NODE_|FORCE_COLOR)/.test(name));
   return { ...Object.fromEntries(kept), NO_COLOR: "1" };
 }
 
@@ -31,6 +32,8 @@ export interface Answer {
   readonly exit: number | null;
   readonly signal: string | null;
   readonly stdout: string;
+  /** The same as it came, also where it is no text. */
+  readonly stdoutBytes: Uint8Array;
   readonly stderr: string;
   readonly elapsedMs: number;
 }
@@ -39,16 +42,38 @@ export interface Answer {
 // deno-lint-ignore no-explicit-any
 export type Json = any;
 
-/** Starts a command line without waiting for it. */
-export function startRaft(words: readonly string[]): OwnProcess {
-  return new OwnProcess({ command: [...raftCommand, ...words], environment: cleanEnvironment() });
+/** What a command line runs with. */
+export interface RunOptions {
+  /** What it reads; nothing unless told. */
+  readonly input?: string | Uint8Array;
+  /** The folder that it works in. */
+  readonly folder?: string;
+  /** Variables on top of the clean environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** Starts a command line without waiting for it; `input` stays open and empty. */
+export function startRaft(
+  words: readonly string[],
+  { folder, environment }: Omit<RunOptions, "input"> = {},
+): OwnProcess {
+  return new OwnProcess({
+    command: [...raftCommand, ...words],
+    environment: { ...cleanEnvironment(), ...environment },
+    ...(folder === undefined ? {} : { folder }),
+  });
 }
 
 /** Runs a command line to its end, whatever that is. */
-export async function runRaft(words: readonly string[]): Promise<Answer> {
+export function runRaft(words: readonly string[], options: RunOptions = {}): Promise<Answer> {
+  const child = startRaft(words, options);
+  child.endInput(options.input);
+  return answerOf(child, words);
+}
+
+/** What a process that runs with these words has answered in the end. */
+export async function answerOf(child: OwnProcess, words: readonly string[]): Promise<Answer> {
   const startMs = performance.now();
-  const child = startRaft(words);
-  child.endInput();
   const { code, signal } = await child.ended;
   const text = (chunks: readonly Uint8Array[]): string => Buffer.concat(chunks).toString();
   return {
@@ -56,6 +81,7 @@ export async function runRaft(words: readonly string[]): Promise<Answer> {
     exit: code,
     signal,
     stdout: text(child.output.stdout),
+    stdoutBytes: new Uint8Array(Buffer.concat(child.output.stdout)),
     stderr: text(child.output.stderr),
     elapsedMs: performance.now() - startMs,
   };

@@ -106,9 +106,19 @@ export class TestCluster {
     return runRaft([...words, "--endpoints", endpoints.join(",")]);
   }
 
+  /** Runs a command line against all nodes that reads `input`. */
+  feed(input: string | Uint8Array, words: readonly string[]): Promise<Answer> {
+    return runRaft([...words, "--endpoints", this.endpoints.join(",")], { input });
+  }
+
+  /** The document of a command line that has to succeed. */
+  async document(words: readonly string[]): Promise<Json> {
+    return documentOf(await this.run([...words, "-o", "json"]));
+  }
+
   /** The document of `raft status`. */
-  async status(): Promise<Json> {
-    return documentOf(await this.run(["status", "-o", "json"]));
+  status(): Promise<Json> {
+    return this.document(["status"]);
   }
 
   /**
