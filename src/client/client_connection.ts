@@ -116,8 +116,8 @@ export class ClientConnection {
   /** Sends what was written, closes, and fails what is unanswered. */
   close(): void {
     if (this.#state === "closed") return;
-    // Where nobody waits for an answer, nothing is left to deliver. Closing in good order would wait
-    // for the other side, and keep this process from ending while that one is paused.
+    // Where nobody waits for an answer, nothing is left to deliver. Closing in good order waits for
+    // the other side, and would keep this process from ending while that side is paused.
     const isInUse = this.#state === "open" && this.#pending.size > 0;
     if (isInUse) this.#flush();
     const how = isInUse ? "close" : "destroy";
