@@ -32,7 +32,7 @@ export interface RunningNode {
   readonly raft: Raft;
   /** Resolves when the node has stopped, with the error that stopped it, if any. */
   readonly stopped: Promise<StopReason>;
-  /** Resolves when the node listens, takes part in a cluster, or knows its leader. */
+  /** Resolves when the node listens, takes part in a cluster, or knows its leader; see `Raft`. */
   ready(readiness: Readiness): Promise<void>;
   /** How things stand, as this node sees them. */
   status(): RaftStatus;

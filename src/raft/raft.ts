@@ -7,7 +7,13 @@
 import { Consensus } from "../consensus/consensus.ts";
 import type { SoftState } from "../consensus/effects.ts";
 import { allMembers } from "../consensus/quorum.ts";
-import { DeniedError, NoQuorumError, NotLeaderError, StaleReadError } from "../errors.ts";
+import {
+  DeniedError,
+  NoQuorumError,
+  NotLeaderError,
+  ShutdownError,
+  StaleReadError,
+} from "../errors.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
@@ -173,7 +179,10 @@ export class Raft {
     return { id, address: member?.address ?? "" };
   }
 
-  /** Resolves when the node listens, takes part in a cluster (`joined`), or knows its leader. */
+  /**
+   * Resolves when the node listens, takes part in a cluster (`joined`), or knows its leader. Rejects
+   * with what stopped the node, or a ShutdownError, where it stops before.
+   */
   ready(readiness: Readiness): Promise<void> {
     return this.#waiters.wait(readiness);
   }
@@ -436,6 +445,8 @@ export class Raft {
     const { log, hardState, directory } = this.#storage;
     const steps = [this.#port, log, hardState, directory].map((part) => part.close());
     const failed = (await Promise.allSettled(steps)).find((step) => step.status === "rejected");
-    this.#resolveStopped({ error: error ?? (failed?.reason as Error | undefined) ?? null });
+    const reason = error ?? (failed?.reason as Error | undefined) ?? null;
+    this.#resolveStopped({ error: reason });
+    this.#waiters.fail(reason ?? new ShutdownError("The node was stopped"));
   }
 }

@@ -147,9 +147,12 @@ describe("a wiped node", () => {
     const { world, nodes: [one, two, other] } = await formedWorld("wiped");
     world.crash(two, "power_loss");
     world.start(2, { ...three, dataPath: "/empty" });
+    await world.until(() => two.raft !== null);
+    const ready = two.raft!.ready("joined").then(() => null, (error) => error);
     await world.until(() => two.ended !== null);
     assert.ok(two.ended!.error instanceof DeniedError);
     assert.match(two.ended!.error.message, /has forgotten its votes/);
+    assert.equal(await ready, two.ended!.error, "who waits is told");
     await world.pass(10_000);
     assert.deepEqual([one.ended, other.ended], [null, null]);
     assert.ok(one.raft!.leader !== null);
