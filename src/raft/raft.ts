@@ -180,8 +180,8 @@ export class Raft {
   }
 
   /**
-   * Resolves when the node listens, takes part in a cluster (`joined`), or knows its leader. Rejects
-   * with what stopped the node, or a ShutdownError, where it stops before.
+   * Resolves when the node listens, takes part in a cluster (`joined`), or knows its leader.
+   * Rejects with what stopped the node, or a ShutdownError, where it stops before.
    */
   ready(readiness: Readiness): Promise<void> {
     return this.#waiters.wait(readiness);
