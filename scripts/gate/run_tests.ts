@@ -53,8 +53,10 @@ function testCommand(run: TestRun, report: string): string[] {
 }
 
 /**
- * The files that the report does not mention: their tests were lost with the process. Deno's report
- * names the file that registered a test, which may be a contract suite; its output names the other.
+ * The files that the report does not mention: their tests were lost with the process. The reports
+ * of Deno and Node name the file that registered a test, which may be a contract suite. Deno's
+ * output names the other file; Node reports a file without a test as a test of its own, which
+ * fails.
  */
 function unreportedFiles(
   run: TestRun,
@@ -64,7 +66,8 @@ function unreportedFiles(
   const reported = [...new Set(cases.map(({ file }) => file))];
   return run.files.filter((file) => {
     if (reported.some((name) => name.endsWith(file))) return false;
-    return run.runtime !== "deno" || !new RegExp(`running [1-9].* from \\./${file}\n`).test(output);
+    if (run.runtime === "node") return false;
+    return run.runtime === "bun" || !new RegExp(`running [1-9].* from \\./${file}\n`).test(output);
   });
 }
 
