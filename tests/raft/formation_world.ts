@@ -10,6 +10,7 @@ import type { CrashKind } from "../../src/testing/simulated_process.ts";
 import { type SimulatedMachine, SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
 import type { Address, NodeId } from "../../src/types.ts";
 import { CounterMachine } from "../state_machine/counter_machine.ts";
+import { quickestDrain } from "../log/simulated_log_machine.ts";
 
 const PORT = 7238;
 
@@ -70,7 +71,11 @@ export class FormationWorld {
 
   /** Creates a world without nodes. */
   constructor(seed: number | string) {
-    this.world = new SimulatedWorld({ seed, onError: (error) => this.errors.push(error) });
+    this.world = new SimulatedWorld({
+      seed,
+      ...quickestDrain(),
+      onError: (error) => this.errors.push(error),
+    });
   }
 
   /** Starts node `id`, on a machine of its own, on what its disk holds. */
