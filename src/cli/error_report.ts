@@ -251,6 +251,8 @@ export function reportError(
   const stack = (error.stack ?? "").split("\n").slice(1, 4).map((line) => line.trim());
   return complete(error, {
     exit: ExitCode.failed,
+    // Whatever went wrong here may have done so after the command was carried out.
+    ...(isDefect && command.isWrite ? { applied: "unknown" as const } : {}),
     message: error instanceof AssertionError ? error.message : `${error.name}: ${error.message}`,
     why: isDefect ? stack : [],
     fix: isDefect ? [REPORT_IT] : [],

@@ -104,9 +104,10 @@ export function planNode(values: StartValues, known: KnownAs | null = null): Nod
       { fix: [`want at least ${HEARTBEATS_IN_ELECTION_TIMEOUT_MIN} heartbeats in it`] },
     );
   }
-  const formation = formationOf(values);
-  const own = ownEntry(values);
-  const listen = values.listen ?? own?.address ?? known?.address ?? LISTEN_DEFAULT;
+  // A node that has a cluster keeps it: --peers and --bootstrap found one, and change none.
+  const formation: Formation = known === null ? formationOf(values) : { kind: "existing" };
+  const own = known === null ? ownEntry(values) : undefined;
+  const listen = values.listen ?? known?.address ?? own?.address ?? LISTEN_DEFAULT;
   return {
     nodeId: id,
     dataPath: dataPathOf(values),

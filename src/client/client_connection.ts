@@ -126,8 +126,6 @@ export class ClientConnection {
 
   #enqueue(request: ConnectionRequest): void {
     const requestId = this.#nextRequestId++;
-    request.message.requestId = requestId;
-    writeClientMessage(this.#builder, request.message);
     this.#pending.set(requestId, request);
     this.#timer.arm(Math.min(request.deadlineMs, this.#heardMs + SILENCE_MS));
     if (this.#state === "open") this.#scheduleFlush();
@@ -168,7 +166,7 @@ export class ClientConnection {
       return;
     }
     this.#stream = stream;
-    // The hello goes ahead of the requests that may already stand in the builder.
+    // The hello goes ahead of the requests that may already wait.
     const hello = new ByteBuilder();
     writeClientMessage(hello, {
       type: "hello",
@@ -263,9 +261,15 @@ export class ClientConnection {
 
   #flush(): void {
     assert(this.#stream !== null, "an open connection has a stream");
-    if (this.#builder.length === 0) return;
+    // Encoded only now: a request that has failed meanwhile was reported as never sent.
+    for (let requestId = this.#firstUnsentId; requestId < this.#nextRequestId; requestId += 1) {
+      const request = this.#pending.get(requestId);
+      if (request === undefined) continue;
+      request.message.requestId = requestId;
+      writeClientMessage(this.#builder, request.message);
+    }
     this.#firstUnsentId = this.#nextRequestId;
-    this.#stream.write(this.#builder.take());
+    if (this.#builder.length > 0) this.#stream.write(this.#builder.take());
   }
 
   #onTimer(): void {

@@ -32,7 +32,7 @@ export interface SendFailure {
  * one of `answered` and `failed` is called, later than the `send` that took the request, and once.
  */
 export interface ConnectionRequest {
-  /** What is sent; encoded during `send`. */
+  /** What is sent; encoded when it is, so it must not change before `answered` or `failed`. */
   readonly message: OutgoingRequest;
   /** When to give up, in the clock's milliseconds. */
   readonly deadlineMs: number;

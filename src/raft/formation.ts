@@ -83,6 +83,11 @@ export class Formation {
     return ids.filter((id) => !this.#instances.has(id) || !this.#acceptedBy.has(id));
   }
 
+  /** Whether `id` is one of the nodes that form the cluster. */
+  lists(id: NodeId): boolean {
+    return this.#options.members.some((member) => member.id === id);
+  }
+
   /** The directory that holds `id`, or null where that is not known. */
   instanceOf(id: NodeId): InstanceId | null {
     return this.#instances.get(id) ?? null;
@@ -120,16 +125,15 @@ export class Formation {
     await this.#saving;
     const { directory, log, hardState } = this.#options;
     assert(this.missing.length === 0, `nodes ${this.missing.join(", ")} are not known`);
-    if (log.lastIndex === 0) {
-      log.append(encodeEntry(EntryKind.configuration, encodeConfiguration(this.#first()), {
-        firstIndex: 1,
-        term: FIRST_TERM,
-        timestampMs: FIRST_LOG_TIME_MS,
-      }));
-      await new Promise<void>((resolve, reject) => {
-        log.sync((error) => error === null ? resolve() : reject(error));
-      });
-    }
+    assert(log.lastIndex === 0, `the log of an unborn node ends at ${log.lastIndex}`);
+    log.append(encodeEntry(EntryKind.configuration, encodeConfiguration(this.#first()), {
+      firstIndex: 1,
+      term: FIRST_TERM,
+      timestampMs: FIRST_LOG_TIME_MS,
+    }));
+    await new Promise<void>((resolve, reject) => {
+      log.sync((error) => error === null ? resolve() : reject(error));
+    });
     if (hardState.state.currentTerm < FIRST_TERM) {
       await hardState.save({ currentTerm: FIRST_TERM, votedFor: 0 });
     }

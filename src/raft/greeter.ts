@@ -19,6 +19,8 @@ export interface GreeterOptions {
   readonly identity: () => Identity;
   /** The data directory that holds an id, as far as this node knows. */
   readonly instanceOf: (id: NodeId) => InstanceId | null;
+  /** Whether an id belongs to the cluster. */
+  readonly isMember: (id: NodeId) => boolean;
   readonly address: () => Address;
   readonly logTimeMs: () => LogTimeMs;
   readonly version: string;
@@ -52,7 +54,7 @@ export class Greeter {
 
   /** What this node answers. */
   reply(hello: Hello): HelloReply {
-    const { identity, instanceOf, address, logTimeMs, version } = this.#options;
+    const { identity, instanceOf, isMember, address, logTimeMs, version } = this.#options;
     const { clusterId, clusterName, nodeId, instanceId } = identity();
     assert(clusterId !== "", "a node without a cluster accepts nobody");
     const verdict = judgeHello(hello, {
@@ -61,6 +63,7 @@ export class Greeter {
       nodeId,
       instanceId,
       instanceOf,
+      isMember,
     });
     return {
       ...verdict,

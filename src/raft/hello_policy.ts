@@ -19,6 +19,8 @@ export interface HelloPolicy {
   readonly instanceId: InstanceId;
   /** The data directory that holds `id`, as far as this node knows; null for an unknown id. */
   readonly instanceOf: (id: NodeId) => InstanceId | null;
+  /** Whether `id` is a member of the cluster, or one of the nodes that form it. */
+  readonly isMember: (id: NodeId) => boolean;
 }
 
 /** The verdict: `none` accepts. */
@@ -69,6 +71,13 @@ function judgePeer(hello: Hello, policy: HelloPolicy): HelloVerdict {
     return {
       refusal: "wrongNode",
       reason: `This node has the id ${policy.nodeId} too: give every node an id of its own`,
+    };
+  }
+  if (!policy.isMember(hello.nodeId)) {
+    return {
+      refusal: "unknownMember",
+      reason: `Node ${hello.nodeId} is no member of this cluster: check its id, and that every ` +
+        "node was started with the same --peers",
     };
   }
   const known = policy.instanceOf(hello.nodeId);

@@ -111,6 +111,7 @@ export class Raft {
     this.#greeter = new Greeter({
       identity: () => storage.directory.identity,
       instanceOf: (id) => this.#instanceOf(id),
+      isMember: (id) => this.#isMember(id),
       address: () => this.address,
       logTimeMs: () => this.logTimeMs,
       version: options.version ?? "",
@@ -398,6 +399,11 @@ export class Raft {
   #isReady(readiness: Readiness): boolean {
     if (readiness === "listening") return true;
     return readiness === "joined" ? this.#running !== null : this.leader !== null;
+  }
+
+  #isMember(id: NodeId): boolean {
+    if (this.#formation !== null) return this.#formation.lists(id);
+    return this.#storage.directory.identity.members.some((member) => member.id === id);
   }
 
   #instanceOf(id: NodeId): InstanceId | null {

@@ -54,6 +54,8 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
       ? await directory.openLog(segments)
       : await options.openLog(directory);
     opened.unshift(log);
+    // A birth that was cut off may have left the first entry of another list of nodes.
+    if (!directory.identity.born) await log.truncateSuffix(log.firstIndex - 1);
     const { tornTailBytes } = log.recovery;
     if (tornTailBytes > 0) {
       options.logger?.warn("Cut a torn tail off the log: it was never durable", {
@@ -101,7 +103,7 @@ async function chooseCluster(
   }
   const clusterId = formation.kind === "peers"
     ? deriveClusterId(identity.clusterName, formation.peers)
-    : identity.clusterId || randomClusterId(runtime);
+    : randomClusterId(runtime);
   if (clusterId === identity.clusterId) return;
   // Another list than before: what was learned under the old one is void.
   await directory.saveIdentity({ ...identity, clusterId, members: [] });
@@ -117,7 +119,7 @@ export function logContents(log: Log, formation: Formation | null): LogContents 
   const baseIndex = log.firstIndex - 1;
   const common = { baseIndex, baseTerm: 0, lastIndex: log.lastIndex };
   const { termRuns, configurations, lastTimestampMs } = log.recovery;
-  if (termRuns.length === 0 && formation !== null) {
+  if (formation !== null) {
     return { ...common, ...formation.firstEntry() };
   }
   if (configurations.length === 0) {

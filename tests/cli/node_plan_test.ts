@@ -54,7 +54,8 @@ describe("planNode", () => {
     assert.deepEqual([told.listen, told.advertise], ["10.0.0.9:1", "a:1"]);
     // Another list is ignored by a node that has a cluster.
     const listed = plan({ peers }, known);
-    assert.deepEqual([listed.listen, listed.advertise], ["10.0.0.1:7238", known.address]);
+    assert.deepEqual([listed.listen, listed.advertise], [known.address, known.address]);
+    assert.equal(listed.formation.kind, "existing");
   });
 
   it("asks for an address that others can reach where it listens on a wildcard", () => {

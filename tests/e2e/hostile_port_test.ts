@@ -28,18 +28,18 @@ function residentBytes(node: TestNode): number {
   return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]);
 }
 
-/** What a hello of a peer of this cluster looks like, from an id that is nobody's. */
-async function strangerHello(node: TestNode): Promise<Hello> {
-  const connection = await HostileConnection.open(node.address);
-  const { clusterId, clusterName } = await connection.greet(clientHello);
+/** What `impostor` says to `node`: all that it takes can be asked of it. */
+async function impostorHello(node: TestNode, impostor: TestNode): Promise<Hello> {
+  const connection = await HostileConnection.open(impostor.address);
+  const { clusterId, clusterName, instanceId } = await connection.greet(clientHello);
   connection.destroy();
   return {
     ...clientHello,
     role: "peer",
     clusterId,
     clusterName,
-    nodeId: 99,
-    instanceId: OTHER_CLUSTER,
+    nodeId: impostor.id,
+    instanceId,
     address: "127.0.0.1:1",
     targetNodeId: node.id,
   };
@@ -180,7 +180,7 @@ describeCluster({ name: "a hostile port" }, (clusterIt) => {
 
   clusterIt("trap 28: refuses peers and clients of another cluster", async (cluster) => {
     const node = cluster.node(1);
-    const stranger = await strangerHello(node);
+    const stranger = await impostorHello(node, cluster.node(2));
     const client = { ...clientHello, clusterName: "elsewhere", clusterId: OTHER_CLUSTER };
     for (const hello of [{ ...stranger, clusterId: OTHER_CLUSTER }, client]) {
       const offset = node.log.length;
@@ -196,7 +196,7 @@ describeCluster({ name: "a hostile port" }, (clusterIt) => {
 
   clusterIt("refuses peers and clients that want another node", async (cluster) => {
     const node = cluster.node(1);
-    const stranger = await strangerHello(node);
+    const stranger = await impostorHello(node, cluster.node(2));
     for (const hello of [{ ...stranger, targetNodeId: 2 }, { ...clientHello, targetNodeId: 2 }]) {
       const offset = node.log.length;
       const connection = await HostileConnection.open(node.address);
@@ -211,7 +211,7 @@ describeCluster({ name: "a hostile port" }, (clusterIt) => {
     const node = cluster.node(1);
     const offset = node.log.length;
     const connection = await HostileConnection.open(node.address);
-    const hello = { ...await strangerHello(node), nodeId: 2 };
+    const hello = { ...await impostorHello(node, cluster.node(2)), instanceId: OTHER_CLUSTER };
     assert.equal((await connection.greet(hello)).refusal, "wrongInstance");
     await connection.closed;
     await logLine(node, offset, connection.localAddress, "has forgotten its votes");
@@ -220,7 +220,7 @@ describeCluster({ name: "a hostile port" }, (clusterIt) => {
 
   clusterIt("trap 55: survives garbage behind the hello of a peer", async (cluster) => {
     const node = cluster.node(1);
-    const hello = await strangerHello(node);
+    const hello = await impostorHello(node, cluster.node(2));
     for (
       const [bytes, reason] of [
         [new Uint8Array(1_000).fill(0x33), "want exactly 1"],
@@ -233,7 +233,7 @@ describeCluster({ name: "a hostile port" }, (clusterIt) => {
       assert.equal((await connection.greet(hello)).refusal, "none");
       connection.write(bytes);
       await connection.closed;
-      await logLine(node, offset, "peer=99", reason);
+      await logLine(node, offset, `peer=${hello.nodeId}`, reason);
     }
     await assertServes(cluster, "after a strange peer");
   });

@@ -42,6 +42,7 @@ class PortWorld extends TransportWorld {
           instanceId: instanceOf(1),
         }),
         instanceOf: (id) => id === 2 ? instanceOf(2) : null,
+        isMember: () => true,
         address: () => `node-1:${PORT}`,
         logTimeMs: () => 1,
         version: "1.2.3",

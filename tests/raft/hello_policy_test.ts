@@ -15,6 +15,7 @@ const policy: HelloPolicy = {
   clusterName: "blue",
   instanceId: "33333333333333333333333333333333",
   instanceOf: (id) => id === 2 ? INSTANCE : null,
+  isMember: (id) => id >= 1 && id <= 3,
 };
 
 const peer: Hello = {
@@ -61,6 +62,12 @@ const refused: readonly {
     hello: { ...peer, protocolMin: 2, protocolMax: 3 },
     refusal: "noCommonVersion",
     reason: /Node 1 speaks protocol versions 1 to 1, the dialer 2 to 3: upgrade the older one/,
+  },
+  {
+    name: "a peer that is no member",
+    hello: { ...peer, nodeId: 4, instanceId: OTHER_INSTANCE },
+    refusal: "unknownMember",
+    reason: /Node 4 is no member of this cluster: check its id, and that every node was started/,
   },
   {
     name: "trap 28: a peer of another cluster",
