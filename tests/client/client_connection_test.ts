@@ -222,6 +222,28 @@ describe("ClientConnection", () => {
     second.close();
   });
 
+  it("never sends what failed while the connection was being made", async () => {
+    const cluster = await ScriptedCluster.start(1);
+    const seen: Exchange[] = [];
+    cluster.node(1).script = (exchange) => {
+      seen.push(exchange);
+      return true;
+    };
+    const { connection } = connect(cluster);
+    const now = cluster.runtime.clock.nowMs();
+    // Sooner than a hello can be answered.
+    const early = new RecordedRequest(now + 0.125);
+    const late = new RecordedRequest(now + 5_000);
+    connection.send(early);
+    connection.send(late);
+    await cluster.run(100);
+    assert.deepEqual([early.failure?.kind, early.failure?.sent], ["deadline", false]);
+    assert.equal(connection.isOpen, true);
+    assert.equal(seen.length, 1, "the node saw a request that was reported as not sent");
+    connection.close();
+    await cluster.run(5_000);
+  });
+
   it("fails what waits when nobody listens, without having sent it", async () => {
     const cluster = await ScriptedCluster.start(1);
     cluster.node(1).kill();
