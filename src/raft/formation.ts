@@ -12,7 +12,8 @@
  * member. It needs no leader, for all nodes know the same of each other.
  *
  * A crash at any time before `born` is stored starts formation again; what is stored of the others
- * stays, and the first entry is the same.
+ * stays. A first entry that was written by then is removed when the storage is opened, for the node
+ * may be started with another list now; nothing can have been acknowledged behind it.
  *
  * @module
  */
