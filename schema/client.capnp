@@ -4,6 +4,7 @@
 @0xf4e8e61c1d0079ff;
 
 using Peer = import "peer.capnp";
+using Storage = import "storage.capnp";
 
 struct ClientMessage {
   # The root of every frame between a client and a node. Its layout is that of PeerMessage as far as
@@ -30,6 +31,16 @@ struct ClientMessage {
     queryAnswer @8 :QueryAnswer;
     statusAnswer @9 :StatusAnswer;
     errorAnswer @10 :ErrorAnswer;
+
+    # From the client:
+    changeMembership @11 :ChangeMembership;
+    transferLeadership @12 :TransferLeadership;
+    triggerSnapshot @13 :Void;
+
+    # From the node:
+    membershipAnswer @14 :MembershipAnswer;
+    transferAnswer @15 :TransferAnswer;
+    snapshotAnswer @16 :SnapshotAnswer;
   }
 }
 
@@ -158,6 +169,18 @@ struct StatusAnswer {
 
   notes @17 :List(Text);
   # What a person should know, a sentence each.
+
+  snapshotIndex @18 :UInt64;
+  # The last entry that the newest snapshot covers, 0 for none.
+
+  joint @19 :Bool;
+  # True while a change of the members is under way (joint consensus).
+
+  promotions @20 :List(Storage.MemberId);
+  # The learners that become voters once they have caught up.
+
+  transferTarget @21 :UInt64;
+  # The member that this leader is handing leadership to, 0 for none.
 }
 
 enum NodeRole {
@@ -226,6 +249,11 @@ enum ErrorCode {
   shutdown @7;
   tooStale @8;
   internal @9;
+  refused @10;
+  changeInProgress @11;
+  answerForgotten @12;
+  notFound @13;
+  sessionExpired @14;
 }
 
 enum Applied {
@@ -234,4 +262,83 @@ enum Applied {
   no @0;
   yes @1;
   unknown @2;
+}
+
+struct ChangeMembership {
+  # Changes of the members, all at once (joint consensus, §6 of the paper); only a leader takes it.
+
+  changes @0 :List(MemberChange);
+  # What is to change, at least one.
+
+  force @1 :Bool;
+  # Also where too few of the voters that would be left are up to form a quorum.
+}
+
+struct MemberChange {
+  # One of the changes.
+
+  action @0 :MemberAction;
+  # What to do.
+
+  id @1 :UInt64;
+  # The member.
+
+  address @2 :Text;
+  # HOST:PORT, for add and setAddress.
+
+  instanceId @3 :Data;
+  # For add: the data directory, 16 bytes; empty where the node binds it when it joins.
+}
+
+enum MemberAction {
+  # What becomes of a member.
+
+  add @0;
+  # A learner that becomes a voter once it has caught up.
+
+  addLearner @1;
+  # A learner that stays one.
+
+  promote @2;
+  # A learner becomes a voter once it has caught up.
+
+  demote @3;
+  # A voter becomes a learner.
+
+  remove @4;
+  # It leaves.
+
+  setAddress @5;
+  # It is reached elsewhere from now on.
+}
+
+struct MembershipAnswer {
+  # The change is committed.
+
+  configurationIndex @0 :UInt64;
+  # The index of the configuration that holds now.
+}
+
+struct TransferLeadership {
+  # The leader is to hand leadership over.
+
+  target @0 :UInt64;
+  # To whom; 0 for the follower that is furthest.
+}
+
+struct TransferAnswer {
+  # Another node leads.
+
+  leaderId @0 :UInt64;
+  # Which one.
+
+  term @1 :UInt64;
+  # In which term.
+}
+
+struct SnapshotAnswer {
+  # A snapshot was taken.
+
+  index @0 :UInt64;
+  # The last entry that it covers.
 }

@@ -38,6 +38,9 @@ struct PeerMessage {
     appendEntriesResponse @7 :AppendEntriesResponse;
     readIndexRequest @8 :ReadIndexRequest;
     readIndexResponse @9 :ReadIndexResponse;
+    timeoutNow @10 :Void;
+    installSnapshotRequest @11 :InstallSnapshotRequest;
+    installSnapshotResponse @12 :InstallSnapshotResponse;
   }
 }
 
@@ -76,6 +79,10 @@ struct Hello {
 
   targetNodeId @10 :UInt64;
   # The id that the dialer expects to reach, 0 for any.
+
+  configurationIndex @11 :UInt64;
+  # The index of the latest configuration that the dialer holds, 0 for a client or where it holds
+  # none: who knows a later, committed one without the dialer can tell it that it was removed.
 }
 
 enum Role {
@@ -117,6 +124,9 @@ struct HelloReply {
 
   version @9 :Text;
   # The version of its program, for people.
+
+  configurationIndex @10 :UInt64;
+  # With removedMember: the index of the committed configuration that the dialer is not part of.
 }
 
 enum Refusal {
@@ -130,6 +140,7 @@ enum Refusal {
   noCommonVersion @5;
   tooManyConnections @6;
   notReady @7;
+  removedMember @8;
 }
 
 struct RequestVoteRequest {
@@ -187,6 +198,10 @@ struct AppendEntriesRequest {
   #   32  UInt8   kind: 1 no-op, 2 command, 3 configuration
   #   33          7 zero bytes
   #   40          payload
+
+  session @6 :UInt32;
+  # The replication session: the low 32 bits of the index of the configuration that added the
+  # follower. Answers repeat it, so that those to an earlier membership of the same id are told.
 }
 
 struct AppendEntriesResponse {
@@ -216,6 +231,13 @@ struct AppendEntriesResponse {
       # The follower's term at hintIndex.
     }
   }
+
+  session @5 :UInt32;
+  # The session of the request.
+
+  promiseMs @6 :UInt16;
+  # For how long after the request the follower grants no vote but one that its leader asked for,
+  # in milliseconds; 0 for no promise. A leader holds a lease while a quorum's promises last.
 }
 
 struct ReadIndexRequest {
@@ -238,4 +260,64 @@ struct ReadIndexResponse {
     readIndex @2 :UInt64;
     # The index to wait for.
   }
+}
+
+struct InstallSnapshotRequest {
+  # §7: a chunk of a snapshot, for a follower that needs entries which the leader has compacted.
+
+  snapshotId @0 :Data;
+  # 16 bytes that name the snapshot file: chunks of different files do not fit together.
+
+  lastIncludedIndex @1 :UInt64;
+  # The last entry that the snapshot covers.
+
+  lastIncludedTerm @2 :UInt64;
+  # The term of that entry.
+
+  totalBytes @3 :UInt64;
+  # The length of the whole snapshot.
+
+  offset @4 :UInt64;
+  # Where this chunk starts in it.
+
+  dataChecksum @5 :UInt32;
+  # CRC-32 (zlib) of `data`.
+
+  session @6 :UInt32;
+  # The replication session, as in AppendEntriesRequest.
+
+  data @7 :Data;
+  # The bytes of the chunk; empty to ask how much the follower has stored.
+}
+
+struct InstallSnapshotResponse {
+  # The answer to an InstallSnapshotRequest.
+
+  snapshotId @0 :Data;
+  # The snapshotId of the request.
+
+  lastIncludedIndex @1 :UInt64;
+  # The lastIncludedIndex of the request.
+
+  storedBytes @2 :UInt64;
+  # How much of that snapshot the follower has, from its start on: where to go on.
+
+  session @3 :UInt32;
+  # The session of the request.
+
+  status @4 :SnapshotStatus;
+  # How far the follower is.
+}
+
+enum SnapshotStatus {
+  # How far a follower is with a snapshot.
+
+  receiving @0;
+  # It wants the bytes from storedBytes on.
+
+  installed @1;
+  # Its log is equal to the leader's up to lastIncludedIndex, durably.
+
+  refused @2;
+  # It cannot use it now: send it again, from the start and later.
 }

@@ -31,6 +31,9 @@ struct Identity {
   members @6 :List(Member);
   # The members that the cluster was formed of, by ascending id; the instance id of one that was not
   # met yet is empty. Later changes are in the log.
+
+  removed @7 :Bool;
+  # True once the node was told that it was removed from the cluster: it never takes part again.
 }
 
 struct Member {
@@ -44,6 +47,13 @@ struct Member {
 
   instanceId @2 :Data;
   # Its data directory, 16 bytes; empty where it is not known yet.
+}
+
+struct MemberId {
+  # A reference to a member.
+
+  id @0 :UInt64;
+  # Its id.
 }
 
 struct HardState {
@@ -67,4 +77,35 @@ struct Configuration {
 
   learners @2 :List(Member);
   # Members that receive the log and have no vote.
+
+  promotions @3 :List(MemberId);
+  # The ids of the learners that the leader makes voters once they have caught up, ascending.
+}
+
+struct SnapshotHeader {
+  # What a snapshot covers: the first frame of a snapshot file.
+
+  formatVersion @0 :UInt32;
+  # The version of the snapshot's format, from 1 on. A build refuses one that it does not know.
+
+  clusterId @1 :Data;
+  # The cluster that it was taken in, 16 bytes.
+
+  snapshotId @2 :Data;
+  # 16 random bytes, made when it was taken.
+
+  lastIncludedIndex @3 :UInt64;
+  # The last entry that it covers.
+
+  lastIncludedTerm @4 :UInt64;
+  # The term of that entry.
+
+  logTimeMs @5 :UInt64;
+  # The log time of that entry, in milliseconds.
+
+  configurationIndex @6 :UInt64;
+  # The index of the entry that carried the configuration.
+
+  configuration @7 :Configuration;
+  # The latest configuration at or before lastIncludedIndex.
 }

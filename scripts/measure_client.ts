@@ -60,6 +60,10 @@ class EchoBackend implements ClientBackend {
       version: "",
       uptimeMs: 1,
       notes: [],
+      snapshotIndex: 0,
+      joint: false,
+      promotions: [],
+      transferTarget: 0,
     };
   }
 
@@ -75,6 +79,7 @@ class EchoBackend implements ClientBackend {
       address: this.address,
       logTimeMs: 1,
       version: "",
+      configurationIndex: 0,
     };
   }
 

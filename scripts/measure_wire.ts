@@ -101,6 +101,7 @@ function measureAppendEntries(count: number): void {
     prevLogTerm: 7,
     leaderCommit: 41,
     readSequence: 9,
+    session: 1,
     entries: {
       firstIndex: 42,
       lastIndex: 41 + count,
@@ -126,6 +127,8 @@ function measurePeer(): void {
     term: 7,
     matchIndex: 42,
     readSequence: 9,
+    session: 1,
+    promiseMs: 1000,
   } as const;
   const frame = taken((target) => writePeerMessage(target, accepted));
   report("appendEntriesResponse accepted", {
@@ -138,7 +141,7 @@ function measurePeer(): void {
   });
   const rejected = {
     ...{ type: "appendEntriesResponse", accepted: false, term: 7, prevLogIndex: 41 } as const,
-    ...{ hintIndex: 40, hintTerm: 6, readSequence: 9 },
+    ...{ hintIndex: 40, hintTerm: 6, readSequence: 9, session: 1, promiseMs: 1000 },
   };
   const other = taken((target) => writePeerMessage(target, rejected));
   report("appendEntriesResponse rejected (capnp-ts)", {

@@ -20,6 +20,9 @@ export type ClusterId = string;
 /** 16 random bytes as 32 lower-case hexadecimal digits, made once for each data directory. */
 export type InstanceId = string;
 
+/** 16 random bytes as 32 lower-case hexadecimal digits, made once for each snapshot file. */
+export type SnapshotId = string;
+
 /** `HOST:PORT`, where HOST is a name, an IPv4 address or a bracketed IPv6 address. */
 export type Address = string;
 
@@ -68,6 +71,8 @@ export interface Configuration {
   readonly votersOld: readonly Member[];
   /** Members that receive the log and have no vote. */
   readonly learners: readonly Member[];
+  /** The ids of the learners that the leader makes voters once they have caught up, ascending. */
+  readonly promotions: readonly NodeId[];
 }
 
 /** The largest index, term or id that may appear in a message or a file. */

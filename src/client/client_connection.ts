@@ -180,6 +180,7 @@ export class ClientConnection {
         instanceId: "",
         address: "",
         targetNodeId: 0,
+        configurationIndex: 0,
       },
     });
     stream.write(hello.take());
@@ -206,6 +207,9 @@ export class ClientConnection {
       case "proposeAnswer":
       case "queryAnswer":
       case "statusAnswer":
+      case "membershipAnswer":
+      case "transferAnswer":
+      case "snapshotAnswer":
       case "errorAnswer":
         this.#onAnswer(message);
         return;
@@ -216,6 +220,9 @@ export class ClientConnection {
       case "propose":
       case "query":
       case "status":
+      case "changeMembership":
+      case "transferLeadership":
+      case "triggerSnapshot":
         throw new ProtocolError(`Cannot take a "${message.type}" from a node: want an answer`);
       default:
         unreachable(message);

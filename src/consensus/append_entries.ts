@@ -54,6 +54,8 @@ export function acknowledge(state: ConsensusState): void {
     term: state.currentTerm,
     matchIndex: Math.min(state.verifiedIndex, state.durability.durableIndex),
     readSequence: state.leaderReadSequence,
+    session: state.leaderSession,
+    promiseMs: 0,
   });
   // What is verified and not durable is acknowledged by a later sync: of these entries, or of those
   // that another leader had sent.
@@ -71,6 +73,7 @@ function followLeader(state: ConsensusState, from: NodeId, request: AppendEntrie
   if (!known) becomeFollower(state, request.term, from);
   state.leaderContact = true;
   state.leaderReadSequence = Math.max(state.leaderReadSequence, request.readSequence);
+  state.leaderSession = request.session;
   state.outbox.arm("election");
   state.outbox.arm("leaderContact");
 }
@@ -163,6 +166,8 @@ function reject(
     term: state.currentTerm,
     prevLogIndex: request.prevLogIndex,
     readSequence: request.term === state.currentTerm ? state.leaderReadSequence : 0,
+    session: request.session,
+    promiseMs: 0,
     ...hint,
   });
 }

@@ -173,6 +173,10 @@ export class Consensus {
         return receiveReadIndexRequest(state, from, message);
       case "readIndexResponse":
         return receiveReadIndexResponse(state, message);
+      case "timeoutNow":
+      case "installSnapshotRequest":
+      case "installSnapshotResponse":
+        return;
       default:
         unreachable(message);
     }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Configuration, Index, NodeId, Term, TermRun } from "../types.ts";
+import type { Configuration, Index, NodeId, SnapshotId, Term, TermRun } from "../types.ts";
 
 /** Entries as the core sees them: indexes, terms and sizes, never payloads. */
 export interface EntriesSlice {
@@ -54,6 +54,11 @@ export interface AppendEntriesRequest {
   readonly leaderCommit: Index;
   /** The round of leadership confirmation that an answer counts for (dissertation §6.4). */
   readonly readSequence: number;
+  /**
+   * The replication session: the low 32 bits of the index of the configuration that added the
+   * follower. The answer repeats it.
+   */
+  readonly session: number;
   /** The entries from `prevLogIndex + 1` on, or null. */
   readonly entries: EntriesSlice | null;
 }
@@ -70,6 +75,13 @@ export interface AppendEntriesAccepted {
   readonly matchIndex: Index;
   /** The largest readSequence of this leader that the follower has seen. */
   readonly readSequence: number;
+  /** The session of the request. */
+  readonly session: number;
+  /**
+   * For how long after the request the follower grants no vote but one that its leader asked for,
+   * in milliseconds from 0 to 65,535; 0 for no promise.
+   */
+  readonly promiseMs: number;
 }
 
 /** The follower's log does not hold (prevLogIndex, prevLogTerm). */
@@ -84,6 +96,8 @@ export interface AppendEntriesRejected {
   /** The follower's term at `hintIndex`. */
   readonly hintTerm: Term;
   readonly readSequence: number;
+  readonly session: number;
+  readonly promiseMs: number;
 }
 
 /** A follower asks the leader for an index that a linearizable read must wait for. */
@@ -103,6 +117,52 @@ export interface ReadIndexResponse {
   readonly readIndex: Index | null;
 }
 
+/** The leader asks the receiver to stand for election at once (dissertation §3.10). */
+export interface TimeoutNow {
+  readonly type: "timeoutNow";
+  readonly term: Term;
+}
+
+/** §7: a chunk of a snapshot, for a follower that needs entries which the leader has compacted. */
+export interface InstallSnapshotRequest {
+  readonly type: "installSnapshotRequest";
+  readonly term: Term;
+  /** Names the snapshot file: chunks of different files do not fit together. */
+  readonly snapshotId: SnapshotId;
+  /** The last entry that the snapshot covers. */
+  readonly lastIncludedIndex: Index;
+  readonly lastIncludedTerm: Term;
+  /** The length of the whole snapshot. */
+  readonly totalBytes: number;
+  /** Where the chunk starts in it. */
+  readonly offset: number;
+  /** CRC-32 of the chunk. */
+  readonly dataChecksum: number;
+  readonly session: number;
+  /** The chunk, opaque to the core; empty to ask how much the follower has stored. */
+  readonly data: Uint8Array;
+}
+
+/** The answer to {@linkcode InstallSnapshotRequest}. */
+export interface InstallSnapshotResponse {
+  readonly type: "installSnapshotResponse";
+  readonly term: Term;
+  /** Those of the request. */
+  readonly snapshotId: SnapshotId;
+  readonly lastIncludedIndex: Index;
+  /** How much of that snapshot the follower has, from its start on: where to go on. */
+  readonly storedBytes: number;
+  readonly session: number;
+  /**
+   * `receiving`: it wants the bytes from `storedBytes` on; `installed`: its log is equal to the
+   * leader's up to `lastIncludedIndex`, durably; `refused`: it cannot use the snapshot now.
+   */
+  readonly status: SnapshotStatus;
+}
+
+/** How far a follower is with a snapshot. */
+export type SnapshotStatus = "receiving" | "installed" | "refused";
+
 /** Everything that one core says to another. */
 export type Message =
   | RequestVoteRequest
@@ -110,7 +170,10 @@ export type Message =
   | AppendEntriesRequest
   | AppendEntriesResponse
   | ReadIndexRequest
-  | ReadIndexResponse;
+  | ReadIndexResponse
+  | TimeoutNow
+  | InstallSnapshotRequest
+  | InstallSnapshotResponse;
 
 /** A message and whom it goes to. */
 export interface Outgoing {

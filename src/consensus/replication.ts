@@ -132,6 +132,7 @@ function request(state: ConsensusState, progress: Progress): AppendEntriesReques
     prevLogTerm: state.log.term(prevLogIndex),
     leaderCommit: state.commitIndex,
     readSequence: state.reads.readSequence,
+    session: 0,
     entries: null,
   };
 }

@@ -57,6 +57,8 @@ export class ConsensusState {
   verifiedIndex: Index = 0;
   /** The largest confirmation round of that leader. */
   leaderReadSequence = 0;
+  /** The replication session of that leader's requests. */
+  leaderSession = 0;
   /** An answer to the leader waits for a sync. */
   acknowledgementDue = false;
 

@@ -213,7 +213,8 @@ async function create(runtime: Runtime, options: OpenDataDirectoryOptions): Prom
   const instanceId = randomId(runtime);
   assert(instanceId.length === 32, `the instance id is "${instanceId}"`);
   const fields = { formatVersion: DATA_FORMAT_VERSION, clusterId: "", clusterName, nodeId };
-  await writeIdentity(runtime, path, { ...fields, instanceId, born: false, members: [] });
+  const state = { born: false, removed: false, members: [] };
+  await writeIdentity(runtime, path, { ...fields, ...state, instanceId });
   await finishCreation(files, path);
 }
 

@@ -231,8 +231,14 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
           ...this.#backend.status(),
         });
         return this.#scheduleFlush();
+      case "changeMembership":
+      case "transferLeadership":
+      case "triggerSnapshot":
       case "hello":
       case "helloReply":
+      case "membershipAnswer":
+      case "transferAnswer":
+      case "snapshotAnswer":
       case "proposeAnswer":
       case "queryAnswer":
       case "statusAnswer":

@@ -161,7 +161,7 @@ export class Formation {
 
   /** The first configuration: the same on every node, to the byte. */
   #first(): Configuration {
-    return { voters: this.#members(), votersOld: [], learners: [] };
+    return { voters: this.#members(), votersOld: [], learners: [], promotions: [] };
   }
 
   #members(): Member[] {

@@ -49,6 +49,7 @@ export class Greeter {
       instanceId: identity.instanceId,
       address: this.#options.address(),
       targetNodeId,
+      configurationIndex: 0,
     };
   }
 
@@ -75,6 +76,7 @@ export class Greeter {
       address: address(),
       logTimeMs: logTimeMs(),
       version,
+      configurationIndex: 0,
     };
   }
 }

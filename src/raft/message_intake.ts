@@ -29,7 +29,7 @@ export interface ReceivedRecords {
  */
 export function verifiedMessage(frame: PeerFrame): Message {
   if (frame.type !== "appendEntriesRequest") return frame;
-  const { term, prevLogIndex, prevLogTerm, leaderCommit, readSequence } = frame;
+  const { term, prevLogIndex, prevLogTerm, leaderCommit, readSequence, session } = frame;
   return {
     type: "appendEntriesRequest",
     term,
@@ -37,6 +37,7 @@ export function verifiedMessage(frame: PeerFrame): Message {
     prevLogTerm,
     leaderCommit,
     readSequence,
+    session,
     entries: frame.entryCount === 0 ? null : verifiedEntries(frame),
   };
 }

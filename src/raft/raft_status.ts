@@ -51,6 +51,10 @@ export function runningStatus(
     logTimeMs: driver.logTime.now(),
     leaderContactAgeMs: Math.floor(Math.min(driver.leaderAgeMs, frame.uptimeMs)),
     configurationIndex: core.configurationIndex,
+    snapshotIndex: 0,
+    joint: core.configuration.votersOld.length > 0,
+    promotions: core.configuration.promotions,
+    transferTarget: 0,
     members: members.map((member) => ({
       id: member.id,
       address: member.address,
@@ -79,6 +83,10 @@ export function formingStatus(
     logTimeMs: 1,
     leaderContactAgeMs: Math.floor(frame.uptimeMs),
     configurationIndex: 0,
+    snapshotIndex: 0,
+    joint: false,
+    promotions: [],
+    transferTarget: 0,
     members: members.map(({ id, address }) => ({
       id,
       address,

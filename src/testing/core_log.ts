@@ -40,6 +40,7 @@ export function configurationOf(
     voters: membersOf(voters),
     votersOld: membersOf(others.votersOld ?? []),
     learners: membersOf(others.learners ?? []),
+    promotions: [],
   };
 }
 

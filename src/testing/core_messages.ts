@@ -53,6 +53,7 @@ export function appendEntries(
     prevLogTerm: 0,
     leaderCommit: 0,
     readSequence: 0,
+    session: 0,
     entries: entries.length === 0 ? null : sliceOf(firstIndex, entries),
     ...rest,
   };
@@ -66,6 +67,8 @@ export function accepted(fields: Fields<AppendEntriesAccepted> = {}): AppendEntr
     term: 1,
     matchIndex: 0,
     readSequence: 0,
+    session: 0,
+    promiseMs: 0,
     ...fields,
   };
 }
@@ -80,6 +83,8 @@ export function rejected(fields: Fields<AppendEntriesRejected> = {}): AppendEntr
     hintIndex: 0,
     hintTerm: 0,
     readSequence: 0,
+    session: 0,
+    promiseMs: 0,
     ...fields,
   };
 }

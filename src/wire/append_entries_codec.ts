@@ -2,12 +2,13 @@
  * AppendEntries, placed by hand: the hottest messages between peers. See hot_frame.ts.
  *
  * ```
- * request, 5 words of data and 1 pointer        accepted response, 2 words of data
+ * request, 5 words of data and 1 pointer        accepted response, 3 words of data
  *     40  prevLogIndex                              40  readSequence
  *     48  prevLogTerm                               48  matchIndex
- *     56  leaderCommit                              56  end
- *     64  readSequence
- *     72  entryCount (32 bits)
+ *     56  leaderCommit                              56  union tag 0 (16 bits)
+ *     64  readSequence                              58  promiseMs (16 bits)
+ *     72  entryCount (32 bits)                      60  session (32 bits)
+ *     76  session (32 bits)                         64  end
  *     80  pointer to the entries, null for none
  *     88  the records
  * ```
@@ -46,8 +47,10 @@ const COPIED_RECORD_BYTES_MAX = 64 * 1024;
 const RECORD_BYTES_MIN = 40;
 
 const REQUEST_SIZE = structSize(5, 1);
-const ACCEPTED_SIZE = structSize(2, 0);
-const ACCEPTED_BYTES = MEMBER_OFFSET + 16;
+const ACCEPTED_SIZE = structSize(3, 0);
+const ACCEPTED_BYTES = MEMBER_OFFSET + 24;
+/** The promise of a response is stored in 16 bits. */
+const PROMISE_MS_MAX = 0xffff;
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 const envelope: Envelope = { tag: 0, id: 0, memberSize: 0 };
@@ -142,6 +145,7 @@ function putRequest(
   putInteger(bytes, offset + 48, message.prevLogTerm);
   putInteger(bytes, offset + 56, message.leaderCommit);
   putInteger(bytes, offset + 64, message.readSequence);
+  putUint32(bytes, offset + 76, message.session);
   if (message.entries === null) return;
   putUint32(bytes, offset + 72, message.entries.lastIndex - message.entries.firstIndex + 1);
   putUint32(bytes, offset + 80, 1);
@@ -186,6 +190,7 @@ export function readAppendEntries(frame: Uint8Array): AppendEntriesFrame | null 
     prevLogTerm,
     leaderCommit,
     readSequence,
+    session: getUint32(frame, 76),
     entryCount,
     records,
   });
@@ -226,6 +231,10 @@ export function writeAccepted(target: ByteBuilder, message: AppendEntriesAccepte
   putEnvelope(bytes, offset, ACCEPTED_BYTES, envelope);
   putInteger(bytes, offset + 40, message.readSequence);
   putInteger(bytes, offset + 48, message.matchIndex);
+  const { promiseMs, session } = message;
+  assert(promiseMs >= 0 && promiseMs <= PROMISE_MS_MAX, `${promiseMs} ms fit into 16 bits`);
+  putUint32(bytes, offset + 56, promiseMs << 16);
+  putUint32(bytes, offset + 60, session);
   sealFrame(bytes.subarray(offset, offset + ACCEPTED_BYTES));
 }
 
@@ -237,5 +246,14 @@ export function readAccepted(frame: Uint8Array): AppendEntriesAccepted | null {
   const readSequence = getUint64(frame, 40);
   const matchIndex = getUint64(frame, 48);
   if (term > INTEGER_MAX || readSequence > INTEGER_MAX || matchIndex > INTEGER_MAX) return null;
-  return { type: "appendEntriesResponse", accepted: true, term, matchIndex, readSequence };
+  if ((frame[56]! | frame[57]!) !== 0) return null;
+  return {
+    type: "appendEntriesResponse",
+    accepted: true,
+    term,
+    matchIndex,
+    readSequence,
+    session: getUint32(frame, 60),
+    promiseMs: frame[58]! | (frame[59]! << 8),
+  };
 }

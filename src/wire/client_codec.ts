@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { unreachable } from "../assert.ts";
 import { ProtocolError } from "../errors.ts";
+import { fillAdmin, readAdmin } from "./admin_codec.ts";
 import type { ByteBuilder } from "./byte_builder.ts";
 import {
   CONSISTENCIES,
@@ -41,6 +41,11 @@ const ERROR_CODES: readonly ErrorCode[] = [
   "shutdown",
   "tooStale",
   "internal",
+  "refused",
+  "changeInProgress",
+  "answerForgotten",
+  "notFound",
+  "sessionExpired",
 ];
 const APPLIED: readonly ErrorAnswer["applied"][] = ["no", "yes", "unknown"];
 
@@ -94,7 +99,7 @@ function fillMessage(root: MessageStruct, message: LibraryMessage): void {
     case "errorAnswer":
       return fillError(root, message);
     default:
-      unreachable(message);
+      fillAdmin(root, message);
   }
 }
 
@@ -148,8 +153,11 @@ function readMessage(root: MessageStruct): ClientMessage {
       return readStatus(root.getStatusAnswer(), requestId);
     case ClientMessage_Which.ERROR_ANSWER:
       return readError(root, requestId);
-    default:
+    default: {
+      const message = readAdmin(root, requestId);
+      if (message !== null) return message;
       throw new ProtocolError(`Cannot read message ${which}: want one that this build knows`);
+    }
   }
 }
 

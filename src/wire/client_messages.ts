@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Address, Index, LogTimeMs, NodeId, Term } from "../types.ts";
+import type { Address, Index, InstanceId, LogTimeMs, NodeId, Term } from "../types.ts";
 import type { Hello, HelloReply } from "./hello.ts";
 
 /** How fresh a read must be. */
@@ -96,6 +96,14 @@ export interface StatusAnswer {
   readonly uptimeMs: number;
   /** What a person should know, such as "waiting for node 2 to form the cluster". */
   readonly notes: readonly string[];
+  /** The last entry that the newest snapshot covers, 0 for none. */
+  readonly snapshotIndex: Index;
+  /** A change of the voters is under way (joint consensus). */
+  readonly joint: boolean;
+  /** The learners that become voters once they have caught up. */
+  readonly promotions: readonly NodeId[];
+  /** The member that this leader is handing leadership to, 0 for none. */
+  readonly transferTarget: NodeId;
 }
 
 /** Why a request has no answer. */
@@ -109,7 +117,12 @@ export type ErrorCode =
   | "invalidRequest"
   | "shutdown"
   | "tooStale"
-  | "internal";
+  | "internal"
+  | "refused"
+  | "changeInProgress"
+  | "answerForgotten"
+  | "notFound"
+  | "sessionExpired";
 
 /** The request was not answered. */
 export interface ErrorAnswer {
@@ -125,11 +138,96 @@ export interface ErrorAnswer {
   readonly logTimeMs: LogTimeMs;
 }
 
+/**
+ * What becomes of a member: `add` makes a learner that becomes a voter once it has caught up,
+ * `addLearner` one that stays one; `promote` makes a learner a voter once it has caught up,
+ * `demote` a voter a learner.
+ */
+export type MemberAction =
+  | "add"
+  | "addLearner"
+  | "promote"
+  | "demote"
+  | "remove"
+  | "setAddress";
+
+/** One of the changes of a {@linkcode ChangeMembershipRequest}. */
+export interface MemberChange {
+  readonly action: MemberAction;
+  readonly id: NodeId;
+  /** For the actions that add, and for `setAddress`; else empty. */
+  readonly address: Address | "";
+  /** For the actions that add: the data directory; empty where the node binds it as it joins. */
+  readonly instanceId: InstanceId | "";
+}
+
+/** Changes of the members, all at once; only a leader takes it. */
+export interface ChangeMembershipRequest {
+  readonly type: "changeMembership";
+  readonly requestId: number;
+  /** At least one. */
+  readonly changes: readonly MemberChange[];
+  /** Also where too few of the voters that would be left are up to form a quorum. */
+  readonly force: boolean;
+}
+
+/** The change is committed. */
+export interface MembershipAnswer {
+  readonly type: "membershipAnswer";
+  readonly requestId: number;
+  /** The index of the configuration that holds now. */
+  readonly configurationIndex: Index;
+}
+
+/** The leader is to hand leadership over. */
+export interface TransferLeadershipRequest {
+  readonly type: "transferLeadership";
+  readonly requestId: number;
+  /** To whom; 0 for the follower that is furthest. */
+  readonly target: NodeId;
+}
+
+/** Another node leads. */
+export interface TransferAnswer {
+  readonly type: "transferAnswer";
+  readonly requestId: number;
+  readonly leaderId: NodeId;
+  readonly term: Term;
+}
+
+/** The node that is asked is to take a snapshot. */
+export interface TriggerSnapshotRequest {
+  readonly type: "triggerSnapshot";
+  readonly requestId: number;
+}
+
+/** A snapshot was taken. */
+export interface SnapshotAnswer {
+  readonly type: "snapshotAnswer";
+  readonly requestId: number;
+  /** The last entry that it covers. */
+  readonly index: Index;
+}
+
+/** What operators ask for, beside the status. */
+export type AdminRequest =
+  | ChangeMembershipRequest
+  | TransferLeadershipRequest
+  | TriggerSnapshotRequest;
+
+/** The answers to {@linkcode AdminRequest}. */
+export type AdminAnswer = MembershipAnswer | TransferAnswer | SnapshotAnswer;
+
 /** What a client sends. */
-export type ClientRequest = ProposeRequest | QueryRequest | StatusRequest;
+export type ClientRequest = ProposeRequest | QueryRequest | StatusRequest | AdminRequest;
 
 /** What a node answers. */
-export type ClientAnswer = ProposeAnswer | QueryAnswer | StatusAnswer | ErrorAnswer;
+export type ClientAnswer =
+  | ProposeAnswer
+  | QueryAnswer
+  | StatusAnswer
+  | AdminAnswer
+  | ErrorAnswer;
 
 /** Every message of a client connection, the hello included. */
 export type ClientMessage =

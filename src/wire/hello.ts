@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address, ClusterId, InstanceId, NodeId } from "../types.ts";
+import type { Address, ClusterId, Index, InstanceId, NodeId } from "../types.ts";
 
 /** The first eight bytes of a hello read "RAFT2026"; this is "RAFT" as a little-endian number. */
 export const HELLO_MAGIC_FIRST = 0x54464152;
@@ -33,6 +33,8 @@ export interface Hello {
   readonly address: Address | "";
   /** The id that the dialer expects to reach, 0 for any. */
   readonly targetNodeId: NodeId;
+  /** The index of the latest configuration that the dialer holds; 0 for a client or for none. */
+  readonly configurationIndex: Index;
 }
 
 /** Why a connection is refused. */
@@ -44,7 +46,8 @@ export type HelloRefusal =
   | "unknownMember"
   | "noCommonVersion"
   | "tooManyConnections"
-  | "notReady";
+  | "notReady"
+  | "removedMember";
 
 /** The answer to a hello: who answers, and whether it accepts. */
 export interface HelloReply {
@@ -63,4 +66,6 @@ export interface HelloReply {
   readonly logTimeMs: number;
   /** The version of the program, for `raft status`. */
   readonly version: string;
+  /** With `removedMember`: the committed configuration that the dialer is not part of; else 0. */
+  readonly configurationIndex: Index;
 }

@@ -32,6 +32,7 @@ const REFUSALS: readonly HelloRefusal[] = [
   "noCommonVersion",
   "tooManyConnections",
   "notReady",
+  "removedMember",
 ];
 
 /** The union tag of a frame whose checksum was verified. */
@@ -67,6 +68,7 @@ export function fillHello(struct: HelloStruct, hello: Hello): void {
   setData((length) => struct.initInstanceId(length), idToBytes(hello.instanceId));
   struct.setAddress(hello.address);
   struct.setTargetNodeId(toUint64(hello.targetNodeId));
+  struct.setConfigurationIndex(toUint64(hello.configurationIndex));
 }
 
 /** Reads a hello. */
@@ -93,6 +95,7 @@ export function readHello(struct: HelloStruct): Hello {
     instanceId: bytesToId(struct.getInstanceId().toUint8Array()),
     address: struct.getAddress(),
     targetNodeId: toNumber(struct.getTargetNodeId()),
+    configurationIndex: toNumber(struct.getConfigurationIndex()),
   };
 }
 
@@ -108,6 +111,7 @@ export function fillHelloReply(struct: HelloReplyStruct, reply: HelloReply): voi
   struct.setAddress(reply.address);
   struct.setLogTimeMs(toUint64(reply.logTimeMs));
   struct.setVersion(reply.version);
+  struct.setConfigurationIndex(toUint64(reply.configurationIndex));
 }
 
 /** Reads the answer to a hello. */
@@ -123,5 +127,6 @@ export function readHelloReply(struct: HelloReplyStruct): HelloReply {
     address: struct.getAddress(),
     logTimeMs: toNumber(struct.getLogTimeMs()),
     version: struct.getVersion(),
+    configurationIndex: toNumber(struct.getConfigurationIndex()),
   };
 }

@@ -29,6 +29,12 @@ import type { AppendEntriesResponse as ResponseStruct } from "./generated/peer.t
 import type { Hello, HelloReply } from "./hello.ts";
 import { fillHello, fillHelloReply, readHello, readHelloReply } from "./hello_codec.ts";
 import { buildFramed, readFramed, toNumber, toUint64 } from "./library_message.ts";
+import {
+  fillInstallSnapshotRequest,
+  fillInstallSnapshotResponse,
+  readInstallSnapshotRequest,
+  readInstallSnapshotResponse,
+} from "./install_snapshot_codec.ts";
 
 /** What opens a connection. */
 export type PeerGreeting =
@@ -120,6 +126,12 @@ function fillMessage(root: PeerMessage, message: LibraryMessage): void {
       else struct.setReadIndex(toUint64(message.readIndex));
       return;
     }
+    case "timeoutNow":
+      return root.setTimeoutNow();
+    case "installSnapshotRequest":
+      return fillInstallSnapshotRequest(root.initInstallSnapshotRequest(), message);
+    case "installSnapshotResponse":
+      return fillInstallSnapshotResponse(root.initInstallSnapshotResponse(), message);
     default:
       unreachable(message);
   }
@@ -127,6 +139,8 @@ function fillMessage(root: PeerMessage, message: LibraryMessage): void {
 
 function fillAppendEntriesResponse(struct: ResponseStruct, message: AppendEntriesResponse): void {
   struct.setReadSequence(toUint64(message.readSequence));
+  struct.setSession(message.session);
+  struct.setPromiseMs(message.promiseMs);
   if (message.accepted) {
     struct.initAccepted().setMatchIndex(toUint64(message.matchIndex));
     return;
@@ -171,6 +185,12 @@ function readMessage(root: PeerMessage): PeerFrame | PeerGreeting {
     }
     case PeerMessage_Which.READ_INDEX_RESPONSE:
       return readReadIndexResponse(root, term);
+    case PeerMessage_Which.TIMEOUT_NOW:
+      return { type: "timeoutNow", term };
+    case PeerMessage_Which.INSTALL_SNAPSHOT_REQUEST:
+      return readInstallSnapshotRequest(root.getInstallSnapshotRequest(), term);
+    case PeerMessage_Which.INSTALL_SNAPSHOT_RESPONSE:
+      return readInstallSnapshotResponse(root.getInstallSnapshotResponse(), term);
     default:
       throw new ProtocolError(`Cannot read message ${which}: want one that this build knows`);
   }
@@ -185,6 +205,7 @@ function readAppendEntriesRequest(root: PeerMessage, term: Term): AppendEntriesF
     prevLogTerm: toNumber(struct.getPrevLogTerm()),
     leaderCommit: toNumber(struct.getLeaderCommit()),
     readSequence: toNumber(struct.getReadSequence()),
+    session: struct.getSession(),
     entryCount: struct.getEntryCount(),
     records: struct.getEntries().toUint8Array(),
   });
@@ -193,9 +214,11 @@ function readAppendEntriesRequest(root: PeerMessage, term: Term): AppendEntriesF
 function readAppendEntriesResponse(struct: ResponseStruct, term: Term): AppendEntriesResponse {
   const type = "appendEntriesResponse";
   const readSequence = toNumber(struct.getReadSequence());
+  const session = struct.getSession();
+  const promiseMs = struct.getPromiseMs();
   if (struct.which() === AppendEntriesResponse_Which.ACCEPTED) {
     const matchIndex = toNumber(struct.getAccepted().getMatchIndex());
-    return { type, accepted: true, term, matchIndex, readSequence };
+    return { type, accepted: true, term, matchIndex, readSequence, session, promiseMs };
   }
   const rejected = struct.getRejected();
   return {
@@ -206,6 +229,8 @@ function readAppendEntriesResponse(struct: ResponseStruct, term: Term): AppendEn
     hintIndex: toNumber(rejected.getHintIndex()),
     hintTerm: toNumber(rejected.getHintTerm()),
     readSequence,
+    session,
+    promiseMs,
   };
 }
 

@@ -35,6 +35,11 @@ export function fillStatus(struct: StatusStruct, answer: StatusAnswer): void {
   fillMembers(struct, answer.members);
   const notes = struct.initNotes(answer.notes.length);
   for (const [i, note] of answer.notes.entries()) notes.set(i, note);
+  struct.setSnapshotIndex(toUint64(answer.snapshotIndex));
+  struct.setJoint(answer.joint);
+  const promotions = struct.initPromotions(answer.promotions.length);
+  for (const [i, id] of answer.promotions.entries()) promotions.get(i).setId(toUint64(id));
+  struct.setTransferTarget(toUint64(answer.transferTarget));
 }
 
 function fillMembers(struct: StatusStruct, members: readonly StatusMember[]): void {
@@ -73,6 +78,10 @@ export function readStatus(struct: StatusStruct, requestId: number): StatusAnswe
     version: struct.getVersion(),
     uptimeMs: toNumber(struct.getUptimeMs()),
     notes: struct.getNotes().toArray(),
+    snapshotIndex: toNumber(struct.getSnapshotIndex()),
+    joint: struct.getJoint(),
+    promotions: struct.getPromotions().map((element) => toNumber(element.getId())),
+    transferTarget: toNumber(struct.getTransferTarget()),
   };
 }
 

@@ -11,17 +11,29 @@ import type { List } from "capnp-ts";
 import { assert } from "../assert.ts";
 import { ProtocolError } from "../errors.ts";
 import { MEMBERS_MAX } from "../limits.ts";
-import type { ClusterId, Configuration, InstanceId, Member, NodeId, Term } from "../types.ts";
+import type {
+  ClusterId,
+  Configuration,
+  Index,
+  InstanceId,
+  LogTimeMs,
+  Member,
+  NodeId,
+  SnapshotId,
+  Term,
+} from "../types.ts";
 import {
   storageConfigurationLayout,
   storageHardStateLayout,
   storageIdentityLayout,
+  storageSnapshotHeaderLayout,
 } from "./generated/layouts.ts";
 import {
   Configuration as ConfigurationStruct,
   HardState as HardStateStruct,
   Identity as IdentityStruct,
   type Member as MemberStruct,
+  SnapshotHeader as SnapshotHeaderStruct,
 } from "./generated/storage.ts";
 import { bytesToId, idToBytes } from "./id_bytes.ts";
 import { buildFramed, readFramed, setData, toNumber, toUint64 } from "./library_message.ts";
@@ -42,6 +54,25 @@ export interface Identity {
    * empty. Later changes are in the log.
    */
   readonly members: readonly Member[];
+  /** True once the node was told that it was removed: it never takes part again. */
+  readonly removed: boolean;
+}
+
+/** What a snapshot covers: the first frame of a snapshot file. */
+export interface SnapshotHeader {
+  /** The version of the snapshot's format, from 1 on; the caller refuses an unknown one. */
+  readonly formatVersion: number;
+  readonly clusterId: ClusterId;
+  readonly snapshotId: SnapshotId;
+  /** The last entry that it covers. */
+  readonly lastIncludedIndex: Index;
+  readonly lastIncludedTerm: Term;
+  /** The log time of that entry. */
+  readonly logTimeMs: LogTimeMs;
+  /** The index of the entry that carried `configuration`. */
+  readonly configurationIndex: Index;
+  /** The latest configuration at or before `lastIncludedIndex`. */
+  readonly configuration: Configuration;
 }
 
 /** What {@linkcode encodeHardState} takes: the `HardState` of the log. */
@@ -52,6 +83,7 @@ interface HardState {
 
 const IDENTITY = { structClass: IdentityStruct, layout: storageIdentityLayout };
 const HARD_STATE = { structClass: HardStateStruct, layout: storageHardStateLayout };
+const SNAPSHOT_HEADER = { structClass: SnapshotHeaderStruct, layout: storageSnapshotHeaderLayout };
 const CONFIGURATION = { structClass: ConfigurationStruct, layout: storageConfigurationLayout };
 
 /** Encodes an identity. */
@@ -64,6 +96,7 @@ export function encodeIdentity(identity: Identity): Uint8Array {
     setData((length) => root.initInstanceId(length), idToBytes(identity.instanceId));
     root.setBorn(identity.born);
     fillMembers((length) => root.initMembers(length), identity.members);
+    root.setRemoved(identity.removed);
   });
 }
 
@@ -81,6 +114,7 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
     instanceId: bytesToId(root.getInstanceId().toUint8Array()),
     born: root.getBorn(),
     members: readMembers(root.getMembers()),
+    removed: root.getRemoved(),
   }));
 }
 
@@ -106,11 +140,7 @@ export function decodeHardState(bytes: Uint8Array): HardState {
 
 /** Encodes a configuration: the payload of a configuration entry. */
 export function encodeConfiguration(configuration: Configuration): Uint8Array {
-  return buildFramed(ConfigurationStruct, (root) => {
-    fillMembers((length) => root.initVoters(length), configuration.voters);
-    fillMembers((length) => root.initVotersOld(length), configuration.votersOld);
-    fillMembers((length) => root.initLearners(length), configuration.learners);
-  });
+  return buildFramed(ConfigurationStruct, (root) => fillConfiguration(root, configuration));
 }
 
 /**
@@ -119,11 +149,64 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
  * @throws {ProtocolError} If the bytes are none.
  */
 export function decodeConfiguration(bytes: Uint8Array): Configuration {
-  return readFramed(wholeFrame(bytes), CONFIGURATION, (root) => ({
+  return readFramed(wholeFrame(bytes), CONFIGURATION, readConfiguration);
+}
+
+/** Encodes the header of a snapshot. */
+export function encodeSnapshotHeader(header: SnapshotHeader): Uint8Array {
+  return buildFramed(SnapshotHeaderStruct, (root) => {
+    root.setFormatVersion(header.formatVersion);
+    setData((length) => root.initClusterId(length), idToBytes(header.clusterId));
+    setData((length) => root.initSnapshotId(length), idToBytes(header.snapshotId));
+    root.setLastIncludedIndex(toUint64(header.lastIncludedIndex));
+    root.setLastIncludedTerm(toUint64(header.lastIncludedTerm));
+    root.setLogTimeMs(toUint64(header.logTimeMs));
+    root.setConfigurationIndex(toUint64(header.configurationIndex));
+    fillConfiguration(root.initConfiguration(), header.configuration);
+  });
+}
+
+/**
+ * Decodes the header of a snapshot.
+ *
+ * @throws {ProtocolError} If the bytes are none.
+ */
+export function decodeSnapshotHeader(bytes: Uint8Array): SnapshotHeader {
+  return readFramed(wholeFrame(bytes), SNAPSHOT_HEADER, (root) => ({
+    formatVersion: root.getFormatVersion(),
+    clusterId: bytesToId(root.getClusterId().toUint8Array()),
+    snapshotId: bytesToId(root.getSnapshotId().toUint8Array()),
+    lastIncludedIndex: toNumber(root.getLastIncludedIndex()),
+    lastIncludedTerm: toNumber(root.getLastIncludedTerm()),
+    logTimeMs: toNumber(root.getLogTimeMs()),
+    configurationIndex: toNumber(root.getConfigurationIndex()),
+    configuration: readConfiguration(root.getConfiguration()),
+  }));
+}
+
+function fillConfiguration(root: ConfigurationStruct, configuration: Configuration): void {
+  const { voters, votersOld, learners, promotions } = configuration;
+  fillMembers((length) => root.initVoters(length), voters);
+  fillMembers((length) => root.initVotersOld(length), votersOld);
+  fillMembers((length) => root.initLearners(length), learners);
+  assert(promotions.length <= learners.length, `${promotions.length} promotions are of learners`);
+  const list = root.initPromotions(promotions.length);
+  for (const [i, id] of promotions.entries()) list.get(i).setId(toUint64(id));
+}
+
+function readConfiguration(root: ConfigurationStruct): Configuration {
+  const learners = readMembers(root.getLearners());
+  const promotions = root.getPromotions().map((struct) => toNumber(struct.getId()));
+  for (const id of promotions) {
+    if (learners.some((learner) => learner.id === id)) continue;
+    throw new ProtocolError(`Cannot promote member ${id}: want the id of a learner`);
+  }
+  return {
     voters: readMembers(root.getVoters()),
     votersOld: readMembers(root.getVotersOld()),
-    learners: readMembers(root.getLearners()),
-  }));
+    learners,
+    promotions,
+  };
 }
 
 function fillMembers(

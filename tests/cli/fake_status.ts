@@ -32,6 +32,10 @@ export function statusOf(
     version: "1.2.3",
     uptimeMs: 1000,
     notes: [],
+    snapshotIndex: 0,
+    joint: false,
+    promotions: [],
+    transferTarget: 0,
     ...fields,
   };
   const { address } = memberOf(nodeId);

@@ -182,6 +182,7 @@ export class ScriptedNode {
       address: addressOf(this.id),
       logTimeMs: this.#cluster.logTimeMs,
       version: "1.0.0",
+      configurationIndex: 0,
       ...this.helloReply,
     };
   }
@@ -215,6 +216,10 @@ export class ScriptedNode {
       version: "1.0.0",
       uptimeMs: 1,
       notes: [],
+      snapshotIndex: 0,
+      joint: false,
+      promotions: [],
+      transferTarget: 0,
       ...this.status,
     };
   }

@@ -22,6 +22,7 @@ export const clientHello: Hello = {
   instanceId: "",
   address: "",
   targetNodeId: 0,
+  configurationIndex: 0,
 };
 
 /** A message of a client as bytes. */

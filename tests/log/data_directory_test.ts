@@ -46,6 +46,7 @@ describe("openDataDirectory", () => {
         instanceId,
         born: false,
         members: [],
+        removed: false,
       });
       const members = [{ id: 7, address: "127.0.0.1:7000", instanceId }];
       const clusterId = INSTANCE_ID;

@@ -40,6 +40,7 @@ const HELLO: Hello = {
   instanceId: "",
   address: "",
   targetNodeId: 0,
+  configurationIndex: 0,
 };
 
 interface TakenRequest {
@@ -73,10 +74,7 @@ class ManualBackend implements ClientBackend {
       leaderAddress: "n1:7238",
       clusterId: CLUSTER_ID,
       clusterName: "test",
-      commitIndex: 7,
-      appliedIndex: 7,
-      firstIndex: 1,
-      lastIndex: 7,
+      ...{ commitIndex: 7, appliedIndex: 7, firstIndex: 1, lastIndex: 7 },
       logTimeMs: 1000,
       leaderContactAgeMs: 0,
       configurationIndex: 1,
@@ -84,6 +82,7 @@ class ManualBackend implements ClientBackend {
       version: "1.0.0",
       uptimeMs: 5,
       notes: [],
+      ...{ snapshotIndex: 0, joint: false, promotions: [], transferTarget: 0 },
     };
   }
 
@@ -100,6 +99,7 @@ class ManualBackend implements ClientBackend {
       address: "n1:7238",
       logTimeMs: 1000,
       version: "1.0.0",
+      configurationIndex: 0,
     };
   }
 

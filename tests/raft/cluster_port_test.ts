@@ -36,6 +36,7 @@ class PortWorld extends TransportWorld {
       greeter: new Greeter({
         identity: () => ({
           ...born,
+          removed: false,
           clusterId,
           clusterName,
           nodeId: 1,

@@ -326,7 +326,7 @@ function configurationOf(count: number): Configuration {
     address: `node-${i + 1}:7238`,
     instanceId: "0123456789abcdef0123456789abcdef",
   }));
-  return { voters, votersOld: [], learners: [] };
+  return { voters, votersOld: [], learners: [], promotions: [] };
 }
 
 /** A durable log with a configuration, and maybe three entries more. */

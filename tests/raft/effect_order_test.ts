@@ -58,6 +58,7 @@ function appendEntries(
     prevLogTerm,
     leaderCommit: 0,
     readSequence: 0,
+    session: 0,
     entries: count === 0 ? null : entries,
   };
 }
@@ -176,6 +177,8 @@ describe("effect order", () => {
       term: 2,
       matchIndex: 2,
       readSequence: 0,
+      session: 0,
+      promiseMs: 0,
     });
     world.takeEvents();
     const proposal = world.propose();
@@ -190,6 +193,8 @@ describe("effect order", () => {
       term: 2,
       matchIndex: 3,
       readSequence: 0,
+      session: 0,
+      promiseMs: 0,
     });
     assert.equal(world.endings.size, 0, "trap 24: the leader's own copy is not durable");
     await world.synced();

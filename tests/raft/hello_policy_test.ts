@@ -28,6 +28,7 @@ const peer: Hello = {
   instanceId: INSTANCE,
   address: "10.0.0.2:7238",
   targetNodeId: 1,
+  configurationIndex: 0,
 };
 
 const client: Hello = {

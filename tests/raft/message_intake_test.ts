@@ -22,6 +22,7 @@ const configuration = {
   voters: [{ id: 1, address: "10.0.0.1:7238", instanceId: INSTANCE }],
   votersOld: [],
   learners: [],
+  promotions: [],
 };
 
 function joined(...parts: readonly Uint8Array[]): Uint8Array {
@@ -55,6 +56,7 @@ function frame(changes: Partial<AppendEntriesFrame> = {}): AppendEntriesFrame {
     prevLogTerm: 2,
     leaderCommit: 4,
     readSequence: 9,
+    session: 0,
     entryCount: 4,
     records: records(),
     ...changes,
@@ -205,6 +207,7 @@ describe("verifiedMessage", () => {
       prevLogTerm: 2,
       leaderCommit: 4,
       readSequence: 9,
+      session: 0,
       entries: null,
     });
   });

@@ -101,6 +101,7 @@ function appendOne(payloadBytes: number, index = 1) {
     prevLogTerm: 0,
     leaderCommit: 0,
     readSequence: 0,
+    session: 0,
     entries: {
       firstIndex: index,
       lastIndex: index,

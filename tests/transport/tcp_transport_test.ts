@@ -88,6 +88,7 @@ function appendOf({ firstIndex, lastIndex }: RecordBatch): Message {
     prevLogTerm: 0,
     leaderCommit: 0,
     readSequence: 0,
+    session: 0,
     entries: { firstIndex, lastIndex, termRuns: [], configurations: [], source: null },
   };
 }

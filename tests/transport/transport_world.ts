@@ -30,6 +30,7 @@ export function helloFrom(from: number, to: number): Hello {
     instanceId: instanceOf(from),
     address: `node-${from}:${PORT}`,
     targetNodeId: to,
+    configurationIndex: 0,
   };
 }
 
@@ -46,6 +47,7 @@ export function replyOf(nodeId: number, refusal: HelloReply["refusal"] = "none")
     address: `node-${nodeId}:${PORT}`,
     logTimeMs: 1,
     version: "1.2.3",
+    configurationIndex: 0,
   };
 }
 

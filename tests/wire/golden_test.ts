@@ -56,9 +56,9 @@ function libraryRoot(frame: Uint8Array): Message {
 test("golden: AppendEntriesRequest", () => {
   assert.deepEqual(words(appendFrame), [
     ...["0000000016000000", "0000000002000100"],
-    ...["d23a061c04000000", "0700000000000000", "0000000005000100"],
+    ...["5720e59804000000", "0700000000000000", "0000000005000100"],
     ...["2900000000000000", "0600000000000000", "2800000000000000", "0900000000000000"],
-    ...["0200000000000000", "0100000002030000"],
+    ...["0200000008000000", "0100000002030000"],
     ...["29000000527dbcf4", "2a00000000000000", "0700000000000000", "0068e5cf8b010000"],
     ...["0200000000000000", "6100000000000000"],
     ...["290000005877e1dc", "2b00000000000000", "0700000000000000", "0168e5cf8b010000"],
@@ -72,6 +72,7 @@ test("golden: AppendEntriesRequest", () => {
   assert.equal(request.getLeaderCommit(), 40n);
   assert.equal(request.getReadSequence(), 9n);
   assert.equal(request.getEntryCount(), 2);
+  assert.equal(request.getSession(), 8);
   assert.deepEqual(request.getEntries().toUint8Array(), twoRecords);
   const [whole] = encodeAppendEntries({ message: appendEntries(2), records: [twoRecords] });
   assert.deepEqual(whole, appendFrame);
@@ -80,14 +81,16 @@ test("golden: AppendEntriesRequest", () => {
 test("golden: AppendEntriesResponse that accepts", () => {
   const frame = encodePeerMessage(peerMessages[5]!);
   assert.deepEqual(words(frame), [
-    ...["0000000006000000", "0000000002000100"],
-    ...["d0cea32505000000", "0700000000000000", "0000000002000000"],
-    ...["0900000000000000", "2c00000000000000"],
+    ...["0000000007000000", "0000000002000100"],
+    ...["f4f9e7a505000000", "0700000000000000", "0000000003000000"],
+    ...["0900000000000000", "2c00000000000000", "0000840308000000"],
   ]);
   const response = libraryRoot(frame).getRoot(PeerMessage).getAppendEntriesResponse();
   assert.equal(response.isAccepted(), true);
   assert.equal(response.getReadSequence(), 9n);
   assert.equal(response.getAccepted().getMatchIndex(), 44n);
+  assert.equal(response.getSession(), 8);
+  assert.equal(response.getPromiseMs(), 900);
 });
 
 test("golden: propose and its answer", () => {
@@ -206,7 +209,7 @@ test("capnp tool: reads a stream of peer messages, and its own are read", withTo
   const { text, bytes } = throughTool(["peer.capnp", "PeerMessage"], builder.take());
   assert.match(
     text,
-    /appendEntriesResponse = \(readSequence = 9, accepted = \(matchIndex = 44\)\)/,
+    /appendEntriesResponse = \(readSequence = 9, accepted = \(matchIndex = 44\), session = 8/,
   );
   assert.match(text, /rejected = \(prevLogIndex = 41, hintIndex = 30, hintTerm = 5\)/);
   assert.match(text, /entryCount = 2, entries = /);

@@ -10,7 +10,7 @@ import type { Message } from "../../src/consensus/messages.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { ByteBuilder } from "../../src/wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../../src/wire/client_codec.ts";
-import type { ClientMessage, StatusMember } from "../../src/wire/client_messages.ts";
+import type { ClientMessage, MemberChange, StatusMember } from "../../src/wire/client_messages.ts";
 import { FrameDecoder } from "../../src/wire/frame.ts";
 import { CHECKSUM_OFFSET, rootOffset, sealFrame } from "../../src/wire/frame_checksum.ts";
 import * as kv from "../../src/wire/kv_codec.ts";
@@ -60,6 +60,8 @@ const peerMessage: fc.Arbitrary<Message> = fc.oneof(
     term: integer,
     matchIndex: integer,
     readSequence: integer,
+    session: fc.nat(),
+    promiseMs: fc.nat(0xffff),
   }),
   record({
     type: fc.constant("appendEntriesResponse" as const),
@@ -69,12 +71,36 @@ const peerMessage: fc.Arbitrary<Message> = fc.oneof(
     hintIndex: integer,
     hintTerm: integer,
     readSequence: integer,
+    session: fc.nat(),
+    promiseMs: fc.nat(0xffff),
   }),
   record({
     type: fc.constant("readIndexResponse" as const),
     term: integer,
     readId: integer,
     readIndex: fc.option(integer),
+  }),
+  record({ type: fc.constant("timeoutNow" as const), term: integer }),
+  record({
+    type: fc.constant("installSnapshotResponse" as const),
+    term: integer,
+    snapshotId: hexId,
+    lastIncludedIndex: integer,
+    storedBytes: integer,
+    session: fc.nat(),
+    status: fc.constantFrom("receiving" as const, "installed" as const, "refused" as const),
+  }),
+  record({
+    type: fc.constant("installSnapshotRequest" as const),
+    term: integer,
+    snapshotId: hexId,
+    lastIncludedIndex: integer,
+    lastIncludedTerm: integer,
+    totalBytes: fc.integer({ min: 1000, max: 2000 }),
+    offset: fc.nat(900),
+    dataChecksum: fc.nat(),
+    session: fc.nat(),
+    data: bytes,
   }),
 );
 
@@ -87,7 +113,42 @@ const statusMember: fc.Arbitrary<StatusMember> = record({
   version: text,
 });
 
+const memberAction = fc.constantFrom(
+  "add" as const,
+  "addLearner" as const,
+  "promote" as const,
+  "demote" as const,
+  "remove" as const,
+  "setAddress" as const,
+);
+const memberChange: fc.Arbitrary<MemberChange> = record({
+  action: memberAction,
+  id: fc.integer({ min: 1 }),
+  address: text,
+  instanceId: fc.oneof(hexId, fc.constant("")),
+});
+
 const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof(
+  record({
+    type: fc.constant("changeMembership" as const),
+    requestId,
+    changes: fc.array(memberChange, { minLength: 1, maxLength: 4 }),
+    force: bool,
+  }),
+  record({ type: fc.constant("transferLeadership" as const), requestId, target: integer }),
+  record({ type: fc.constant("triggerSnapshot" as const), requestId }),
+  record({
+    type: fc.constant("membershipAnswer" as const),
+    requestId,
+    configurationIndex: integer,
+  }),
+  record({
+    type: fc.constant("transferAnswer" as const),
+    requestId,
+    leaderId: integer,
+    term: integer,
+  }),
+  record({ type: fc.constant("snapshotAnswer" as const), requestId, index: integer }),
   record({ type: fc.constant("propose" as const), requestId, commandId: id, command: bytes }),
   record({
     type: fc.constant("query" as const),
@@ -133,6 +194,10 @@ const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof(
     version: text,
     uptimeMs: integer,
     notes: fc.array(text, { maxLength: 4 }),
+    snapshotIndex: integer,
+    joint: bool,
+    promotions: fc.array(integer, { maxLength: 4 }),
+    transferTarget: integer,
   }),
 );
 

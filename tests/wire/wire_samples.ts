@@ -58,6 +58,7 @@ export function appendEntries(count: number): AppendEntriesRequest {
     prevLogTerm: 6,
     leaderCommit: 40,
     readSequence: 9,
+    session: 8,
     entries,
   };
 }
@@ -75,6 +76,7 @@ export const hello: Hello = {
   instanceId,
   address: "10.0.0.1:7238",
   targetNodeId: 2,
+  configurationIndex: 4,
 };
 
 export const helloReply: HelloReply = {
@@ -88,6 +90,7 @@ export const helloReply: HelloReply = {
   address: "[::1]:7238",
   logTimeMs: 12_345,
   version: "0.1.0",
+  configurationIndex: 4,
 };
 
 /** Every message between peers but AppendEntries with entries. */
@@ -104,7 +107,15 @@ export const peerMessages: readonly (Message | PeerGreeting)[] = [
   },
   { type: "requestVoteResponse", term: 8, voteGranted: true, preVote: true },
   appendEntries(0),
-  { type: "appendEntriesResponse", accepted: true, term: 7, matchIndex: 44, readSequence: 9 },
+  {
+    type: "appendEntriesResponse",
+    accepted: true,
+    term: 7,
+    matchIndex: 44,
+    readSequence: 9,
+    session: 8,
+    promiseMs: 900,
+  },
   {
     type: "appendEntriesResponse",
     accepted: false,
@@ -113,10 +124,34 @@ export const peerMessages: readonly (Message | PeerGreeting)[] = [
     hintIndex: 30,
     hintTerm: 5,
     readSequence: 9,
+    session: 8,
+    promiseMs: 900,
   },
   { type: "readIndexRequest", term: 7, readId: 3 },
   { type: "readIndexResponse", term: 7, readId: 3, readIndex: 44 },
   { type: "readIndexResponse", term: 7, readId: 4, readIndex: null },
+  { type: "timeoutNow", term: 7 },
+  {
+    type: "installSnapshotRequest",
+    term: 7,
+    snapshotId: clusterId,
+    lastIncludedIndex: 30,
+    lastIncludedTerm: 5,
+    totalBytes: 1000,
+    offset: 100,
+    dataChecksum: 0xdeadbeef,
+    session: 8,
+    data: countingBytes(20),
+  },
+  {
+    type: "installSnapshotResponse",
+    term: 7,
+    snapshotId: clusterId,
+    lastIncludedIndex: 30,
+    storedBytes: 120,
+    session: 8,
+    status: "receiving",
+  },
 ];
 
 /** Every message between clients and nodes. */
@@ -179,6 +214,10 @@ export const clientMessages: readonly ClientMessage[] = [
     version: "0.1.0",
     uptimeMs: 60_000,
     notes: ["Waiting for node 2", "Größe"],
+    snapshotIndex: 30,
+    joint: true,
+    promotions: [2],
+    transferTarget: 2,
   },
   {
     type: "errorAnswer",
@@ -190,6 +229,20 @@ export const clientMessages: readonly ClientMessage[] = [
     leaderAddress: "10.0.0.2:7238",
     logTimeMs: 12_345,
   },
+  {
+    type: "changeMembership",
+    requestId: 4,
+    changes: [
+      { action: "add", id: 4, address: "10.0.0.4:7238", instanceId: "" },
+      { action: "remove", id: 2, address: "", instanceId: "" },
+    ],
+    force: true,
+  },
+  { type: "transferLeadership", requestId: 5, target: 3 },
+  { type: "triggerSnapshot", requestId: 6 },
+  { type: "membershipAnswer", requestId: 4, configurationIndex: 51 },
+  { type: "transferAnswer", requestId: 5, leaderId: 3, term: 8 },
+  { type: "snapshotAnswer", requestId: 6, index: 50 },
 ];
 
 const key = bytesOf("key");
@@ -238,6 +291,7 @@ export const configuration: Configuration = {
   ],
   votersOld: [{ id: 1, address: "10.0.0.1:7238", instanceId }],
   learners: [{ id: 5, address: "10.0.0.5:7238", instanceId }],
+  promotions: [5],
 };
 
 /** An identity before birth. */
@@ -248,5 +302,6 @@ export const identity: Identity = {
   nodeId: 1,
   instanceId,
   born: false,
+  removed: true,
   members: configuration.voters,
 };

@@ -10,7 +10,10 @@ export enum PeerMessage_Which {
     APPEND_ENTRIES_REQUEST = 4,
     APPEND_ENTRIES_RESPONSE = 5,
     READ_INDEX_REQUEST = 6,
-    READ_INDEX_RESPONSE = 7
+    READ_INDEX_RESPONSE = 7,
+    TIMEOUT_NOW = 8,
+    INSTALL_SNAPSHOT_REQUEST = 9,
+    INSTALL_SNAPSHOT_RESPONSE = 10
 }
 export class PeerMessage extends __S {
     static readonly HELLO = PeerMessage_Which.HELLO;
@@ -21,6 +24,9 @@ export class PeerMessage extends __S {
     static readonly APPEND_ENTRIES_RESPONSE = PeerMessage_Which.APPEND_ENTRIES_RESPONSE;
     static readonly READ_INDEX_REQUEST = PeerMessage_Which.READ_INDEX_REQUEST;
     static readonly READ_INDEX_RESPONSE = PeerMessage_Which.READ_INDEX_RESPONSE;
+    static readonly TIMEOUT_NOW = PeerMessage_Which.TIMEOUT_NOW;
+    static readonly INSTALL_SNAPSHOT_REQUEST = PeerMessage_Which.INSTALL_SNAPSHOT_REQUEST;
+    static readonly INSTALL_SNAPSHOT_RESPONSE = PeerMessage_Which.INSTALL_SNAPSHOT_RESPONSE;
     static override readonly _capnp = { displayName: "PeerMessage", id: "cdae66700fefea60", size: new __O(16, 1) };
     getChecksum(): number { return __S.getUint32(0, this); }
     setChecksum(value: number): void { __S.setUint32(0, value, this); }
@@ -178,11 +184,51 @@ export class PeerMessage extends __S {
         __S.setUint16(4, 7, this);
         __S.copyFrom(value, __S.getPointer(0, this));
     }
+    isTimeoutNow(): boolean { return __S.getUint16(4, this) === 8; }
+    setTimeoutNow(): void { __S.setUint16(4, 8, this); }
+    adoptInstallSnapshotRequest(value: capnp.Orphan<InstallSnapshotRequest>): void {
+        __S.setUint16(4, 9, this);
+        __S.adopt(value, __S.getPointer(0, this));
+    }
+    disownInstallSnapshotRequest(): capnp.Orphan<InstallSnapshotRequest> { return __S.disown(this.getInstallSnapshotRequest()); }
+    getInstallSnapshotRequest(): InstallSnapshotRequest {
+        __S.testWhich("installSnapshotRequest", __S.getUint16(4, this), 9, this);
+        return __S.getStruct(0, InstallSnapshotRequest, this);
+    }
+    hasInstallSnapshotRequest(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initInstallSnapshotRequest(): InstallSnapshotRequest {
+        __S.setUint16(4, 9, this);
+        return __S.initStructAt(0, InstallSnapshotRequest, this);
+    }
+    isInstallSnapshotRequest(): boolean { return __S.getUint16(4, this) === 9; }
+    setInstallSnapshotRequest(value: InstallSnapshotRequest): void {
+        __S.setUint16(4, 9, this);
+        __S.copyFrom(value, __S.getPointer(0, this));
+    }
+    adoptInstallSnapshotResponse(value: capnp.Orphan<InstallSnapshotResponse>): void {
+        __S.setUint16(4, 10, this);
+        __S.adopt(value, __S.getPointer(0, this));
+    }
+    disownInstallSnapshotResponse(): capnp.Orphan<InstallSnapshotResponse> { return __S.disown(this.getInstallSnapshotResponse()); }
+    getInstallSnapshotResponse(): InstallSnapshotResponse {
+        __S.testWhich("installSnapshotResponse", __S.getUint16(4, this), 10, this);
+        return __S.getStruct(0, InstallSnapshotResponse, this);
+    }
+    hasInstallSnapshotResponse(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initInstallSnapshotResponse(): InstallSnapshotResponse {
+        __S.setUint16(4, 10, this);
+        return __S.initStructAt(0, InstallSnapshotResponse, this);
+    }
+    isInstallSnapshotResponse(): boolean { return __S.getUint16(4, this) === 10; }
+    setInstallSnapshotResponse(value: InstallSnapshotResponse): void {
+        __S.setUint16(4, 10, this);
+        __S.copyFrom(value, __S.getPointer(0, this));
+    }
     override toString(): string { return "PeerMessage_" + super.toString(); }
     which(): PeerMessage_Which { return __S.getUint16(4, this); }
 }
 export class Hello extends __S {
-    static override readonly _capnp = { displayName: "Hello", id: "f410c673ad597da2", size: new __O(32, 4) };
+    static override readonly _capnp = { displayName: "Hello", id: "f410c673ad597da2", size: new __O(40, 4) };
     getMagicFirst(): number { return __S.getUint32(0, this); }
     setMagicFirst(value: number): void { __S.setUint32(0, value, this); }
     getMagicSecond(): number { return __S.getUint32(4, this); }
@@ -213,6 +259,8 @@ export class Hello extends __S {
     setAddress(value: string): void { __S.setText(3, value, this); }
     getTargetNodeId(): bigint { return __S.getUint64(24, this); }
     setTargetNodeId(value: bigint): void { __S.setUint64(24, value, this); }
+    getConfigurationIndex(): bigint { return __S.getUint64(32, this); }
+    setConfigurationIndex(value: bigint): void { __S.setUint64(32, value, this); }
     override toString(): string { return "Hello_" + super.toString(); }
 }
 export enum Role {
@@ -220,7 +268,7 @@ export enum Role {
     CLIENT
 }
 export class HelloReply extends __S {
-    static override readonly _capnp = { displayName: "HelloReply", id: "dc8aa73ce05efd0c", size: new __O(24, 6) };
+    static override readonly _capnp = { displayName: "HelloReply", id: "dc8aa73ce05efd0c", size: new __O(32, 6) };
     getRefusal(): Refusal { return __S.getUint16(0, this); }
     setRefusal(value: Refusal): void { __S.setUint16(0, value, this); }
     getProtocol(): number { return __S.getUint16(2, this); }
@@ -249,6 +297,8 @@ export class HelloReply extends __S {
     setLogTimeMs(value: bigint): void { __S.setUint64(16, value, this); }
     getVersion(): string { return __S.getText(5, this); }
     setVersion(value: string): void { __S.setText(5, value, this); }
+    getConfigurationIndex(): bigint { return __S.getUint64(24, this); }
+    setConfigurationIndex(value: bigint): void { __S.setUint64(24, value, this); }
     override toString(): string { return "HelloReply_" + super.toString(); }
 }
 export enum Refusal {
@@ -259,7 +309,8 @@ export enum Refusal {
     UNKNOWN_MEMBER,
     NO_COMMON_VERSION,
     TOO_MANY_CONNECTIONS,
-    NOT_READY
+    NOT_READY,
+    REMOVED_MEMBER
 }
 export class RequestVoteRequest extends __S {
     static override readonly _capnp = { displayName: "RequestVoteRequest", id: "bb59520c26c0fc17", size: new __O(24, 0) };
@@ -299,6 +350,8 @@ export class AppendEntriesRequest extends __S {
     hasEntries(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
     initEntries(length: number): capnp.Data { return __S.initData(0, length, this); }
     setEntries(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    getSession(): number { return __S.getUint32(36, this); }
+    setSession(value: number): void { __S.setUint32(36, value, this); }
     override toString(): string { return "AppendEntriesRequest_" + super.toString(); }
 }
 export class AppendEntriesResponse_Accepted extends __S {
@@ -347,6 +400,10 @@ export class AppendEntriesResponse extends __S {
     }
     isRejected(): boolean { return __S.getUint16(16, this) === 1; }
     setRejected(): void { __S.setUint16(16, 1, this); }
+    getSession(): number { return __S.getUint32(20, this); }
+    setSession(value: number): void { __S.setUint32(20, value, this); }
+    getPromiseMs(): number { return __S.getUint16(18, this); }
+    setPromiseMs(value: number): void { __S.setUint16(18, value, this); }
     override toString(): string { return "AppendEntriesResponse_" + super.toString(); }
     which(): AppendEntriesResponse_Which { return __S.getUint16(16, this); }
 }
@@ -379,4 +436,55 @@ export class ReadIndexResponse extends __S {
     }
     override toString(): string { return "ReadIndexResponse_" + super.toString(); }
     which(): ReadIndexResponse_Which { return __S.getUint16(8, this); }
+}
+export class InstallSnapshotRequest extends __S {
+    static override readonly _capnp = { displayName: "InstallSnapshotRequest", id: "e903e3e5c4537885", size: new __O(40, 2) };
+    adoptSnapshotId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownSnapshotId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getSnapshotId()); }
+    getSnapshotId(): capnp.Data { return __S.getData(0, this); }
+    hasSnapshotId(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initSnapshotId(length: number): capnp.Data { return __S.initData(0, length, this); }
+    setSnapshotId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    getLastIncludedIndex(): bigint { return __S.getUint64(0, this); }
+    setLastIncludedIndex(value: bigint): void { __S.setUint64(0, value, this); }
+    getLastIncludedTerm(): bigint { return __S.getUint64(8, this); }
+    setLastIncludedTerm(value: bigint): void { __S.setUint64(8, value, this); }
+    getTotalBytes(): bigint { return __S.getUint64(16, this); }
+    setTotalBytes(value: bigint): void { __S.setUint64(16, value, this); }
+    getOffset(): bigint { return __S.getUint64(24, this); }
+    setOffset(value: bigint): void { __S.setUint64(24, value, this); }
+    getDataChecksum(): number { return __S.getUint32(32, this); }
+    setDataChecksum(value: number): void { __S.setUint32(32, value, this); }
+    getSession(): number { return __S.getUint32(36, this); }
+    setSession(value: number): void { __S.setUint32(36, value, this); }
+    adoptData(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(1, this)); }
+    disownData(): capnp.Orphan<capnp.Data> { return __S.disown(this.getData()); }
+    getData(): capnp.Data { return __S.getData(1, this); }
+    hasData(): boolean { return !__S.isNull(__S.getPointer(1, this)); }
+    initData(length: number): capnp.Data { return __S.initData(1, length, this); }
+    setData(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(1, this)); }
+    override toString(): string { return "InstallSnapshotRequest_" + super.toString(); }
+}
+export class InstallSnapshotResponse extends __S {
+    static override readonly _capnp = { displayName: "InstallSnapshotResponse", id: "85f57e67e3dd2e6a", size: new __O(24, 1) };
+    adoptSnapshotId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownSnapshotId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getSnapshotId()); }
+    getSnapshotId(): capnp.Data { return __S.getData(0, this); }
+    hasSnapshotId(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initSnapshotId(length: number): capnp.Data { return __S.initData(0, length, this); }
+    setSnapshotId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    getLastIncludedIndex(): bigint { return __S.getUint64(0, this); }
+    setLastIncludedIndex(value: bigint): void { __S.setUint64(0, value, this); }
+    getStoredBytes(): bigint { return __S.getUint64(8, this); }
+    setStoredBytes(value: bigint): void { __S.setUint64(8, value, this); }
+    getSession(): number { return __S.getUint32(16, this); }
+    setSession(value: number): void { __S.setUint32(16, value, this); }
+    getStatus(): SnapshotStatus { return __S.getUint16(20, this); }
+    setStatus(value: SnapshotStatus): void { __S.setUint16(20, value, this); }
+    override toString(): string { return "InstallSnapshotResponse_" + super.toString(); }
+}
+export enum SnapshotStatus {
+    RECEIVING,
+    INSTALLED,
+    REFUSED
 }

@@ -31,6 +31,8 @@ export class Identity extends __S {
     hasMembers(): boolean { return !__S.isNull(__S.getPointer(3, this)); }
     initMembers(length: number): capnp.List<Member> { return __S.initList(3, Identity._Members, length, this); }
     setMembers(value: capnp.List<Member>): void { __S.copyFrom(value, __S.getPointer(3, this)); }
+    getRemoved(): boolean { return __S.getBit(33, this); }
+    setRemoved(value: boolean): void { __S.setBit(33, value, this); }
     override toString(): string { return "Identity_" + super.toString(); }
 }
 export class Member extends __S {
@@ -47,6 +49,12 @@ export class Member extends __S {
     setInstanceId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(1, this)); }
     override toString(): string { return "Member_" + super.toString(); }
 }
+export class MemberId extends __S {
+    static override readonly _capnp = { displayName: "MemberId", id: "f94133a10f1a49b4", size: new __O(8, 0) };
+    getId(): bigint { return __S.getUint64(0, this); }
+    setId(value: bigint): void { __S.setUint64(0, value, this); }
+    override toString(): string { return "MemberId_" + super.toString(); }
+}
 export class HardState extends __S {
     static override readonly _capnp = { displayName: "HardState", id: "d344e1ea0b511d9d", size: new __O(16, 0) };
     getCurrentTerm(): bigint { return __S.getUint64(0, this); }
@@ -56,10 +64,11 @@ export class HardState extends __S {
     override toString(): string { return "HardState_" + super.toString(); }
 }
 export class Configuration extends __S {
-    static override readonly _capnp = { displayName: "Configuration", id: "f544d5f8dc394e70", size: new __O(0, 3) };
+    static override readonly _capnp = { displayName: "Configuration", id: "f544d5f8dc394e70", size: new __O(0, 4) };
     static _Voters: capnp.ListCtor<Member>;
     static _VotersOld: capnp.ListCtor<Member>;
     static _Learners: capnp.ListCtor<Member>;
+    static _Promotions: capnp.ListCtor<MemberId>;
     adoptVoters(value: capnp.Orphan<capnp.List<Member>>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownVoters(): capnp.Orphan<capnp.List<Member>> { return __S.disown(this.getVoters()); }
     getVoters(): capnp.List<Member> { return __S.getList(0, Configuration._Voters, this); }
@@ -78,9 +87,48 @@ export class Configuration extends __S {
     hasLearners(): boolean { return !__S.isNull(__S.getPointer(2, this)); }
     initLearners(length: number): capnp.List<Member> { return __S.initList(2, Configuration._Learners, length, this); }
     setLearners(value: capnp.List<Member>): void { __S.copyFrom(value, __S.getPointer(2, this)); }
+    adoptPromotions(value: capnp.Orphan<capnp.List<MemberId>>): void { __S.adopt(value, __S.getPointer(3, this)); }
+    disownPromotions(): capnp.Orphan<capnp.List<MemberId>> { return __S.disown(this.getPromotions()); }
+    getPromotions(): capnp.List<MemberId> { return __S.getList(3, Configuration._Promotions, this); }
+    hasPromotions(): boolean { return !__S.isNull(__S.getPointer(3, this)); }
+    initPromotions(length: number): capnp.List<MemberId> { return __S.initList(3, Configuration._Promotions, length, this); }
+    setPromotions(value: capnp.List<MemberId>): void { __S.copyFrom(value, __S.getPointer(3, this)); }
     override toString(): string { return "Configuration_" + super.toString(); }
+}
+export class SnapshotHeader extends __S {
+    static override readonly _capnp = { displayName: "SnapshotHeader", id: "e1c77548b808390e", size: new __O(40, 3) };
+    getFormatVersion(): number { return __S.getUint32(0, this); }
+    setFormatVersion(value: number): void { __S.setUint32(0, value, this); }
+    adoptClusterId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownClusterId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getClusterId()); }
+    getClusterId(): capnp.Data { return __S.getData(0, this); }
+    hasClusterId(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initClusterId(length: number): capnp.Data { return __S.initData(0, length, this); }
+    setClusterId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    adoptSnapshotId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(1, this)); }
+    disownSnapshotId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getSnapshotId()); }
+    getSnapshotId(): capnp.Data { return __S.getData(1, this); }
+    hasSnapshotId(): boolean { return !__S.isNull(__S.getPointer(1, this)); }
+    initSnapshotId(length: number): capnp.Data { return __S.initData(1, length, this); }
+    setSnapshotId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(1, this)); }
+    getLastIncludedIndex(): bigint { return __S.getUint64(8, this); }
+    setLastIncludedIndex(value: bigint): void { __S.setUint64(8, value, this); }
+    getLastIncludedTerm(): bigint { return __S.getUint64(16, this); }
+    setLastIncludedTerm(value: bigint): void { __S.setUint64(16, value, this); }
+    getLogTimeMs(): bigint { return __S.getUint64(24, this); }
+    setLogTimeMs(value: bigint): void { __S.setUint64(24, value, this); }
+    getConfigurationIndex(): bigint { return __S.getUint64(32, this); }
+    setConfigurationIndex(value: bigint): void { __S.setUint64(32, value, this); }
+    adoptConfiguration(value: capnp.Orphan<Configuration>): void { __S.adopt(value, __S.getPointer(2, this)); }
+    disownConfiguration(): capnp.Orphan<Configuration> { return __S.disown(this.getConfiguration()); }
+    getConfiguration(): Configuration { return __S.getStruct(2, Configuration, this); }
+    hasConfiguration(): boolean { return !__S.isNull(__S.getPointer(2, this)); }
+    initConfiguration(): Configuration { return __S.initStructAt(2, Configuration, this); }
+    setConfiguration(value: Configuration): void { __S.copyFrom(value, __S.getPointer(2, this)); }
+    override toString(): string { return "SnapshotHeader_" + super.toString(); }
 }
 Identity._Members = capnp.CompositeList(Member);
 Configuration._Voters = capnp.CompositeList(Member);
 Configuration._VotersOld = capnp.CompositeList(Member);
 Configuration._Learners = capnp.CompositeList(Member);
+Configuration._Promotions = capnp.CompositeList(MemberId);
