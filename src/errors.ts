@@ -79,6 +79,23 @@ export class RequestExpiredError extends RaftError {
   override readonly applied = "unknown";
 }
 
+/**
+ * The session of the command is unknown to the cluster: it expired, was closed, or never was. The
+ * command is not applied now and never will be; whether an earlier attempt applied it is told by
+ * `applied`. Open another session, and decide there what to do about it.
+ */
+export class SessionExpiredError extends RaftError {
+  override readonly name = "SessionExpiredError";
+  override readonly code = "session_expired";
+  override readonly applied: Applied;
+
+  /** Creates the error; `applied` is `no` where no earlier attempt may have been applied. */
+  constructor(message: string, applied: "no" | "unknown", options?: ErrorOptions) {
+    super(message, options);
+    this.applied = applied;
+  }
+}
+
 /** The node has not heard from the leader as recently as the read asks for. */
 export class StaleReadError extends RaftError {
   override readonly name = "StaleReadError";
@@ -97,6 +114,35 @@ export class AnswerForgottenError extends RaftError {
 export class InvalidRequestError extends RaftError {
   override readonly name = "InvalidRequestError";
   override readonly code = "invalid_request";
+  override readonly applied = "no";
+}
+
+/** The request is understood and unsafe now: it was not applied. */
+export class RefusedError extends RaftError {
+  override readonly name = "RefusedError";
+  override readonly code = "refused";
+  override readonly applied = "no";
+  /** The reasons with their numbers, a line each. */
+  readonly why: readonly string[];
+
+  /** Creates the error; `message` says what was refused, `why` what would have become of it. */
+  constructor(message: string, why: readonly string[], options?: ErrorOptions) {
+    super(message, options);
+    this.why = why;
+  }
+}
+
+/** Another change of the members is under way: this one was not applied; ask again afterwards. */
+export class ChangeInProgressError extends RaftError {
+  override readonly name = "ChangeInProgressError";
+  override readonly code = "change_in_progress";
+  override readonly applied = "no";
+}
+
+/** What the request names does not exist, such as a member: it was not applied. */
+export class NotFoundError extends RaftError {
+  override readonly name = "NotFoundError";
+  override readonly code = "not_found";
   override readonly applied = "no";
 }
 
