@@ -90,6 +90,10 @@ export const startSettings = settings({
     defaultText: "auto",
     isConfigurable: true,
   }),
+  trace: optional(text({
+    placeholder: "FILE",
+    summary: "Write every transition of the core for a model checker; see docs/TRACE.md",
+  })),
   stopWithInput: toggle({
     summary: "Stop when standard input ends",
     isHidden: true,

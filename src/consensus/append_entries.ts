@@ -97,7 +97,9 @@ function appendNew(state: ConsensusState, entries: EntriesSlice): boolean {
   assert(state.log.lastIndex === entries.lastIndex, `log ends at ${state.log.lastIndex}`);
   state.durability.appended(state.outbox.sequence, entries.lastIndex);
   for (const entry of entries.configurations) {
-    if (entry.index >= firstNewIndex) state.membership.append(entry);
+    if (entry.index < firstNewIndex) continue;
+    state.membership.append(entry);
+    state.tracing?.applyConfChange();
   }
   state.outbox.changeLog({
     type: "append",

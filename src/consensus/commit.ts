@@ -24,6 +24,7 @@ export function maybeCommit(state: ConsensusState): void {
   if (index <= state.commitIndex) return;
   if (state.log.term(index) !== state.currentTerm) return;
   advanceCommitIndex(state, index);
+  state.tracing?.note("Commit");
   while (state.uncommitted.length > 0 && state.uncommitted[0]!.lastIndex <= index) {
     state.uncommittedBytes -= state.uncommitted.shift()!.bytes;
   }

@@ -60,6 +60,7 @@ export class Consensus {
   /** Starts as a follower, from what was durable, with the election timer armed. */
   constructor(options: ConsensusOptions) {
     this.#state = new ConsensusState(options);
+    this.#state.tracing?.note("InitState");
     this.#state.outbox.arm("election");
     tell(this.#state);
     checkBasic(this.#state);
@@ -131,7 +132,9 @@ export class Consensus {
   /** Hands out what the steps since the last call want done. */
   takeEffects(): Effects {
     replicate(this.#state);
-    return this.#state.outbox.take();
+    const effects = this.#state.outbox.take();
+    this.#state.tracing?.ready(effects);
+    return effects;
   }
 
   /** What people and tests may know. */
@@ -159,6 +162,7 @@ export class Consensus {
   #stepMessage(from: NodeId, message: Message): void {
     const state = this.#state;
     assert(from !== state.nodeId, `a message from node ${from} to itself`);
+    state.tracing?.received(from, message);
     switch (message.type) {
       case "requestVoteRequest":
         return receiveRequestVoteRequest(state, from, message);
@@ -208,6 +212,7 @@ export class Consensus {
   #stepDurable(sequence: number): void {
     const state = this.#state;
     state.durability.completed(sequence);
+    state.tracing?.durableOwn();
     offerAppliable(state);
     if (state.role === "leader") maybeCommit(state);
     if (state.acknowledgementDue) acknowledge(state);

@@ -15,6 +15,7 @@ import type {
 } from "./effects.ts";
 import type { Timer } from "./input.ts";
 import type { Message } from "./messages.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** Effects in the making. */
 export class Outbox {
@@ -28,6 +29,12 @@ export class Outbox {
   /** The last word on each timer counts. */
   #timers = new Map<Timer, boolean>();
   #softState: SoftState | null = null;
+  readonly #tracing: Tracing | null;
+
+  /** Creates an empty one; `tracing` is told what is sent. */
+  constructor(tracing: Tracing | null = null) {
+    this.#tracing = tracing;
+  }
 
   /** The sequence of the record in the making. */
   get sequence(): number {
@@ -46,6 +53,7 @@ export class Outbox {
 
   /** Sends a complete message. */
   send(to: NodeId, message: Message): void {
+    this.#tracing?.sent(to, message);
     this.#sends.push({ type: "message", to, message });
   }
 

@@ -32,6 +32,7 @@ export function stepPropose(
   const lastIndex = firstIndex + proposal.count - 1;
   state.log.append(state.currentTerm, proposal.count);
   state.durability.appended(state.outbox.sequence, lastIndex);
+  state.tracing?.replicate(proposal.count);
   state.uncommitted.push({ lastIndex, bytes: proposal.bytes });
   state.uncommittedBytes += proposal.bytes;
   state.outbox.changeLog({

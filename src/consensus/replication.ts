@@ -56,6 +56,7 @@ export function stepSent(
   const progress = state.progress.get(input.peer);
   if (progress === undefined || !progress.sending) return;
   progress.sent(input.lastIndex, input.bytes);
+  if (input.bytes > 0) state.tracing?.sentEntries(input.peer, input.lastIndex);
 }
 
 /** What was sent to `peer` may be lost: find out again where it stands. */
@@ -114,12 +115,9 @@ function receiveRejection(
 function sendEntries(state: ConsensusState, to: NodeId, progress: Progress): void {
   progress.sending = true;
   progress.commitIndexSent = state.commitIndex;
-  state.outbox.sendEntries({
-    type: "entries",
-    to,
-    message: request(state, progress),
-    lastIndex: state.log.lastIndex,
-  });
+  const message = request(state, progress);
+  state.tracing?.sending(to, message);
+  state.outbox.sendEntries({ type: "entries", to, message, lastIndex: state.log.lastIndex });
 }
 
 function request(state: ConsensusState, progress: Progress): AppendEntriesRequest {

@@ -35,6 +35,7 @@ export function becomeFollower(
   state.leaderId = leaderId;
   state.votes = new Map();
   state.outbox.arm("election");
+  state.tracing?.note("BecomeFollower");
   tell(state);
 }
 
@@ -62,6 +63,7 @@ export function becomeCandidate(state: ConsensusState): void {
   state.votes = new Map([[state.nodeId, true]]);
   state.outbox.saveHardState(state.currentTerm, state.votedFor);
   state.outbox.arm("election");
+  state.tracing?.becomeCandidate();
   tell(state);
 }
 
@@ -80,6 +82,7 @@ export function becomeLeader(state: ConsensusState): void {
   state.outbox.cancel("leaderContact");
   state.outbox.arm("heartbeat");
   state.outbox.arm("quorum");
+  state.tracing?.note("BecomeLeader");
   appendNoop(state);
   tell(state);
 }
@@ -98,6 +101,7 @@ function appendNoop(state: ConsensusState): void {
   state.log.append(state.currentTerm, 1);
   state.durability.appended(state.outbox.sequence, index);
   state.termStartIndex = index;
+  state.tracing?.replicate(1);
   state.outbox.changeLog({
     type: "append",
     append: {

@@ -13,6 +13,7 @@ import { Outbox } from "./outbox.ts";
 import type { Progress } from "./progress.ts";
 import { isVoter } from "./quorum.ts";
 import { ReadQueue } from "./read_queue.ts";
+import { type Tracer, Tracing } from "./tracing.ts";
 
 /** What a core starts from: what was durable when the node stopped. */
 export interface ConsensusOptions {
@@ -28,6 +29,8 @@ export interface ConsensusOptions {
   readonly configurations: readonly IndexedConfiguration[];
   /** What is known to be committed: the base, for commitment is not stored. */
   readonly commitIndex: Index;
+  /** Takes every transition, for a model checker; none unless given. */
+  readonly tracer?: Tracer;
 }
 
 /** All that a core knows. The functions of this folder read and change it; nothing else does. */
@@ -83,6 +86,8 @@ export class ConsensusState {
   /** Linearizable reads: the leader's, and those that wait for a leader elsewhere. */
   readonly reads = new ReadQueue();
   readonly outbox: Outbox;
+  /** Tells every transition to a tracer, where there is one. */
+  readonly tracing: Tracing | null;
 
   /** Creates a follower from what was durable. */
   constructor(options: ConsensusOptions) {
@@ -94,7 +99,8 @@ export class ConsensusState {
     this.durability = new Durability(options.lastIndex);
     this.commitIndex = options.commitIndex;
     this.appliableIndex = options.commitIndex;
-    this.outbox = new Outbox();
+    this.tracing = options.tracer === undefined ? null : new Tracing(this, options.tracer);
+    this.outbox = new Outbox(this.tracing);
   }
 
   /** Whether this node has a vote in the configuration in effect. */

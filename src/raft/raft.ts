@@ -342,6 +342,7 @@ export class Raft {
       ...hardState.state,
       ...contents,
       commitIndex: contents.baseIndex,
+      ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
     });
     const driver = new DriverLoop({
       ...this.#timing,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Tracer } from "../consensus/tracing.ts";
 import type { DataDirectory } from "../log/data_directory.ts";
 import type { Log } from "../log/log.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -53,6 +54,8 @@ export interface RaftOptions {
   readonly serveClient?: (connection: GreetedConnection) => void;
   /** Watches the node, for tests and traces. */
   readonly observer?: RaftObserver;
+  /** Takes every transition of the core, for a model checker; none unless given. */
+  readonly tracer?: Tracer;
   /** Called when the node stops, after everything that waited was answered. */
   readonly stopping?: () => void;
 }

@@ -4,6 +4,7 @@ import { startSettings } from "../../config/start_settings.ts";
 import { readKnownAs } from "../../log/identity_file.ts";
 import { startNode } from "../../node/node.ts";
 import { createLogtapeLogger, type LogtapeLogger } from "../../observability/logtape_logger.ts";
+import { TraceWriter } from "../../observability/trace_writer.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
 import { dataPathOf, type NodePlan, planNode, type StartValues } from "../node_plan.ts";
 import { parseConfigurationFile, resolveSettings } from "../resolve_settings.ts";
@@ -106,6 +107,9 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
   const runtime = await context.runtime();
   const plan = planNode(values, await readKnownAs(runtime, dataPathOf(values)));
   const logger = createLogger(context, values);
+  const trace = values.trace === undefined
+    ? null
+    : await TraceWriter.open(runtime, values.trace, logger);
   const node = await startNode(runtime, {
     ...plan,
     listen: parseAddress(plan.listen),
@@ -114,6 +118,7 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
     segmentBytes: values.segmentBytes,
     logger,
     version: program.version,
+    ...(trace === null ? {} : { tracer: trace.tracer }),
   });
   const releaseSignals = onStopSignals(host, {
     onStop: (signal) => {
@@ -143,6 +148,7 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
     ready.catch(() => {});
     releaseSignals();
     releaseReload();
+    await trace?.close();
   }
 }
 

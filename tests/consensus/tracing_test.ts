@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Consensus } from "../../src/consensus/consensus.ts";
+import type { Transition } from "../../src/consensus/tracing.ts";
+import { configurationOf } from "../../src/testing/core_log.ts";
+import { accepted, appendEntries, vote } from "../../src/testing/core_messages.ts";
+import { proposalOf } from "../../src/testing/core_cluster.ts";
+
+/** A core of a cluster of three at index 1, and what it traced. */
+function traced(): { core: Consensus; lines: Transition[]; take: () => string[] } {
+  const lines: Transition[] = [];
+  const core = new Consensus({
+    nodeId: 1,
+    currentTerm: 1,
+    votedFor: 0,
+    baseIndex: 0,
+    baseTerm: 0,
+    lastIndex: 1,
+    termRuns: [{ term: 1, firstIndex: 1 }],
+    configurations: [{ index: 1, configuration: configurationOf([1, 2, 3]) }],
+    commitIndex: 0,
+    tracer: (line) => lines.push(line),
+  });
+  core.takeEffects();
+  return { core, lines, take: () => lines.splice(0).map((line) => line.name) };
+}
+
+/** Makes node 1 the leader of term 2. */
+function elect(core: Consensus): void {
+  core.step({ type: "timer", timer: "election" });
+  core.takeEffects();
+  core.step({
+    type: "message",
+    from: 2,
+    message: vote({ term: 2, preVote: true, voteGranted: true }),
+  });
+  core.takeEffects();
+  core.step({ type: "message", from: 2, message: vote({ term: 2, voteGranted: true }) });
+  const { sequence } = core.takeEffects();
+  core.step({ type: "sent", peer: 2, term: 2, lastIndex: 2, bytes: 40 });
+  core.step({ type: "durable", sequence });
+  core.takeEffects();
+}
+
+describe("tracing", () => {
+  it("shows the start with the whole state", () => {
+    const { lines } = traced();
+    assert.deepEqual(lines[0], {
+      name: "InitState",
+      nid: "1",
+      state: { term: 1, vote: "0", commit: 0 },
+      role: "StateFollower",
+      log: 1,
+      conf: [["1", "2", "3"], []],
+    });
+  });
+
+  it("shows an election: the own vote is a message, the pre-vote is not shown", () => {
+    const { core, take } = traced();
+    take();
+    elect(core);
+    assert.deepEqual(take(), [
+      ...["Ready", "BecomeCandidate", "SendRequestVoteResponse"],
+      ...["SendRequestVoteRequest", "SendRequestVoteRequest", "Ready"],
+      ...["ReceiveRequestVoteResponse", "ReceiveRequestVoteResponse", "BecomeLeader"],
+      ...["Replicate", "SendAppendEntriesResponse", "Ready"],
+      ...["SendAppendEntriesRequest", "ReceiveAppendEntriesResponse"],
+    ]);
+  });
+
+  it("shows replication to commitment", () => {
+    const { core, lines, take } = traced();
+    elect(core);
+    core.step({ type: "message", from: 2, message: accepted({ term: 2, matchIndex: 2 }) });
+    take();
+    core.step(proposalOf(["a", "b"]));
+    core.takeEffects();
+    core.step({ type: "sent", peer: 2, term: 2, lastIndex: 4, bytes: 100 });
+    const sent = lines.find((line) => line.name === "SendAppendEntriesRequest");
+    assert.deepEqual(sent?.msg, {
+      type: "MsgApp",
+      term: 2,
+      from: "1",
+      to: "2",
+      entries: 2,
+      logTerm: 2,
+      index: 2,
+      commit: 2,
+      vote: "0",
+      reject: false,
+      rejectHint: 0,
+    });
+    assert.deepEqual(take().slice(0, 3), ["Replicate", "Replicate", "SendAppendEntriesResponse"]);
+  });
+
+  it("shows a follower that adopts a term and a configuration, and answers", () => {
+    const { core, lines, take } = traced();
+    take();
+    core.step({
+      type: "message",
+      from: 2,
+      message: appendEntries({ term: 3, prevLogIndex: 1, prevLogTerm: 1 }),
+    });
+    const state = { term: 3, vote: "0", commit: 0 };
+    assert.deepEqual(lines.map(({ name, state, role }) => ({ name, state, role })), [
+      {
+        name: "ReceiveAppendEntriesRequest",
+        state: { term: 1, vote: "0", commit: 0 },
+        role: "StateFollower",
+      },
+      { name: "BecomeFollower", state, role: "StateFollower" },
+      { name: "SendAppendEntriesResponse", state, role: "StateFollower" },
+    ]);
+  });
+});
