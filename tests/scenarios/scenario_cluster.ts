@@ -1,0 +1,101 @@
+/** A cluster of cores that tells what happens in it, a line each. */
+import type { Input } from "../../src/consensus/input.ts";
+import type { AppendEntriesResponse, Message } from "../../src/consensus/messages.ts";
+import type { ReadOutcome } from "../../src/consensus/effects.ts";
+import { CoreCluster, type CoreClusterOptions } from "../../src/testing/core_cluster.ts";
+import type { CoreNode } from "../../src/testing/core_node.ts";
+import type { Index, NodeId } from "../../src/types.ts";
+
+/** See the comment of this file. */
+export class ScenarioCluster extends CoreCluster {
+  readonly #lines: string[] = [];
+  /** The state of each node as it was told last. */
+  readonly #told = new Map<NodeId, string>();
+
+  /** Starts the nodes; what they do at the start is not told. */
+  constructor(options: CoreClusterOptions) {
+    super(options);
+    for (const node of this.nodesUp) this.#told.set(node.id, stateOf(node));
+  }
+
+  /** Takes the lines since the last call. */
+  takeLines(): string[] {
+    return this.#lines.splice(0);
+  }
+
+  /** Tells of a message. */
+  override sent(node: CoreNode, to: NodeId, message: Message): void {
+    const lost = this.cuts.has(`${node.id}>${to}`) ? " (lost)" : "";
+    this.#lines.push(`${node.id} -> ${to} ${describeMessage(message)}${lost}`);
+    super.sent(node, to, message);
+  }
+
+  /** Tells of a node whose state changed. */
+  override stepped(node: CoreNode, input: Input): void {
+    super.stepped(node, input);
+    const state = stateOf(node);
+    if (this.#told.get(node.id) === state) return;
+    this.#told.set(node.id, state);
+    this.#lines.push(`${node.id} is ${state}`);
+  }
+
+  /** Tells of an entry that is applied. */
+  override applied(node: CoreNode, index: Index): void {
+    super.applied(node, index);
+    this.#lines.push(`${node.id} applies ${index}`);
+  }
+
+  /** Tells how a read ended. */
+  override readEnded(node: CoreNode, outcome: ReadOutcome): void {
+    super.readEnded(node, outcome);
+    const end = outcome.readIndex === null
+      ? `fails: ${outcome.reason}`
+      : `may be served once ${outcome.readIndex} is applied`;
+    this.#lines.push(`${node.id} read ${outcome.readId} ${end}`);
+  }
+}
+
+/** What a person wants to see of a node. */
+export function stateOf(node: CoreNode): string {
+  if (!node.isUp) return "down";
+  const { role, term, leaderId, lastIndex, commitIndex, durableIndex } = node.core.status();
+  const follows = role === "follower" && leaderId !== null ? ` of ${leaderId}` : "";
+  return `${role}${follows}, term ${term}, last ${lastIndex}, durable ${durableIndex}, ` +
+    `commit ${commitIndex}`;
+}
+
+/** A message in one line. */
+export function describeMessage(message: Message): string {
+  const { type, term } = message;
+  switch (type) {
+    case "requestVoteRequest": {
+      const kind = message.preVote ? "PreVote" : "Vote";
+      const forced = message.leadershipTransfer ? " transfer" : "";
+      const last = `${message.lastLogIndex}@${message.lastLogTerm}`;
+      return `${kind} term=${term} last=${last}${forced}`;
+    }
+    case "requestVoteResponse": {
+      const kind = message.preVote ? "PreVote" : "Vote";
+      return `${kind}Answer term=${term} ${message.voteGranted ? "granted" : "refused"}`;
+    }
+    case "appendEntriesRequest": {
+      const { entries, prevLogIndex, prevLogTerm, leaderCommit } = message;
+      const range = entries === null ? "none" : `${entries.firstIndex}..${entries.lastIndex}`;
+      return `Append term=${term} prev=${prevLogIndex}@${prevLogTerm} commit=${leaderCommit} ` +
+        `entries=${range}`;
+    }
+    case "appendEntriesResponse":
+      return describeAnswer(message);
+    default: {
+      const fields = Object.entries(message).filter(([name]) => name !== "type");
+      const shown = fields.map(([name, value]) => `${name}=${value}`).join(" ");
+      return `${type[0]!.toUpperCase()}${type.slice(1)} ${shown}`;
+    }
+  }
+}
+
+function describeAnswer(message: AppendEntriesResponse): string {
+  if (message.accepted) return `AppendAnswer term=${message.term} match=${message.matchIndex}`;
+  const { term, prevLogIndex, hintIndex, hintTerm } = message;
+  return `AppendAnswer term=${term} refused prev=${prevLogIndex} hint=${hintIndex}@${hintTerm}`;
+}
