@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { detectMicrotaskDrain } from "../src/runtime/detect.ts";
 import { simulate, SimulationFailure } from "../src/testing/simulation.ts";
 
 const { values } = parseArgs({
@@ -20,6 +21,7 @@ const first = Number(values.seed);
 const count = Number(values.seeds);
 const durationMs = Number(values.seconds) * 1000;
 const shape = values.nodes === undefined ? {} : { nodeCount: Number(values.nodes) };
+const drain = await detectMicrotaskDrain();
 const startedAtMs = performance.now();
 let virtualMs = 0;
 let events = 0;
@@ -28,7 +30,7 @@ const failed: number[] = [];
 
 for (let seed = first; seed < first + count; seed += 1) {
   try {
-    const report = await simulate({ seed, durationMs, ...shape });
+    const report = await simulate({ seed, durationMs, drain, ...shape });
     virtualMs += report.virtualMs;
     events += report.eventCount;
     operations += report.operationCount;

@@ -18,3 +18,13 @@ export async function detectRuntime(): Promise<Runtime> {
   const { createNodeRuntime } = await import("./node/node_runtime.ts");
   return createNodeRuntime();
 }
+
+/**
+ * The function that runs all microtasks that wait, before it returns. Only Bun has one that works
+ * within a microtask; it makes a simulation a third faster.
+ */
+export async function detectMicrotaskDrain(): Promise<(() => void) | undefined> {
+  if (!("Bun" in globalThis)) return undefined;
+  const { loadBunMicrotaskDrain } = await import("./bun/bun_microtasks.ts");
+  return await loadBunMicrotaskDrain();
+}

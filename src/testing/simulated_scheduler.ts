@@ -16,6 +16,9 @@
  * trace; a test compares them. Do not use `.finally()` in code under simulation: it takes four
  * hops on two engines and two on the third.
  *
+ * An engine that runs the microtasks on request (`drain`) needs no hops, and does the same: what
+ * is through before the next event is through either way.
+ *
  * @module
  */
 import { assert } from "../assert.ts";
@@ -36,6 +39,8 @@ export interface SimulatedSchedulerOptions {
   readonly trace?: TraceHash;
   /** Hops after the last sign of activity; 0 for code without promises. */
   readonly quietHops?: number;
+  /** Runs all microtasks that wait, in place of the hops. */
+  readonly drain?: (() => void) | undefined;
   /** Awaited after each event beside the hops: a trip through the real loop, to check the hops. */
   readonly settle?: () => Promise<void>;
   /** Takes what a callback throws; without it, `run` rejects. */
@@ -120,13 +125,15 @@ export class SimulatedScheduler {
   async #loop(options: RunOptions): Promise<RunEnd> {
     const untilMs = options.untilMs ?? Infinity;
     const eventsMax = this.#eventCount + (options.eventsMax ?? Infinity);
-    const settle = this.#options.settle;
+    const { settle, drain } = this.#options;
     for (;;) {
       if (this.#eventCount >= eventsMax) return "events";
       const event = this.#queue.take(untilMs);
       if (event === null) break;
       if (!this.#execute(event)) continue;
-      if (this.#quietHops > 0) {
+      if (drain !== undefined) {
+        drain();
+      } else if (this.#quietHops > 0) {
         // The drain stands here and not in its own function: a call would cost three hops.
         let seen = this.#queue.sequence;
         for (let quiet = 0; quiet < this.#quietHops; quiet++) {
@@ -146,6 +153,7 @@ export class SimulatedScheduler {
 
   /** Lets what was started before the run, outside of any event, come to rest. */
   async #drain(): Promise<void> {
+    this.#options.drain?.();
     for (let hop = 0; hop < this.#quietHops; hop++) await undefined;
     await this.#options.settle?.();
   }

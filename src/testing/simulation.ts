@@ -28,6 +28,8 @@ export interface SimulationOptions {
   readonly nodeCount?: number;
   /** All unless given. */
   readonly kinds?: readonly FaultKind[];
+  /** Runs all microtasks that wait, where the engine can: see the scheduler. */
+  readonly drain?: (() => void) | undefined;
 }
 
 /** What a run did. */
@@ -71,6 +73,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   const world = new SimulatedWorld({
     seed: options.seed,
     onError: (error) => errors.push(error),
+    drain: options.drain,
   });
   const cluster = new SimulatedCluster({
     world,
