@@ -6,13 +6,17 @@
  * pair  | hash, 0 for a free place | position of the id in the queue of answers |
  * ```
  *
- * The table has its full size from the start: it is at most 4 MiB of zeros, which an operating
- * system hands out page by page as they are touched, and so no command ever pays for a growth. The
- * order of the pairs depends on history; nothing that is replicated may be read from it.
+ * The table starts small, as ids are scattered: in one of full size each of the first ids would touch
+ * a page of memory. When it is half full it takes its full size at once, so that no command ever pays
+ * for the growth of a large table. The order of the pairs depends on history; nothing that is
+ * replicated may be read from it.
  *
  * @module
  */
-import { AssertionError } from "../assert.ts";
+import { assert, AssertionError } from "../assert.ts";
+
+/** The places of a table that holds few ids: 64 KiB. */
+const PLACES_INITIAL = 8 * 1024;
 
 /** A hash that is never 0, of the 16 bytes at `offset`. */
 export function hashRequestId(bytes: Uint8Array, offset: number): number {
@@ -29,14 +33,18 @@ export function hashRequestId(bytes: Uint8Array, offset: number): number {
 
 /** A multimap from hashes to positions; whether the ids are equal is for the caller to say. */
 export class RequestIdIndex {
-  readonly #pairs: Uint32Array;
-  readonly #mask: number;
+  readonly #countMax: number;
+  #pairs: Uint32Array;
+  #mask: number;
   #count = 0;
 
-  /** Makes room for `countMax` ids. */
-  constructor(countMax: number) {
-    let places = 16;
-    while (places < 2 * countMax) places *= 2;
+  /** Creates an empty table for up to `countMax` ids. */
+  constructor(countMax: number, places: number = PLACES_INITIAL) {
+    assert(
+      places > 0 && (places & (places - 1)) === 0,
+      () => `${places} places are a power of two`,
+    );
+    this.#countMax = countMax;
     this.#pairs = new Uint32Array(2 * places);
     this.#mask = places - 1;
   }
@@ -59,14 +67,11 @@ export class RequestIdIndex {
   /** Adds an id; the caller knows that it is not there. */
   add(hash: number, position: number): void {
     // The message is made only where it is needed: this runs for every command.
-    if (2 * this.#count > this.#mask) {
-      throw new AssertionError(`The index holds ${this.#count} of ${this.#mask + 1} places`);
+    if (this.#count >= this.#countMax) {
+      throw new AssertionError(`The index holds ${this.#count} of ${this.#countMax} ids`);
     }
-    const pairs = this.#pairs;
-    let place = hash & this.#mask;
-    while (pairs[2 * place] !== 0) place = (place + 1) & this.#mask;
-    pairs[2 * place] = hash;
-    pairs[2 * place + 1] = position;
+    if (2 * this.#count > this.#mask) this.#grow();
+    this.#put(hash, position);
     this.#count += 1;
   }
 
@@ -100,6 +105,26 @@ export class RequestIdIndex {
     }
     pairs[2 * free] = 0;
     this.#count -= 1;
+  }
+
+  #put(hash: number, position: number): void {
+    const pairs = this.#pairs;
+    const mask = this.#mask;
+    let place = hash & mask;
+    while (pairs[2 * place] !== 0) place = (place + 1) & mask;
+    pairs[2 * place] = hash;
+    pairs[2 * place + 1] = position;
+  }
+
+  #grow(): void {
+    const outgrown = this.#pairs;
+    let places = outgrown.length;
+    while (places < 2 * this.#countMax) places *= 2;
+    this.#pairs = new Uint32Array(2 * places);
+    this.#mask = places - 1;
+    for (let at = 0; at < outgrown.length; at += 2) {
+      if (outgrown[at] !== 0) this.#put(outgrown[at]!, outgrown[at + 1]!);
+    }
   }
 
   #scan(start: number, hash: number): number {

@@ -12,7 +12,8 @@ describe("request_id_index", () => {
       isAdd: fc.boolean(),
     });
     fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-      const index = new RequestIdIndex(16);
+      // Two places: it grows on the way.
+      const index = new RequestIdIndex(16, 2);
       const held = new Map<number, number>();
       for (const [position, { hash, isAdd }] of steps.entries()) {
         if (isAdd && held.size < 16) {
@@ -30,6 +31,15 @@ describe("request_id_index", () => {
         assert.equal(index.placeOf(hash, 1000), -1);
       }
     }));
+  });
+
+  it("holds as many ids as it was made for, and no more", () => {
+    const index = new RequestIdIndex(10_000);
+    for (let id = 1; id <= 10_000; id += 1) index.add(Math.imul(id, 0x9e3779b9) >>> 0, id);
+    for (let id = 1; id <= 10_000; id += 1) {
+      assert.ok(index.placeOf(Math.imul(id, 0x9e3779b9) >>> 0, id) >= 0);
+    }
+    assert.throws(() => index.add(7, 7), /holds 10000 of 10000 ids/);
   });
 
   it("hashRequestId is never 0 and spreads over ids that differ in one byte", () => {
