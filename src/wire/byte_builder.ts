@@ -8,6 +8,9 @@ import { assert } from "../assert.ts";
 /** How much is allocated at a time: many small messages share one allocation. */
 const SLAB_BYTES_DEFAULT = 64 * 1024;
 
+/** The first allocation; each further one is twice as large. Many connections say little. */
+const FIRST_SLAB_BYTES = 1024;
+
 const EMPTY = new Uint8Array(0);
 
 /**
@@ -26,6 +29,8 @@ const EMPTY = new Uint8Array(0);
  */
 export class ByteBuilder {
   readonly #slabBytes: number;
+  /** How much the next allocation takes at least. */
+  #nextSlabBytes: number;
   #bytes: Uint8Array = EMPTY;
   /** Where what was not taken yet starts. */
   #start = 0;
@@ -36,6 +41,7 @@ export class ByteBuilder {
   constructor(slabBytes: number = SLAB_BYTES_DEFAULT) {
     assert(slabBytes > 0, `slab of ${slabBytes} bytes is not empty`);
     this.#slabBytes = slabBytes;
+    this.#nextSlabBytes = Math.min(FIRST_SLAB_BYTES, slabBytes);
   }
 
   /** How many bytes {@linkcode take} would hand out. */
@@ -80,7 +86,8 @@ export class ByteBuilder {
   #grow(count: number): void {
     const length = this.length;
     const wanted = length + count;
-    const capacity = wanted <= this.#slabBytes ? this.#slabBytes : Math.max(wanted, 2 * length);
+    const capacity = Math.max(wanted, 2 * length, this.#nextSlabBytes);
+    this.#nextSlabBytes = Math.min(2 * this.#nextSlabBytes, this.#slabBytes);
     const grown = new Uint8Array(capacity);
     grown.set(this.#bytes.subarray(this.#start, this.#end));
     this.#bytes = grown;

@@ -6,11 +6,18 @@
  */
 import { type Data, Message, type Struct } from "capnp-ts";
 import { assert, AssertionError } from "../assert.ts";
+import { putUint32 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import { INTEGER_MAX } from "../types.ts";
 import { FRAME_HEADER_BYTES } from "./frame.ts";
 import { checkMessage } from "./message_check.ts";
 import type { StructLayout } from "./struct_layout.ts";
+
+/** Where capnp-ts builds a message. */
+type Arena = Message["_capnp"]["arena"];
+
+/** What a large message was built in is not kept for the next one. */
+const ARENA_BYTES_KEPT_MAX = 16 * 1024;
 
 /** A class that capnpc-ts generated, as `Message` wants it. */
 type StructClass<Root extends Struct> = Parameters<typeof Message.getRoot<Root>>[0];
@@ -58,15 +65,29 @@ function readChecked<Root extends Struct, Result>(
   }
 }
 
+/** What capnp-ts builds a message in: 4 KiB that only contain zeros between two messages. */
+let spareArena: Arena | null = null;
+
 /** Builds a message in stream framing: `fill` sets the fields of its root. */
 export function buildFramed<Root extends Struct>(
   structClass: StructClass<Root>,
   fill: (root: Root) => void,
 ): Uint8Array {
-  const message = new Message();
+  const arena = spareArena ?? new Message()._capnp.arena;
+  // It comes back only if nothing throws; and `fill` may build another message.
+  spareArena = null;
+  const message = new Message(arena);
   fill(message.initRoot(structClass));
-  const frame = new Uint8Array(message.toArrayBuffer());
-  assert(frame[0] === 0, `message has one segment: count less one is ${frame[0]}`);
+  const { segments } = message._capnp;
+  assert(segments.length === 1, `message has one segment: it has ${segments.length}`);
+  const { buffer, byteLength } = segments[0]!;
+  const segment = new Uint8Array(buffer, 0, byteLength);
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + byteLength);
+  putUint32(frame, 4, byteLength / 8);
+  frame.set(segment, FRAME_HEADER_BYTES);
+  if (buffer.byteLength > ARENA_BYTES_KEPT_MAX) return frame;
+  segment.fill(0);
+  spareArena = arena;
   return frame;
 }
 
