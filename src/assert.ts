@@ -16,11 +16,16 @@ export class AssertionError extends Error {
 /**
  * States that `condition` is true.
  *
+ * A message with values in it is a function: to make the text costs 50 ns a whole number and 350 ns
+ * another one, far more than the condition, and nearly all assertions hold.
+ *
  * @param condition What must hold.
  * @param message What does not hold, with both values in it.
  */
-export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new AssertionError(`Assertion failed: ${message}`);
+export function assert(condition: boolean, message: string | (() => string)): asserts condition {
+  if (condition) return;
+  const text = typeof message === "string" ? message : message();
+  throw new AssertionError(`Assertion failed: ${text}`);
 }
 
 /**

@@ -31,7 +31,7 @@ export class ClientBackoff {
     const boundMs = this.#boundMs;
     this.#boundMs = Math.min(BACKOFF_MAX_MS, boundMs === 0 ? BACKOFF_FIRST_MS : boundMs * 2);
     const delayMs = boundMs / 2 + boundMs / 2 * (this.#random.uint32() / TWO_POW_32);
-    assert(delayMs <= BACKOFF_MAX_MS, `delay ${delayMs} ms is above ${BACKOFF_MAX_MS} ms`);
+    assert(delayMs <= BACKOFF_MAX_MS, () => `delay ${delayMs} ms is above ${BACKOFF_MAX_MS} ms`);
     return delayMs;
   }
 

@@ -33,7 +33,7 @@ export function receiveAppendEntriesRequest(
   }
   assert(
     request.entries === null || request.entries.firstIndex === request.prevLogIndex + 1,
-    `entries from ${request.entries?.firstIndex} on do not follow ${request.prevLogIndex}`,
+    () => `entries from ${request.entries?.firstIndex} on do not follow ${request.prevLogIndex}`,
   );
   const appended = request.entries !== null && appendNew(state, request.entries);
   const lastNewIndex = request.entries?.lastIndex ?? request.prevLogIndex;
@@ -66,7 +66,7 @@ function followLeader(state: ConsensusState, from: NodeId, request: AppendEntrie
   // "At most one leader can be elected in a given term" (Election Safety, Figure 3).
   assert(
     request.term > state.currentTerm || state.leaderId === null || state.leaderId === from,
-    `two leaders in term ${request.term}: ${state.leaderId} and ${from}`,
+    () => `two leaders in term ${request.term}: ${state.leaderId} and ${from}`,
   );
   const known = request.term === state.currentTerm && state.role === "follower" &&
     state.leaderId === from;
@@ -94,7 +94,7 @@ function appendNew(state: ConsensusState, entries: EntriesSlice): boolean {
   if (firstNewIndex <= state.log.lastIndex) truncate(state, firstNewIndex - 1);
   // 4. Append any new entries not already in the log.
   for (const run of cutRuns(entries, firstNewIndex)) state.log.append(run.term, run.count);
-  assert(state.log.lastIndex === entries.lastIndex, `log ends at ${state.log.lastIndex}`);
+  assert(state.log.lastIndex === entries.lastIndex, () => `log ends at ${state.log.lastIndex}`);
   state.durability.appended(state.outbox.sequence, entries.lastIndex);
   for (const entry of entries.configurations) {
     if (entry.index < firstNewIndex) continue;
@@ -117,7 +117,8 @@ function appendNew(state: ConsensusState, entries: EntriesSlice): boolean {
 function truncate(state: ConsensusState, lastIndexKept: Index): void {
   assert(
     lastIndexKept >= state.commitIndex,
-    `a leader's entries conflict with committed ones: commit index is ${state.commitIndex}, ` +
+    () =>
+      `a leader's entries conflict with committed ones: commit index is ${state.commitIndex}, ` +
       `truncation would keep ${lastIndexKept}`,
   );
   state.log.truncateSuffix(lastIndexKept);

@@ -15,7 +15,7 @@ import type { ConsensusState } from "./state.ts";
  * committed by counting, only by a later one of this term (Figure 8).
  */
 export function maybeCommit(state: ConsensusState): void {
-  assert(state.role === "leader", `a ${state.role} does not commit by counting`);
+  assert(state.role === "leader", () => `a ${state.role} does not commit by counting`);
   const index = quorumIndex(state.membership.latest.configuration, (id) => {
     // The leader counts itself as far as its own log is durable, no further.
     if (id === state.nodeId) return state.durability.durableIndex;
@@ -37,7 +37,10 @@ export function maybeCommit(state: ConsensusState): void {
 
 /** Notes that everything up to `index` is committed. Never falls. */
 export function advanceCommitIndex(state: ConsensusState, index: Index): void {
-  assert(index <= state.log.lastIndex, `commit ${index} is after the last ${state.log.lastIndex}`);
+  assert(
+    index <= state.log.lastIndex,
+    () => `commit ${index} is after the last ${state.log.lastIndex}`,
+  );
   if (index <= state.commitIndex) return;
   state.commitIndex = index;
   state.membership.committed(index);

@@ -161,7 +161,7 @@ export class Consensus {
 
   #stepMessage(from: NodeId, message: Message): void {
     const state = this.#state;
-    assert(from !== state.nodeId, `a message from node ${from} to itself`);
+    assert(from !== state.nodeId, () => `a message from node ${from} to itself`);
     state.tracing?.received(from, message);
     switch (message.type) {
       case "requestVoteRequest":

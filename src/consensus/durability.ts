@@ -34,8 +34,8 @@ export class Durability {
   /** Notes that the effects with `sequence` append entries up to `lastIndex`. */
   appended(sequence: number, lastIndex: Index): void {
     const last = this.#unsynced[this.#unsynced.length - 1];
-    assert(last === undefined || last.sequence <= sequence, `sequence ${sequence} falls`);
-    assert(lastIndex > this.#durableIndex, `${lastIndex} is durable already`);
+    assert(last === undefined || last.sequence <= sequence, () => `sequence ${sequence} falls`);
+    assert(lastIndex > this.#durableIndex, () => `${lastIndex} is durable already`);
     if (last !== undefined && last.sequence === sequence) last.lastIndex = lastIndex;
     else this.#unsynced.push({ sequence, lastIndex });
   }

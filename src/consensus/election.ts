@@ -45,7 +45,7 @@ export function stepQuorumTimer(state: ConsensusState): void {
 export function countVotes(state: ConsensusState): void {
   assert(
     state.role === "candidate" || state.role === "preCandidate",
-    `a ${state.role} counts no votes`,
+    () => `a ${state.role} counts no votes`,
   );
   const result = voteResult(state.membership.latest.configuration, state.votes);
   if (result === "pending") return;

@@ -32,9 +32,9 @@ export class Inflights {
 
   /** Notes a message that was sent. */
   add(lastIndex: Index, bytes: number): void {
-    assert(!this.full, `window is full: ${this.count} messages, ${this.#bytes} bytes`);
+    assert(!this.full, () => `window is full: ${this.count} messages, ${this.#bytes} bytes`);
     const last = this.#messages[this.#messages.length - 1];
-    assert(last === undefined || lastIndex > last.lastIndex, `${lastIndex} does not ascend`);
+    assert(last === undefined || lastIndex > last.lastIndex, () => `${lastIndex} does not ascend`);
     this.#messages.push({ lastIndex, bytes });
     this.#bytes += bytes;
   }
@@ -50,7 +50,7 @@ export class Inflights {
       this.#messages = this.#messages.slice(this.#head);
       this.#head = 0;
     }
-    assert(this.#bytes >= 0, `bytes in flight are ${this.#bytes}`);
+    assert(this.#bytes >= 0, () => `bytes in flight are ${this.#bytes}`);
   }
 
   /** Forgets everything: what was sent may be lost. */

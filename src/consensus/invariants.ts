@@ -33,55 +33,64 @@ export function observe(state: ConsensusState): Observed {
 export function checkBasic(state: ConsensusState): void {
   const { log, commitIndex, durability } = state;
   // The terms in the log do not exceed the current term.
-  assert(log.lastTerm <= state.currentTerm, `last term ${log.lastTerm} > ${state.currentTerm}`);
+  assert(
+    log.lastTerm <= state.currentTerm,
+    () => `last term ${log.lastTerm} > ${state.currentTerm}`,
+  );
   // What is committed is in the log, and what a snapshot covers is committed.
-  assert(commitIndex <= log.lastIndex, `commit ${commitIndex} > last ${log.lastIndex}`);
-  assert(commitIndex >= log.baseIndex, `commit ${commitIndex} < base ${log.baseIndex}`);
+  assert(commitIndex <= log.lastIndex, () => `commit ${commitIndex} > last ${log.lastIndex}`);
+  assert(commitIndex >= log.baseIndex, () => `commit ${commitIndex} < base ${log.baseIndex}`);
   // Nobody applies what is not committed, or not durable here.
-  assert(state.appliableIndex <= commitIndex, `appliable ${state.appliableIndex} > commit`);
-  assert(durability.durableIndex <= log.lastIndex, `durable ${durability.durableIndex} > last`);
+  assert(state.appliableIndex <= commitIndex, () => `appliable ${state.appliableIndex} > commit`);
+  assert(
+    durability.durableIndex <= log.lastIndex,
+    () => `durable ${durability.durableIndex} > last`,
+  );
   if (state.role === "leader") checkLeader(state);
   else {
     // Only a leader has a view of others.
-    assert(state.progress.size === 0, `a ${state.role} has progress`);
-    assert(state.leaderId !== state.nodeId, `a ${state.role} takes itself for the leader`);
+    assert(state.progress.size === 0, () => `a ${state.role} has progress`);
+    assert(state.leaderId !== state.nodeId, () => `a ${state.role} takes itself for the leader`);
   }
   if (state.role === "candidate") {
     // A candidate has voted for itself.
-    assert(state.votedFor === state.nodeId, `a candidate voted for ${state.votedFor}`);
+    assert(state.votedFor === state.nodeId, () => `a candidate voted for ${state.votedFor}`);
   }
 }
 
 /** What holds between the moments before and after a step. */
 export function checkDelta(before: Observed, state: ConsensusState): void {
   // "currentTerm: latest term server has seen (increases monotonically)" (Figure 2).
-  assert(state.currentTerm >= before.currentTerm, `term fell to ${state.currentTerm}`);
+  assert(state.currentTerm >= before.currentTerm, () => `term fell to ${state.currentTerm}`);
   // "commitIndex: index of highest log entry known to be committed (increases monotonically)".
-  assert(state.commitIndex >= before.commitIndex, `commit index fell to ${state.commitIndex}`);
+  assert(
+    state.commitIndex >= before.commitIndex,
+    () => `commit index fell to ${state.commitIndex}`,
+  );
   if (state.currentTerm !== before.currentTerm) return;
   // A vote, once given, stays for the term (§5.2).
   assert(
     before.votedFor === 0 || state.votedFor === before.votedFor,
-    `vote changed from ${before.votedFor} to ${state.votedFor} in term ${state.currentTerm}`,
+    () => `vote changed from ${before.votedFor} to ${state.votedFor} in term ${state.currentTerm}`,
   );
   if (before.role !== "leader" || state.role !== "leader") return;
   // "Leader Append-Only: a leader never overwrites or deletes entries in its log" (Figure 3).
   assert(
     state.log.lastIndex >= before.lastIndex,
-    `a leader's log shrank to ${state.log.lastIndex}`,
+    () => `a leader's log shrank to ${state.log.lastIndex}`,
   );
 }
 
 function checkLeader(state: ConsensusState): void {
-  assert(state.leaderId === state.nodeId, `a leader follows ${state.leaderId}`);
+  assert(state.leaderId === state.nodeId, () => `a leader follows ${state.leaderId}`);
   for (const [id, progress] of state.progress) {
     assert(
       progress.matchIndex <= state.log.lastIndex,
-      `match of ${id} is ${progress.matchIndex}, the log ends at ${state.log.lastIndex}`,
+      () => `match of ${id} is ${progress.matchIndex}, the log ends at ${state.log.lastIndex}`,
     );
     assert(
       progress.nextIndex > progress.matchIndex && progress.nextIndex <= state.log.lastIndex + 1,
-      `next of ${id} is ${progress.nextIndex}, its match ${progress.matchIndex}`,
+      () => `next of ${id} is ${progress.nextIndex}, its match ${progress.matchIndex}`,
     );
   }
 }

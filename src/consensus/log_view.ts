@@ -34,9 +34,15 @@ export class LogView {
     this.#runs = [...options.termRuns];
     const first = this.#runs[0];
     if (first === undefined) {
-      assert(this.#lastIndex === this.baseIndex, `log ends at ${this.#lastIndex} without a run`);
+      assert(
+        this.#lastIndex === this.baseIndex,
+        () => `log ends at ${this.#lastIndex} without a run`,
+      );
     } else {
-      assert(first.firstIndex === this.baseIndex + 1, `first run starts at ${first.firstIndex}`);
+      assert(
+        first.firstIndex === this.baseIndex + 1,
+        () => `first run starts at ${first.firstIndex}`,
+      );
     }
   }
 
@@ -52,8 +58,8 @@ export class LogView {
 
   /** The term of the entry at `index`, which must be held or be the base. */
   term(index: Index): Term {
-    assert(index >= this.baseIndex, `index ${index} is before the base ${this.baseIndex}`);
-    assert(index <= this.#lastIndex, `index ${index} is after the last ${this.#lastIndex}`);
+    assert(index >= this.baseIndex, () => `index ${index} is before the base ${this.baseIndex}`);
+    assert(index <= this.#lastIndex, () => `index ${index} is after the last ${this.#lastIndex}`);
     if (index === this.baseIndex) return this.baseTerm;
     return this.#runs[this.#runAt(index)]!.term;
   }
@@ -93,8 +99,8 @@ export class LogView {
 
   /** Adds `count` entries of one term. */
   append(term: Term, count: number): void {
-    assert(count > 0, `cannot append ${count} entries`);
-    assert(term >= this.lastTerm, `term ${term} is below the last term ${this.lastTerm}`);
+    assert(count > 0, () => `cannot append ${count} entries`);
+    assert(term >= this.lastTerm, () => `term ${term} is below the last term ${this.lastTerm}`);
     if (this.#runs.length === 0 || term > this.lastTerm) {
       this.#runs.push({ term, firstIndex: this.#lastIndex + 1 });
     }
@@ -103,8 +109,8 @@ export class LogView {
 
   /** Removes the entries after `lastIndexKept`. */
   truncateSuffix(lastIndexKept: Index): void {
-    assert(lastIndexKept >= this.baseIndex, `cannot cut the base: ${lastIndexKept}`);
-    assert(lastIndexKept < this.#lastIndex, `nothing to cut after ${lastIndexKept}`);
+    assert(lastIndexKept >= this.baseIndex, () => `cannot cut the base: ${lastIndexKept}`);
+    assert(lastIndexKept < this.#lastIndex, () => `nothing to cut after ${lastIndexKept}`);
     this.#lastIndex = lastIndexKept;
     while (this.#runs.length > 0 && this.#runs[this.#runs.length - 1]!.firstIndex > lastIndexKept) {
       this.#runs.pop();

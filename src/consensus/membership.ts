@@ -31,14 +31,14 @@ export class Membership {
 
   /** Notes a configuration entry that was appended. */
   append(configuration: IndexedConfiguration): void {
-    assert(configuration.index > this.latest.index, `index ${configuration.index} falls`);
+    assert(configuration.index > this.latest.index, () => `index ${configuration.index} falls`);
     this.#configurations.push(configuration);
   }
 
   /** Goes back to the latest configuration at or before `lastIndexKept`. */
   truncateSuffix(lastIndexKept: Index): void {
     const kept = this.#configurations.filter((entry) => entry.index <= lastIndexKept);
-    assert(kept.length > 0, `no configuration is left at or before ${lastIndexKept}`);
+    assert(kept.length > 0, () => `no configuration is left at or before ${lastIndexKept}`);
     this.#configurations = kept;
   }
 

@@ -57,7 +57,10 @@ export class Progress {
 
   /** Goes back to find where the logs agree, from `nextIndex` on. */
   probeFrom(nextIndex: Index): void {
-    assert(nextIndex > this.matchIndex, `next ${nextIndex} is not above match ${this.matchIndex}`);
+    assert(
+      nextIndex > this.matchIndex,
+      () => `next ${nextIndex} is not above match ${this.matchIndex}`,
+    );
     this.mode = "probe";
     this.nextIndex = nextIndex;
     this.probeUnanswered = false;

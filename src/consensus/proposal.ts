@@ -14,9 +14,12 @@ export function stepPropose(
   state: ConsensusState,
   proposal: Input & { readonly type: "propose" },
 ): void {
-  assert(proposal.count > 0, `cannot propose ${proposal.count} entries`);
+  assert(proposal.count > 0, () => `cannot propose ${proposal.count} entries`);
   // A configuration would have to take effect here, where it is appended.
-  assert(proposal.kind === EntryKind.command, `cannot propose entries of kind ${proposal.kind}`);
+  assert(
+    proposal.kind === EntryKind.command,
+    () => `cannot propose entries of kind ${proposal.kind}`,
+  );
   if (state.role !== "leader") {
     state.outbox.refuse({ source: proposal.source, reason: "not_leader" });
     return;

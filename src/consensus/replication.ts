@@ -122,7 +122,7 @@ function sendEntries(state: ConsensusState, to: NodeId, progress: Progress): voi
 
 function request(state: ConsensusState, progress: Progress): AppendEntriesRequest {
   const prevLogIndex = progress.nextIndex - 1;
-  assert(prevLogIndex >= state.log.baseIndex, `entries up to ${prevLogIndex} are compacted`);
+  assert(prevLogIndex >= state.log.baseIndex, () => `entries up to ${prevLogIndex} are compacted`);
   return {
     type: "appendEntriesRequest",
     term: state.currentTerm,

@@ -21,7 +21,7 @@ export function becomeFollower(
   term: Term,
   leaderId: NodeId | null,
 ): void {
-  assert(term >= state.currentTerm, `term falls from ${state.currentTerm} to ${term}`);
+  assert(term >= state.currentTerm, () => `term falls from ${state.currentTerm} to ${term}`);
   assert(leaderId !== state.nodeId, "a follower does not follow itself");
   if (term > state.currentTerm) {
     state.currentTerm = term;
@@ -42,7 +42,7 @@ export function becomeFollower(
 /** Asks whether an election could be won; changes neither term nor vote (dissertation §9.6). */
 export function becomePreCandidate(state: ConsensusState): void {
   assert(state.role !== "leader", "a leader does not campaign");
-  assert(state.isVoter, `node ${state.nodeId} has no vote`);
+  assert(state.isVoter, () => `node ${state.nodeId} has no vote`);
   forgetLeader(state);
   state.role = "preCandidate";
   state.leaderId = null;
@@ -54,7 +54,7 @@ export function becomePreCandidate(state: ConsensusState): void {
 /** Starts an election: the next term, and the own vote (§5.2). */
 export function becomeCandidate(state: ConsensusState): void {
   assert(state.role !== "leader", "a leader does not campaign");
-  assert(state.isVoter, `node ${state.nodeId} has no vote`);
+  assert(state.isVoter, () => `node ${state.nodeId} has no vote`);
   forgetLeader(state);
   state.role = "candidate";
   state.leaderId = null;
@@ -69,8 +69,8 @@ export function becomeCandidate(state: ConsensusState): void {
 
 /** Leads: knows nothing of the others yet, and appends a no-op of its term (§8). */
 export function becomeLeader(state: ConsensusState): void {
-  assert(state.role === "candidate", `a ${state.role} does not become leader`);
-  assert(state.votedFor === state.nodeId, `the vote went to ${state.votedFor}`);
+  assert(state.role === "candidate", () => `a ${state.role} does not become leader`);
+  assert(state.votedFor === state.nodeId, () => `the vote went to ${state.votedFor}`);
   state.role = "leader";
   state.leaderId = state.nodeId;
   state.progress = new Map();

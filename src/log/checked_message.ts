@@ -46,8 +46,11 @@ export interface CheckedMessage {
 /** Puts the header in front of `message`. */
 export function encodeChecked(header: CheckedHeader, message: Uint8Array): Uint8Array {
   const magic = new TextEncoder().encode(header.magic);
-  assert(magic.length === MAGIC_BYTES, `the magic "${header.magic}" has ${magic.length} bytes`);
-  assert(header.formatVersion >= 1, `the version is ${header.formatVersion}`);
+  assert(
+    magic.length === MAGIC_BYTES,
+    () => `the magic "${header.magic}" has ${magic.length} bytes`,
+  );
+  assert(header.formatVersion >= 1, () => `the version is ${header.formatVersion}`);
   const bytes = new Uint8Array(CHECKED_HEADER_BYTES + message.length);
   bytes.set(magic);
   putUint32(bytes, 8, header.formatVersion);
@@ -62,7 +65,10 @@ export function encodeChecked(header: CheckedHeader, message: Uint8Array): Uint8
 /** The message at the start of `bytes`, or in words why there is none. */
 export function decodeChecked(magic: string, bytes: Uint8Array): CheckedMessage | string {
   const expected = new TextEncoder().encode(magic);
-  assert(expected.length === MAGIC_BYTES, `the magic "${magic}" has ${expected.length} bytes`);
+  assert(
+    expected.length === MAGIC_BYTES,
+    () => `the magic "${magic}" has ${expected.length} bytes`,
+  );
   if (bytes.length < CHECKED_HEADER_BYTES) return `it has only ${bytes.length} bytes`;
   if (expected.some((byte, at) => bytes[at] !== byte)) return "it has no magic";
   const computed = crc32(bytes.subarray(0, 28));
@@ -72,6 +78,6 @@ export function decodeChecked(magic: string, bytes: Uint8Array): CheckedMessage 
   const message = bytes.slice(CHECKED_HEADER_BYTES, end);
   if (crc32(message) !== getUint32(bytes, 24)) return "its checksum is wrong";
   const generation = getUint64(bytes, 16);
-  assert(generation <= INTEGER_MAX, `the generation is ${generation}`);
+  assert(generation <= INTEGER_MAX, () => `the generation is ${generation}`);
   return { formatVersion: getUint32(bytes, 8), generation, message };
 }

@@ -23,8 +23,8 @@ export interface CorruptLogOptions {
 /** A BadDataError that names segment, offset, index, and the way out. */
 export function corruptLogError(options: CorruptLogOptions): BadDataError {
   const { path, offset, index, fault } = options;
-  assert(offset >= 0, `the offset is ${offset}`);
-  assert(index >= 1, `the index is ${index}`);
+  assert(offset >= 0, () => `the offset is ${offset}`);
+  assert(index >= 1, () => `the index is ${index}`);
   return new BadDataError(
     `Cannot trust the log in "${path}" at offset ${offset}, from index ${index} on: ${fault}`,
     DAMAGED_DIRECTORY_FIX,

@@ -72,7 +72,7 @@ export async function openDataDirectory(
   options: OpenDataDirectoryOptions,
 ): Promise<DataDirectory> {
   const { path, nodeId } = options;
-  assert(Number.isSafeInteger(nodeId) && nodeId >= 1, `the node id is ${nodeId}`);
+  assert(Number.isSafeInteger(nodeId) && nodeId >= 1, () => `the node id is ${nodeId}`);
   assert(path !== "", "the path is empty");
   await runtime.files.makeDirectory(path);
   // Looked at before the lock leaves its traces in somebody else's directory, and again under it.
@@ -130,9 +130,12 @@ export class DataDirectory {
   /** Makes `identity` durable, in one step; node, instance and format never change. */
   async saveIdentity(identity: Identity): Promise<void> {
     const { nodeId, instanceId } = this.#identity;
-    assert(!this.#isClosed, `"${this.path}" is closed`);
-    assert(identity.nodeId === nodeId, `node id ${identity.nodeId}, want ${nodeId}`);
-    assert(identity.instanceId === instanceId, `instance ${identity.instanceId}, ${instanceId}`);
+    assert(!this.#isClosed, () => `"${this.path}" is closed`);
+    assert(identity.nodeId === nodeId, () => `node id ${identity.nodeId}, want ${nodeId}`);
+    assert(
+      identity.instanceId === instanceId,
+      () => `instance ${identity.instanceId}, ${instanceId}`,
+    );
     assert(!this.#identity.born || identity.born, "a node that was born stays so");
     await writeIdentity(this.#runtime, this.path, identity);
     this.#identity = identity;
@@ -140,19 +143,19 @@ export class DataDirectory {
 
   /** Opens the log, which must be there. */
   openLog(options: { readonly segmentBytes?: number } = {}): Promise<SegmentedLog> {
-    assert(!this.#isClosed, `"${this.path}" is closed`);
+    assert(!this.#isClosed, () => `"${this.path}" is closed`);
     return SegmentedLog.open(this.#runtime, { ...options, path: this.path, create: false });
   }
 
   /** Opens the hard state, which must be there. */
   openHardState(): Promise<HardStateFile> {
-    assert(!this.#isClosed, `"${this.path}" is closed`);
+    assert(!this.#isClosed, () => `"${this.path}" is closed`);
     return HardStateFile.open(this.#runtime, `${this.path}/hard_state`);
   }
 
   /** Gives the lock back; log and hard state are closed before. */
   async close(): Promise<void> {
-    assert(!this.#isClosed, `"${this.path}" is closed already`);
+    assert(!this.#isClosed, () => `"${this.path}" is closed already`);
     this.#isClosed = true;
     await this.#lock.release();
   }
@@ -207,11 +210,11 @@ async function create(runtime: Runtime, options: OpenDataDirectoryOptions): Prom
   await files.syncDirectory(path);
   await HardStateFile.create(runtime, `${path}/hard_state`);
   const log = await openLogFiles(runtime, { path, segmentBytes, create: true });
-  assert(log.segments.length === 1, `the new log has ${log.segments.length} segments`);
+  assert(log.segments.length === 1, () => `the new log has ${log.segments.length} segments`);
   for (const segment of log.segments) await segment.retire();
   await log.store.close();
   const instanceId = randomId(runtime);
-  assert(instanceId.length === 32, `the instance id is "${instanceId}"`);
+  assert(instanceId.length === 32, () => `the instance id is "${instanceId}"`);
   const fields = { formatVersion: DATA_FORMAT_VERSION, clusterId: "", clusterName, nodeId };
   const state = { born: false, removed: false, members: [] };
   await writeIdentity(runtime, path, { ...fields, ...state, instanceId });
@@ -233,7 +236,7 @@ async function removeAll(files: FileSystem, directory: string): Promise<void> {
 /** Refuses the directory of another node or cluster. */
 function checkOwner(identity: Identity, options: OpenDataDirectoryOptions): void {
   const { path, nodeId, clusterName } = options;
-  assert(identity.nodeId >= 1, `the node id is ${identity.nodeId}`);
+  assert(identity.nodeId >= 1, () => `the node id is ${identity.nodeId}`);
   if (identity.nodeId !== nodeId) {
     throw new DeniedError(
       `Cannot use "${path}" for node ${nodeId}: it belongs to node ${identity.nodeId}`,
@@ -262,7 +265,7 @@ async function syncAncestors(files: FileSystem, path: string): Promise<void> {
     directory = parent;
     parent = parentDirectory(directory);
   }
-  assert(parentDirectory(directory) === directory, `"${directory}" is not at the top`);
+  assert(parentDirectory(directory) === directory, () => `"${directory}" is not at the top`);
 }
 
 function parentDirectory(path: string): string {

@@ -78,13 +78,13 @@ export class HardStateFile implements HardStateStore {
     const bytes = new Uint8Array(FILE_BYTES);
     const copy = encodeCopy({ currentTerm: 0, votedFor: 0 }, 1);
     for (const { position } of COPIES) bytes.set(copy, position);
-    assert(bytes.length === FILE_BYTES, `the file has ${bytes.length} bytes`);
+    assert(bytes.length === FILE_BYTES, () => `the file has ${bytes.length} bytes`);
     file.write([bytes], 0);
     await syncFile(file);
     await file.close();
     await files.rename(temporary, path);
     await files.syncDirectory(parentDirectory(path));
-    assert(await files.size(path) === FILE_BYTES, `"${path}" has another size`);
+    assert(await files.size(path) === FILE_BYTES, () => `"${path}" has another size`);
   }
 
   /**
@@ -120,9 +120,15 @@ export class HardStateFile implements HardStateStore {
     if (this.#failure !== null) throw this.#failure;
     const { currentTerm, votedFor } = this.#state;
     assert(!this.#isSaving, "a save is under way");
-    assert(state.currentTerm >= currentTerm, `term ${state.currentTerm} after ${currentTerm}`);
+    assert(
+      state.currentTerm >= currentTerm,
+      () => `term ${state.currentTerm} after ${currentTerm}`,
+    );
     if (state.currentTerm === currentTerm && votedFor !== 0) {
-      assert(state.votedFor === votedFor, `vote ${state.votedFor} after ${votedFor} in one term`);
+      assert(
+        state.votedFor === votedFor,
+        () => `vote ${state.votedFor} after ${votedFor} in one term`,
+      );
     }
     this.#isSaving = true;
     this.#generation += 1;
@@ -140,7 +146,7 @@ export class HardStateFile implements HardStateStore {
   /** Closes the file. */
   async close(): Promise<void> {
     assert(!this.#isSaving || this.#failure !== null, "a save is under way");
-    assert(this.#generation >= 1, `the generation is ${this.#generation}`);
+    assert(this.#generation >= 1, () => `the generation is ${this.#generation}`);
     await this.#file.close();
   }
 }
@@ -156,8 +162,8 @@ export function checkHardState(
   state: HardState,
   last: { readonly term: Term; readonly index: Index },
 ): void {
-  assert(last.term >= 0, `the last term is ${last.term}`);
-  assert(last.index >= 0, `the last index is ${last.index}`);
+  assert(last.term >= 0, () => `the last term is ${last.term}`);
+  assert(last.index >= 0, () => `the last index is ${last.index}`);
   if (state.currentTerm >= last.term) return;
   throw new BadDataError(
     `Cannot trust the hard state: its term is ${state.currentTerm}, ` +
@@ -201,12 +207,15 @@ async function recover(
       notes.push(`Copy ${name} of the hard state was bad (${found}): replaced by the other one`);
     }
   }
-  assert(notes.length < COPIES.length, `${notes.length} copies were bad`);
+  assert(notes.length < COPIES.length, () => `${notes.length} copies were bad`);
   return { state, generation, note: notes[0] ?? null };
 }
 
 async function writeCopies(file: File, bytes: Uint8Array): Promise<void> {
-  assert(bytes.length === SECTOR_BYTES, `a copy has ${bytes.length} bytes, want ${SECTOR_BYTES}`);
+  assert(
+    bytes.length === SECTOR_BYTES,
+    () => `a copy has ${bytes.length} bytes, want ${SECTOR_BYTES}`,
+  );
   for (const { position } of COPIES) {
     file.write([bytes], position);
     await syncFile(file);
@@ -216,7 +225,10 @@ async function writeCopies(file: File, bytes: Uint8Array): Promise<void> {
 function encodeCopy(state: HardState, generation: number): Uint8Array {
   const header = { magic: MAGIC, formatVersion: HARD_STATE_FORMAT_VERSION, generation };
   const bytes = encodeChecked(header, encodeHardState(state));
-  assert(bytes.length <= SECTOR_BYTES, `a copy has ${bytes.length} bytes, at most ${SECTOR_BYTES}`);
+  assert(
+    bytes.length <= SECTOR_BYTES,
+    () => `a copy has ${bytes.length} bytes, at most ${SECTOR_BYTES}`,
+  );
   const copy = new Uint8Array(SECTOR_BYTES);
   copy.set(bytes);
   return copy;

@@ -39,8 +39,8 @@ export async function writeIdentity(
   const { files } = runtime;
   const header = { magic: MAGIC, formatVersion: DATA_FORMAT_VERSION, generation: 0 };
   const bytes = encodeChecked(header, encodeIdentity(identity));
-  assert(identity.formatVersion === DATA_FORMAT_VERSION, `version ${identity.formatVersion}`);
-  assert(bytes.length <= IDENTITY_BYTES_MAX, `the identity has ${bytes.length} bytes`);
+  assert(identity.formatVersion === DATA_FORMAT_VERSION, () => `version ${identity.formatVersion}`);
+  assert(bytes.length <= IDENTITY_BYTES_MAX, () => `the identity has ${bytes.length} bytes`);
   const temporary = `${identityPath(path)}.new`;
   const file = await files.open(temporary, "write");
   await file.truncate(0);
@@ -61,7 +61,7 @@ export async function readIdentity(runtime: Runtime, path: string): Promise<Iden
   const bytes = new Uint8Array(IDENTITY_BYTES_MAX);
   const count = await file.read(bytes, 0);
   await file.close();
-  assert(count <= bytes.length, `read ${count} bytes into ${bytes.length}`);
+  assert(count <= bytes.length, () => `read ${count} bytes into ${bytes.length}`);
   const checked = decodeChecked(MAGIC, bytes.subarray(0, count));
   if (typeof checked === "string") throw damaged(path, checked);
   const { formatVersion, message } = checked;

@@ -116,7 +116,7 @@ export async function repairTail(recovered: RecoveredLog): Promise<void> {
   const segment = recovered.segments.at(-1);
   assert(segment !== undefined, "the log has no segment");
   const { tornTailBytes } = recovered.recovery;
-  assert(tornTailBytes >= 0, `the torn tail has ${tornTailBytes} bytes`);
+  assert(tornTailBytes >= 0, () => `the torn tail has ${tornTailBytes} bytes`);
   const { file, end, header } = segment;
   await zeroFile(file, { start: end, end: end + tornTailBytes });
   if (recovered.needsSize) await file.truncate(header.segmentBytes);
@@ -152,7 +152,7 @@ async function readHeader(file: File, firstIndex: number): Promise<DecodedSegmen
     const fault = `the file was renamed: its header says "${segmentName(header.firstIndex)}"`;
     throw corruptLogError({ path, offset: 32, index: firstIndex, fault });
   }
-  assert(count === SEGMENT_HEADER_BYTES, `read ${count} bytes of header`);
+  assert(count === SEGMENT_HEADER_BYTES, () => `read ${count} bytes of header`);
   return header;
 }
 
@@ -214,7 +214,7 @@ async function readEntries(
     const torn = typeof scan.stop === "object" ? scan.stop.sequence : 0;
     nextSequence = Math.max(nextSequence, scan.sequence + 1, torn + 1);
   }
-  assert(entries.nextIndex >= segments[0]!.firstIndex, `next index ${entries.nextIndex}`);
+  assert(entries.nextIndex >= segments[0]!.firstIndex, () => `next index ${entries.nextIndex}`);
   return { recovery: entries.recovery(tornTailBytes), needsSeal, needsSize, nextSequence };
 }
 
@@ -227,7 +227,7 @@ function checkSuccessor(
     readonly directory: string;
   },
 ): void {
-  assert(next.firstIndex > segment.firstIndex, `segment ${next.name} after ${segment.name}`);
+  assert(next.firstIndex > segment.firstIndex, () => `segment ${next.name} after ${segment.name}`);
   const index = segment.lastIndex + 1;
   const chained = next.header.previousChecksum === segment.lastChecksum;
   if (chained && next.firstIndex === index) return;
@@ -250,7 +250,7 @@ async function findTornEnd(
 ): Promise<number> {
   const { sequence, stop, fault } = scan;
   const { end: position, seed } = segment;
-  assert(position <= scanner.end, `the units end at ${position}, the file at ${scanner.end}`);
+  assert(position <= scanner.end, () => `the units end at ${position}, the file at ${scanner.end}`);
   const path = `${directory}/${segment.name}`;
   const index = segment.lastIndex + 1;
   if (stop === "seal") {
@@ -263,6 +263,6 @@ async function findTornEnd(
     throw corruptLogError({ path, offset: position, index, fault: verdict.fault });
   }
   if (verdict.state === "clean") return 0;
-  assert(verdict.end > position, `the torn tail ends at ${verdict.end}, before ${position}`);
+  assert(verdict.end > position, () => `the torn tail ends at ${verdict.end}, before ${position}`);
   return verdict.end;
 }

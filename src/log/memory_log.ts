@@ -63,7 +63,7 @@ export class MemoryLog implements Log {
     this.#records = [...this.#durable.records];
     this.#unsyncedFrom = this.lastIndex + 1;
     this.recovery = recover(this.#durable);
-    assert(this.#firstIndex >= 1, `the first index is ${this.#firstIndex}`);
+    assert(this.#firstIndex >= 1, () => `the first index is ${this.#firstIndex}`);
   }
 
   /** The index of the first entry held. */
@@ -80,13 +80,16 @@ export class MemoryLog implements Log {
   append(batch: RecordBatch): void {
     this.#checkUsable();
     const wanted = this.lastIndex + 1;
-    assert(batch.firstIndex === wanted, `the batch starts at ${batch.firstIndex}, want ${wanted}`);
+    assert(
+      batch.firstIndex === wanted,
+      () => `the batch starts at ${batch.firstIndex}, want ${wanted}`,
+    );
     for (let offset = 0; offset < batch.bytes.length;) {
       const end = recordEnd(batch.bytes, offset);
       this.#records.push(batch.bytes.subarray(offset, end));
       offset = end;
     }
-    assert(batch.lastIndex === this.lastIndex, `${batch.lastIndex} is not ${this.lastIndex}`);
+    assert(batch.lastIndex === this.lastIndex, () => `${batch.lastIndex} is not ${this.lastIndex}`);
   }
 
   /** Calls `done` when everything appended so far is durable. */
@@ -104,7 +107,7 @@ export class MemoryLog implements Log {
   /** Removes the entries after `lastIndexKept`. */
   truncateSuffix(lastIndexKept: Index): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    assert(lastIndexKept >= this.#firstIndex - 1, `${lastIndexKept} of ${this.#firstIndex}`);
+    assert(lastIndexKept >= this.#firstIndex - 1, () => `${lastIndexKept} of ${this.#firstIndex}`);
     if (lastIndexKept >= this.lastIndex) return Promise.resolve();
     this.#records.length = lastIndexKept - this.#firstIndex + 1;
     this.#unsyncedFrom = Math.min(this.#unsyncedFrom, lastIndexKept + 1);
@@ -119,7 +122,7 @@ export class MemoryLog implements Log {
     if (firstIndexKept <= this.#firstIndex) return Promise.resolve();
     this.#records.splice(0, firstIndexKept - this.#firstIndex);
     this.#firstIndex = firstIndexKept;
-    assert(this.lastIndex >= firstIndexKept - 1, `the last index is ${this.lastIndex}`);
+    assert(this.lastIndex >= firstIndexKept - 1, () => `the last index is ${this.lastIndex}`);
     return this.#remove();
   }
 
@@ -129,9 +132,12 @@ export class MemoryLog implements Log {
   ): Promise<RecordBatch> {
     this.#checkUsable();
     const { firstIndex, bytesMax } = range;
-    assert(firstIndex >= this.#firstIndex, `${firstIndex} is before ${this.#firstIndex}`);
-    assert(range.lastIndex <= this.lastIndex, `${range.lastIndex} is after ${this.lastIndex}`);
-    assert(firstIndex <= range.lastIndex, `${firstIndex} to ${range.lastIndex}`);
+    assert(firstIndex >= this.#firstIndex, () => `${firstIndex} is before ${this.#firstIndex}`);
+    assert(
+      range.lastIndex <= this.lastIndex,
+      () => `${range.lastIndex} is after ${this.lastIndex}`,
+    );
+    assert(firstIndex <= range.lastIndex, () => `${firstIndex} to ${range.lastIndex}`);
     const taken: Uint8Array[] = [];
     let bytes = 0;
     for (let index = firstIndex; index <= range.lastIndex; index += 1) {
@@ -173,7 +179,7 @@ export class MemoryLog implements Log {
       this.#removals.shift()!.resolve();
     }
     if (this.#waiters.completed < asked) this.#waiters.complete(lastIndex, removals);
-    assert(this.#removalsDone === removals, `${this.#removalsDone} removals are done`);
+    assert(this.#removalsDone === removals, () => `${this.#removalsDone} removals are done`);
   }
 
   /** Makes the sync under way fail, or the next one, and with it the log. */
@@ -185,7 +191,7 @@ export class MemoryLog implements Log {
 
   /** The log as a restart after a crash at this moment would find it. */
   crash(): MemoryLog {
-    assert(this.#durable.firstIndex >= 1, `the first index is ${this.#durable.firstIndex}`);
+    assert(this.#durable.firstIndex >= 1, () => `the first index is ${this.#durable.firstIndex}`);
     this.#isClosed = true;
     const { firstIndex, records } = this.#durable;
     return new MemoryLog(this.#options, { firstIndex, records: [...records] });
@@ -205,7 +211,7 @@ export class MemoryLog implements Log {
     for (const record of this.#records.slice(from - this.#firstIndex)) records.push(record);
     this.#durable.firstIndex = this.#firstIndex;
     this.#unsyncedFrom = this.lastIndex + 1;
-    assert(records.length === this.#records.length, `${records.length} records are durable`);
+    assert(records.length === this.#records.length, () => `${records.length} records are durable`);
   }
 
   #fail(error: StorageError): void {
@@ -238,8 +244,11 @@ function recover({ firstIndex, records }: DurableEntries): LogRecovery {
   let lastTimestampMs = 0;
   for (const [at, record] of records.entries()) {
     const { index, term, kind, timestampMs } = recordHeader(record, 0);
-    assert(index === firstIndex + at, `the record has index ${index}, want ${firstIndex + at}`);
-    assert(term >= (termRuns.at(-1)?.term ?? 1), `term ${term} at index ${index} falls`);
+    assert(
+      index === firstIndex + at,
+      () => `the record has index ${index}, want ${firstIndex + at}`,
+    );
+    assert(term >= (termRuns.at(-1)?.term ?? 1), () => `term ${term} at index ${index} falls`);
     if (term !== termRuns.at(-1)?.term) termRuns.push({ term, firstIndex: index });
     if (kind === EntryKind.configuration) {
       configurations.push({ index, payload: recordPayload(record, 0).slice() });

@@ -11,7 +11,7 @@ export function newerFormatError(
   path: string,
   { found, known }: { readonly found: number; readonly known: number },
 ): BadDataError {
-  assert(found > known, `format version ${found} is known, up to ${known}`);
+  assert(found > known, () => `format version ${found} is known, up to ${known}`);
   return new BadDataError(
     `Cannot read "${path}": its format version is ${found}, this program knows up to ${known}`,
     ["start the newer program that wrote it"],

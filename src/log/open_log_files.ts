@@ -56,7 +56,7 @@ export async function openLogFiles(
   if (recovered !== null) return repair(store, recovered);
   const first = { firstIndex: 1, previousChecksum: 0, startsLog: true, recordBytes: 0 };
   const segment = await store.create(first);
-  assert(segment.lastIndex === 0, `the new log ends at ${segment.lastIndex}`);
+  assert(segment.lastIndex === 0, () => `the new log ends at ${segment.lastIndex}`);
   return { store, segments: [segment], recovery: new RecoveredEntries(1).recovery(0) };
 }
 

@@ -29,16 +29,16 @@ export class PendingRecords {
     const last = this.#batches.at(-1);
     assert(
       last === undefined || batch.firstIndex === last.lastIndex + 1,
-      `the batch starts at ${batch.firstIndex}, the last one ends at ${last?.lastIndex}`,
+      () => `the batch starts at ${batch.firstIndex}, the last one ends at ${last?.lastIndex}`,
     );
-    assert(batch.bytes.length > 0, `the batch from ${batch.firstIndex} is empty`);
+    assert(batch.bytes.length > 0, () => `the batch from ${batch.firstIndex} is empty`);
     this.#batches.push(batch);
     this.#bytes += batch.bytes.length;
   }
 
   /** Removes and returns the records that fit into `bytesMax`; none if the first is larger. */
   take(bytesMax: number): RecordBatch[] {
-    assert(bytesMax >= 0, `the limit is ${bytesMax}`);
+    assert(bytesMax >= 0, () => `the limit is ${bytesMax}`);
     let bytes = 0;
     let count = 0;
     while (count < this.#batches.length) {
@@ -54,12 +54,12 @@ export class PendingRecords {
       if (head !== null) {
         taken.push(head);
         bytes += head.bytes.length;
-        assert(rest !== null, `a batch of ${next.bytes.length} bytes fits after all`);
+        assert(rest !== null, () => `a batch of ${next.bytes.length} bytes fits after all`);
         this.#batches[0] = rest;
       }
     }
     this.#bytes -= bytes;
-    assert(this.#bytes >= 0, `${this.#bytes} bytes are left`);
+    assert(this.#bytes >= 0, () => `${this.#bytes} bytes are left`);
     return taken;
   }
 
@@ -70,16 +70,16 @@ export class PendingRecords {
       if (last.lastIndex <= lastIndexKept) return;
       this.#batches.pop();
       this.#bytes -= last.bytes.length;
-      assert(this.#bytes >= 0, `${this.#bytes} bytes are left`);
+      assert(this.#bytes >= 0, () => `${this.#bytes} bytes are left`);
       const { head } = splitBatch(last, { lastIndex: lastIndexKept });
       if (head !== null) this.push(head);
     }
-    assert(this.#bytes === 0, `${this.#bytes} bytes are left of nothing`);
+    assert(this.#bytes === 0, () => `${this.#bytes} bytes are left of nothing`);
   }
 
   /** The records from `firstIndex` to `lastIndex` as far as they are here; the bytes are shared. */
   slices(firstIndex: Index, lastIndex: Index): RecordBatch[] {
-    assert(firstIndex <= lastIndex, `the range is ${firstIndex} to ${lastIndex}`);
+    assert(firstIndex <= lastIndex, () => `the range is ${firstIndex} to ${lastIndex}`);
     const slices: RecordBatch[] = [];
     for (const batch of this.#batches) {
       if (batch.lastIndex < firstIndex) continue;
@@ -89,7 +89,10 @@ export class PendingRecords {
         slice = splitBatch(slice, { lastIndex: firstIndex - 1 }).rest;
       }
       if (slice !== null) slice = splitBatch(slice, { lastIndex }).head;
-      assert(slice !== null, `the batch ${batch.firstIndex} to ${batch.lastIndex} holds nothing`);
+      assert(
+        slice !== null,
+        () => `the batch ${batch.firstIndex} to ${batch.lastIndex} holds nothing`,
+      );
       slices.push(slice);
     }
     return slices;
@@ -118,8 +121,8 @@ export function splitBatch(
     offset = end;
     index += 1;
   }
-  assert(offset < bytes.length, `the batch has no record behind ${offset}`);
-  assert(index <= batch.lastIndex, `index ${index} is behind the batch`);
+  assert(offset < bytes.length, () => `the batch has no record behind ${offset}`);
+  assert(index <= batch.lastIndex, () => `index ${index} is behind the batch`);
   if (index === batch.firstIndex) return { head: null, rest: batch };
   return {
     head: { firstIndex: batch.firstIndex, lastIndex: index - 1, bytes: bytes.subarray(0, offset) },

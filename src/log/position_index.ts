@@ -32,8 +32,8 @@ export class PositionIndex {
   add(point: Point): void {
     const last = this.#points.at(-1);
     if (last !== undefined) {
-      assert(point.index > last.index, `index ${point.index} after ${last.index}`);
-      assert(point.position > last.position, `${point.position} after ${last.position}`);
+      assert(point.index > last.index, () => `index ${point.index} after ${last.index}`);
+      assert(point.position > last.position, () => `${point.position} after ${last.position}`);
       if (point.position - last.position < POINT_BYTES) return;
     }
     this.#points.push(point);
@@ -49,8 +49,8 @@ export class PositionIndex {
       else high = middle - 1;
     }
     const point = this.#points[low];
-    assert(point !== undefined, `no record is known, asked for index ${index}`);
-    assert(point.index <= index, `the first record has index ${point.index}, want ${index}`);
+    assert(point !== undefined, () => `no record is known, asked for index ${index}`);
+    assert(point.index <= index, () => `the first record has index ${point.index}, want ${index}`);
     return point;
   }
 }

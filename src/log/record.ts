@@ -47,10 +47,10 @@ export function sealRecord(
   offset: number,
   entry: EntryHeader & { readonly payloadBytes: number },
 ): number {
-  assert(entry.payloadBytes <= ENTRY_BYTES_MAX, `payload ${entry.payloadBytes} is too large`);
+  assert(entry.payloadBytes <= ENTRY_BYTES_MAX, () => `payload ${entry.payloadBytes} is too large`);
   const length = RECORD_HEADER_BYTES + entry.payloadBytes;
   const end = offset + recordBytes(entry.payloadBytes);
-  assert(end <= bytes.length, `record ends at ${end}, the buffer at ${bytes.length}`);
+  assert(end <= bytes.length, () => `record ends at ${end}, the buffer at ${bytes.length}`);
   putUint32(bytes, offset, length);
   putUint64(bytes, offset + 8, entry.index);
   putUint64(bytes, offset + 16, entry.term);

@@ -35,8 +35,8 @@ export class RecordCollector {
   constructor(
     range: { readonly firstIndex: Index; readonly lastIndex: Index; readonly bytesMax: number },
   ) {
-    assert(range.firstIndex <= range.lastIndex, `${range.firstIndex} to ${range.lastIndex}`);
-    assert(range.bytesMax >= 0, `the limit is ${range.bytesMax} bytes`);
+    assert(range.firstIndex <= range.lastIndex, () => `${range.firstIndex} to ${range.lastIndex}`);
+    assert(range.bytesMax >= 0, () => `the limit is ${range.bytesMax} bytes`);
     this.firstIndex = range.firstIndex;
     this.#lastIndexMax = range.lastIndex;
     this.#lastIndex = range.firstIndex - 1;
@@ -63,7 +63,7 @@ export class RecordCollector {
     let offset = 0;
     while (offset < bytes.length && !this.isDone) {
       const end = recordEnd(bytes, offset);
-      assert(end <= bytes.length, `a record ends at ${end} of ${bytes.length}`);
+      assert(end <= bytes.length, () => `a record ends at ${end} of ${bytes.length}`);
       const isFirst = this.#bytes + offset === 0;
       if (!isFirst && this.#bytes + end > this.#bytesMax) this.#isFull = true;
       else {
@@ -78,8 +78,11 @@ export class RecordCollector {
 
   /** What was collected, in one piece; the collector is of no use afterwards. */
   take(): RecordBatch {
-    assert(this.#lastIndex >= this.firstIndex, `nothing from ${this.firstIndex} on was found`);
-    assert(this.#bytes <= this.#buffer.length, `${this.#bytes} bytes were collected`);
+    assert(
+      this.#lastIndex >= this.firstIndex,
+      () => `nothing from ${this.firstIndex} on was found`,
+    );
+    assert(this.#bytes <= this.#buffer.length, () => `${this.#bytes} bytes were collected`);
     const bytes = this.#buffer.subarray(0, this.#bytes);
     return { firstIndex: this.firstIndex, lastIndex: this.#lastIndex, bytes };
   }
@@ -102,8 +105,11 @@ export async function readFromSegment(
   segment: Segment,
   { collector, lastIndex }: { readonly collector: RecordCollector; readonly lastIndex: Index },
 ): Promise<void> {
-  assert(collector.nextIndex >= segment.firstIndex, `${collector.nextIndex} is before the segment`);
-  assert(lastIndex <= segment.lastIndex, `${lastIndex} is behind ${segment.lastIndex}`);
+  assert(
+    collector.nextIndex >= segment.firstIndex,
+    () => `${collector.nextIndex} is before the segment`,
+  );
+  assert(lastIndex <= segment.lastIndex, () => `${lastIndex} is behind ${segment.lastIndex}`);
   const wanted = collector.bytesLeft + RECORD_HEADER_BYTES;
   const windowBytes = Math.max(READ_BYTES_MIN, Math.min(READ_BYTES_MAX, wanted));
   const scanner = new SegmentScanner(segment.file, { end: segment.end, windowBytes });

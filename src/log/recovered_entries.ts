@@ -25,7 +25,7 @@ export class RecoveredEntries {
 
   /** Starts before the entry with `firstIndex`. */
   constructor(firstIndex: Index) {
-    assert(firstIndex >= 1, `the first index is ${firstIndex}`);
+    assert(firstIndex >= 1, () => `the first index is ${firstIndex}`);
     this.#nextIndex = firstIndex;
   }
 
@@ -36,7 +36,7 @@ export class RecoveredEntries {
 
   /** Everything that was found. */
   recovery(tornTailBytes: number): LogRecovery {
-    assert(tornTailBytes >= 0, `the torn tail has ${tornTailBytes} bytes`);
+    assert(tornTailBytes >= 0, () => `the torn tail has ${tornTailBytes} bytes`);
     return {
       termRuns: this.#termRuns,
       lastTimestampMs: this.#timestampMs,

@@ -58,7 +58,7 @@ export class Segment {
     assert(batches[0]?.firstIndex === this.lastIndex + 1, `the unit does not follow the last`);
     assert(
       unit.bytes <= this.bytesLeft,
-      `the unit has ${unit.bytes} bytes, left ${this.bytesLeft}`,
+      () => `the unit has ${unit.bytes} bytes, left ${this.bytesLeft}`,
     );
     const unitEnd = this.end + unit.bytes;
     let position = this.end + UNIT_HEADER_BYTES;
@@ -66,7 +66,10 @@ export class Segment {
       this.index.add({ index: firstIndex, position, recordsEnd: unit.recordsEnd, unitEnd });
       position += bytes.length;
     }
-    assert(position === unit.recordsEnd, `records end at ${position}, want ${unit.recordsEnd}`);
+    assert(
+      position === unit.recordsEnd,
+      () => `records end at ${position}, want ${unit.recordsEnd}`,
+    );
     this.lastIndex = lastIndex;
     this.lastChecksum = unit.checksum;
     this.end = unitEnd;
@@ -74,20 +77,20 @@ export class Segment {
 
   /** Keeps the file open until `release`, even if the segment is retired meanwhile. */
   retain(): void {
-    assert(!this.#retired, `segment "${this.name}" is retired`);
+    assert(!this.#retired, () => `segment "${this.name}" is retired`);
     this.#readers += 1;
   }
 
   /** Ends a `retain`; nobody waits for a file that is closed late. */
   release(): void {
-    assert(this.#readers > 0, `segment "${this.name}" is not retained`);
+    assert(this.#readers > 0, () => `segment "${this.name}" is not retained`);
     this.#readers -= 1;
     if (this.#retired && this.#readers === 0) this.file.close().catch(() => {});
   }
 
   /** Closes the file, or leaves that to its last reader. */
   async retire(): Promise<void> {
-    assert(!this.#retired, `segment "${this.name}" is retired already`);
+    assert(!this.#retired, () => `segment "${this.name}" is retired already`);
     this.#retired = true;
     if (this.#readers === 0) await this.file.close();
   }

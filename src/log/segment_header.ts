@@ -69,8 +69,8 @@ export interface NewerSegmentHeader {
 
 /** The file name of the segment whose first entry has `firstIndex`. */
 export function segmentName(firstIndex: Index): string {
-  assert(firstIndex >= 1, `the first index is ${firstIndex}`);
-  assert(firstIndex <= INTEGER_MAX, `the first index is ${firstIndex}`);
+  assert(firstIndex >= 1, () => `the first index is ${firstIndex}`);
+  assert(firstIndex <= INTEGER_MAX, () => `the first index is ${firstIndex}`);
   return `${String(firstIndex).padStart(20, "0")}.segment`;
 }
 
@@ -86,8 +86,8 @@ export function segmentFirstIndex(name: string): Index | null {
 export function encodeSegmentHeader(
   header: SegmentHeader,
 ): { bytes: Uint8Array; checksum: number } {
-  assert(header.logId.length === 16, `the log id has ${header.logId.length} bytes, want 16`);
-  assert(header.segmentBytes > SEGMENT_HEADER_BYTES, `the size is ${header.segmentBytes}`);
+  assert(header.logId.length === 16, () => `the log id has ${header.logId.length} bytes, want 16`);
+  assert(header.segmentBytes > SEGMENT_HEADER_BYTES, () => `the size is ${header.segmentBytes}`);
   const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
   bytes.set(MAGIC);
   putUint32(bytes, 8, SEGMENT_FORMAT_VERSION);
@@ -107,7 +107,7 @@ export function decodeSegmentHeader(
   bytes: Uint8Array,
 ): DecodedSegmentHeader | SegmentHeaderFault | NewerSegmentHeader {
   if (bytes.length < SEGMENT_HEADER_BYTES) return { fault: `it is cut off at ${bytes.length}` };
-  assert(bytes.length === SEGMENT_HEADER_BYTES, `the header has ${bytes.length} bytes`);
+  assert(bytes.length === SEGMENT_HEADER_BYTES, () => `the header has ${bytes.length} bytes`);
   if (MAGIC.some((byte, offset) => bytes[offset] !== byte)) return { fault: "it has no magic" };
   const checksum = getUint32(bytes, 12);
   const computed = headerChecksum(bytes);
@@ -124,8 +124,8 @@ export function decodeSegmentHeader(
     startsLog: getUint32(bytes, 52) === FLAG_STARTS_LOG,
     segmentBytes: getUint64(bytes, 56),
   };
-  assert(header.firstIndex >= 1, `the first index is ${header.firstIndex}`);
-  assert(header.sequence >= 1, `the sequence is ${header.sequence}`);
+  assert(header.firstIndex >= 1, () => `the first index is ${header.firstIndex}`);
+  assert(header.sequence >= 1, () => `the sequence is ${header.sequence}`);
   return header;
 }
 

@@ -43,8 +43,14 @@ export async function scanSegment(
     readonly directory: string;
   },
 ): Promise<ScanEnd> {
-  assert(segment.end === SEGMENT_HEADER_BYTES, `the segment was scanned up to ${segment.end}`);
-  assert(segment.firstIndex === entries.nextIndex, `want a segment from ${entries.nextIndex}`);
+  assert(
+    segment.end === SEGMENT_HEADER_BYTES,
+    () => `the segment was scanned up to ${segment.end}`,
+  );
+  assert(
+    segment.firstIndex === entries.nextIndex,
+    () => `want a segment from ${entries.nextIndex}`,
+  );
   let sequence = segment.header.sequence;
   for (;;) {
     if (!scanner.holds(segment.end, UNIT_HEADER_BYTES)) {
@@ -98,7 +104,7 @@ function viewHeader(
   const { end: position, seed } = segment;
   const bytes = scanner.view(position, UNIT_HEADER_BYTES);
   if (bytes.length < UNIT_HEADER_BYTES) return "cut";
-  assert(bytes.length === UNIT_HEADER_BYTES, `the header has ${bytes.length} bytes`);
+  assert(bytes.length === UNIT_HEADER_BYTES, () => `the header has ${bytes.length} bytes`);
   const header = decodeUnitHeader(bytes, 0, { seed, position });
   return header === "bad" ? "bad header" : header;
 }

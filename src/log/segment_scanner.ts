@@ -29,8 +29,8 @@ export class SegmentScanner {
     options: { readonly end: number; readonly windowBytes?: number },
   ) {
     const { end, windowBytes = WINDOW_BYTES } = options;
-    assert(end >= 0, `the end is ${end}`);
-    assert(windowBytes > 0, `the window has ${windowBytes} bytes`);
+    assert(end >= 0, () => `the end is ${end}`);
+    assert(windowBytes > 0, () => `the window has ${windowBytes} bytes`);
     this.#file = file;
     this.#end = end;
     this.#buffer = new Uint8Array(Math.min(windowBytes, Math.max(end, 1)));
@@ -53,8 +53,8 @@ export class SegmentScanner {
 
   /** Reads so that the window starts at `position` and has at least `bytes`, or the file ends. */
   async load(position: number, bytes: number): Promise<void> {
-    assert(position >= 0, `the position is ${position}`);
-    assert(!this.holds(position, bytes), `the bytes at ${position} were read already`);
+    assert(position >= 0, () => `the position is ${position}`);
+    assert(!this.holds(position, bytes), () => `the bytes at ${position} were read already`);
     const rest = Math.max(0, this.#end - position);
     const wanted = Math.min(bytes, rest);
     if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted);
@@ -62,13 +62,13 @@ export class SegmentScanner {
     this.#start = position;
     const window = this.#buffer.subarray(0, rest);
     this.#filled = await this.#file.read(window, position);
-    assert(this.#filled <= window.length, `read ${this.#filled} bytes into ${window.length}`);
+    assert(this.#filled <= window.length, () => `read ${this.#filled} bytes into ${window.length}`);
   }
 
   /** The bytes at `position`, or fewer where the file ends; valid until the next `load`. */
   view(position: number, bytes: number): Uint8Array {
     const offset = position - this.#start;
-    assert(offset >= 0, `the window starts at ${this.#start}, behind ${position}`);
+    assert(offset >= 0, () => `the window starts at ${this.#start}, behind ${position}`);
     return this.#buffer.subarray(offset, Math.max(offset, Math.min(offset + bytes, this.#filled)));
   }
 }

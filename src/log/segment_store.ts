@@ -63,8 +63,8 @@ export class SegmentStore {
     runtime: Runtime,
     options: SegmentStoreOptions & { readonly logId: Uint8Array; readonly nextSequence: number },
   ) {
-    assert(options.logId.length === 16, `the log id has ${options.logId.length} bytes`);
-    assert(options.nextSequence >= 1, `the next sequence number is ${options.nextSequence}`);
+    assert(options.logId.length === 16, () => `the log id has ${options.logId.length} bytes`);
+    assert(options.nextSequence >= 1, () => `the next sequence number is ${options.nextSequence}`);
     this.#runtime = runtime;
     this.#logId = options.logId;
     this.#nextSequence = options.nextSequence;
@@ -112,7 +112,7 @@ export class SegmentStore {
       recordCount: last.lastIndex - first.firstIndex + 1,
       parts: batches.map(({ bytes }) => bytes),
     });
-    assert(unit.bytes <= segment.bytesLeft, `${unit.bytes} bytes, left ${segment.bytesLeft}`);
+    assert(unit.bytes <= segment.bytesLeft, () => `${unit.bytes} bytes, left ${segment.bytesLeft}`);
     segment.file.write(unit.parts, segment.end);
     segment.addUnit(unit, batches);
   }
@@ -128,8 +128,8 @@ export class SegmentStore {
       recordCount: 0,
       parts: [],
     });
-    assert(unit.bytes === SEAL_BYTES, `the seal has ${unit.bytes} bytes, want ${SEAL_BYTES}`);
-    assert(segment.bytesLeft >= 0, `${segment.bytesLeft} bytes are left for the seal`);
+    assert(unit.bytes === SEAL_BYTES, () => `the seal has ${unit.bytes} bytes, want ${SEAL_BYTES}`);
+    assert(segment.bytesLeft >= 0, () => `${segment.bytesLeft} bytes are left for the seal`);
     segment.file.write(unit.parts, segment.end);
     await syncFile(segment.file);
   }
@@ -140,8 +140,8 @@ export class SegmentStore {
    * behind it are obsolete.
    */
   async rewrite(old: Segment, lastIndexKept: Index): Promise<Segment> {
-    assert(lastIndexKept < old.lastIndex, `nothing to cut after ${lastIndexKept}`);
-    assert(lastIndexKept >= old.firstIndex - 1, `${lastIndexKept} is before the segment`);
+    assert(lastIndexKept < old.lastIndex, () => `nothing to cut after ${lastIndexKept}`);
+    assert(lastIndexKept >= old.firstIndex - 1, () => `${lastIndexKept} is before the segment`);
     const { firstIndex, previousChecksum, startsLog } = old.header;
     const recordBytes = old.header.segmentBytes > this.#options.segmentBytes ? old.end : 0;
     const begun = await this.#begin({ firstIndex, previousChecksum, startsLog, recordBytes });
@@ -157,7 +157,7 @@ export class SegmentStore {
       this.writeUnit(begun.segment, [batch]);
       position += bytes;
     }
-    assert(begun.segment.lastIndex === lastIndexKept, `copied to ${begun.segment.lastIndex}`);
+    assert(begun.segment.lastIndex === lastIndexKept, () => `copied to ${begun.segment.lastIndex}`);
     await syncFile(begun.segment.file);
     return this.#publish(begun);
   }
@@ -166,7 +166,7 @@ export class SegmentStore {
   async remove(names: readonly string[]): Promise<void> {
     const { logDirectory } = this.#options;
     for (const name of names) {
-      assert(name.endsWith(".segment"), `"${name}" is no segment`);
+      assert(name.endsWith(".segment"), () => `"${name}" is no segment`);
       await this.#runtime.files.remove(this.path(name));
       await this.#runtime.files.syncDirectory(logDirectory);
     }
@@ -175,7 +175,7 @@ export class SegmentStore {
   /** The next sequence number, which is never used again. */
   #takeSequence(): number {
     const sequence = this.#nextSequence;
-    assert(sequence < Number.MAX_SAFE_INTEGER, `the sequence number is ${sequence}`);
+    assert(sequence < Number.MAX_SAFE_INTEGER, () => `the sequence number is ${sequence}`);
     this.#nextSequence = sequence + 1;
     return sequence;
   }
@@ -188,7 +188,10 @@ export class SegmentStore {
     const fields = { logId: this.#logId, firstIndex, sequence, previousChecksum, startsLog };
     const header = { ...fields, segmentBytes: bytes };
     const encoded = encodeSegmentHeader(header);
-    assert(encoded.bytes.length === SEGMENT_HEADER_BYTES, `header of ${encoded.bytes.length}`);
+    assert(
+      encoded.bytes.length === SEGMENT_HEADER_BYTES,
+      () => `header of ${encoded.bytes.length}`,
+    );
     file.write([encoded.bytes], 0);
     await syncFile(file);
     return { segment: new Segment(file, { ...header, checksum: encoded.checksum }), path };
@@ -198,7 +201,7 @@ export class SegmentStore {
   async #publish({ segment, path }: BegunSegment): Promise<Segment> {
     const { logDirectory, spareDirectory } = this.#options;
     const { files } = this.#runtime;
-    assert(segment.name === segmentName(segment.firstIndex), `the name is "${segment.name}"`);
+    assert(segment.name === segmentName(segment.firstIndex), () => `the name is "${segment.name}"`);
     await files.rename(path, this.path(segment.name));
     // A rename between two directories may need a sync of both to survive as a whole.
     await Promise.all([files.syncDirectory(logDirectory), files.syncDirectory(spareDirectory)]);
@@ -213,7 +216,7 @@ export class SegmentStore {
   #sizeFor(recordBytes: number): number {
     const { segmentBytes } = this.#options;
     const needed = SEGMENT_HEADER_BYTES + unitBytesFor(recordBytes) + SEAL_BYTES;
-    assert(needed > recordBytes, `${needed} bytes do not hold ${recordBytes}`);
+    assert(needed > recordBytes, () => `${needed} bytes do not hold ${recordBytes}`);
     return Math.max(segmentBytes, Math.ceil(needed / 4096) * 4096);
   }
 }
@@ -227,7 +230,7 @@ interface Place {
 /** The header of a unit that was good when it was written or opened. */
 function viewHeader(segment: Segment, { scanner, position }: Place): UnitHeader {
   const bytes = scanner.view(position, UNIT_HEADER_BYTES);
-  assert(bytes.length === UNIT_HEADER_BYTES, `"${segment.name}" ends at ${position}`);
+  assert(bytes.length === UNIT_HEADER_BYTES, () => `"${segment.name}" ends at ${position}`);
   const header = decodeUnitHeader(bytes, 0, { seed: segment.seed, position });
   if (typeof header === "string") throw damaged(segment, position);
   return header;
@@ -245,11 +248,11 @@ function viewRecords(
   let lastIndex = header.firstIndex - 1;
   while (offset < UNIT_HEADER_BYTES + header.recordBytes && lastIndex < lastIndexKept) {
     if (recordFault(unit, offset) !== null) throw damaged(segment, position + offset);
-    assert(recordHeader(unit, offset).index === lastIndex + 1, `want index ${lastIndex + 1}`);
+    assert(recordHeader(unit, offset).index === lastIndex + 1, () => `want index ${lastIndex + 1}`);
     lastIndex += 1;
     offset = recordEnd(unit, offset);
   }
-  assert(lastIndex >= header.firstIndex, `the unit at ${position} has nothing to keep`);
+  assert(lastIndex >= header.firstIndex, () => `the unit at ${position} has nothing to keep`);
   const bytes = unit.subarray(UNIT_HEADER_BYTES, offset);
   return { firstIndex: header.firstIndex, lastIndex, bytes };
 }

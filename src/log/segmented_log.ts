@@ -120,7 +120,10 @@ export class SegmentedLog implements Log {
     this.#lastIndex = this.#active.lastIndex;
     this.#writtenIndex = this.#lastIndex;
     this.#durableIndex = this.#lastIndex;
-    assert(this.firstIndex <= this.#lastIndex + 1, `${this.firstIndex} to ${this.#lastIndex}`);
+    assert(
+      this.firstIndex <= this.#lastIndex + 1,
+      () => `${this.firstIndex} to ${this.#lastIndex}`,
+    );
   }
 
   /**
@@ -131,9 +134,9 @@ export class SegmentedLog implements Log {
    */
   static async open(runtime: Runtime, options: SegmentedLogOptions): Promise<SegmentedLog> {
     const { path, segmentBytes = SEGMENT_BYTES_DEFAULT, create } = options;
-    assert(segmentBytes >= SEGMENT_BYTES_MIN, `the segment size is ${segmentBytes}`);
-    assert(segmentBytes <= SEGMENT_BYTES_MAX, `the segment size is ${segmentBytes}`);
-    assert(segmentBytes % 512 === 0, `the segment size is ${segmentBytes}`);
+    assert(segmentBytes >= SEGMENT_BYTES_MIN, () => `the segment size is ${segmentBytes}`);
+    assert(segmentBytes <= SEGMENT_BYTES_MAX, () => `the segment size is ${segmentBytes}`);
+    assert(segmentBytes % 512 === 0, () => `the segment size is ${segmentBytes}`);
     try {
       const files = await openLogFiles(runtime, { path, segmentBytes, create });
       const log = new SegmentedLog(runtime, files);
@@ -159,8 +162,11 @@ export class SegmentedLog implements Log {
   append(batch: RecordBatch): void {
     this.#checkUsable();
     const wanted = this.#lastIndex + 1;
-    assert(batch.firstIndex === wanted, `the batch starts at ${batch.firstIndex}, want ${wanted}`);
-    assert(batch.lastIndex >= batch.firstIndex, `the batch ends at ${batch.lastIndex}`);
+    assert(
+      batch.firstIndex === wanted,
+      () => `the batch starts at ${batch.firstIndex}, want ${wanted}`,
+    );
+    assert(batch.lastIndex >= batch.firstIndex, () => `the batch ends at ${batch.lastIndex}`);
     this.#pending.push(batch);
     this.#lastIndex = batch.lastIndex;
     // A caller that never syncs must not fill the memory.
@@ -186,7 +192,10 @@ export class SegmentedLog implements Log {
   truncateSuffix(lastIndexKept: Index): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     assert(!this.#isClosed, "the log is closed");
-    assert(lastIndexKept >= this.firstIndex - 1, `cut at ${lastIndexKept} of ${this.firstIndex}`);
+    assert(
+      lastIndexKept >= this.firstIndex - 1,
+      () => `cut at ${lastIndexKept} of ${this.firstIndex}`,
+    );
     if (lastIndexKept >= this.#lastIndex) return Promise.resolve();
     this.#pending.truncateSuffix(lastIndexKept);
     this.#waiters.clip(lastIndexKept);
@@ -200,7 +209,7 @@ export class SegmentedLog implements Log {
   truncatePrefix(firstIndexKept: Index): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     assert(!this.#isClosed, "the log is closed");
-    assert(firstIndexKept >= 1, `the first index to keep is ${firstIndexKept}`);
+    assert(firstIndexKept >= 1, () => `the first index to keep is ${firstIndexKept}`);
     if (firstIndexKept <= this.#lastIndex + 1) {
       return this.#enqueue(() => this.#cutPrefix(firstIndexKept));
     }
@@ -219,8 +228,8 @@ export class SegmentedLog implements Log {
   ): Promise<RecordBatch> {
     this.#checkUsable();
     const { firstIndex, lastIndex } = range;
-    assert(firstIndex >= this.firstIndex, `${firstIndex} is before ${this.firstIndex}`);
-    assert(lastIndex <= this.#lastIndex, `${lastIndex} is after ${this.#lastIndex}`);
+    assert(firstIndex >= this.firstIndex, () => `${firstIndex} is before ${this.firstIndex}`);
+    assert(lastIndex <= this.#lastIndex, () => `${lastIndex} is after ${this.#lastIndex}`);
     const collector = new RecordCollector(range);
     // Everything that may change while files are read is looked at now.
     const written = Math.min(lastIndex, this.#writtenIndex);
@@ -308,7 +317,10 @@ export class SegmentedLog implements Log {
   /** Writes the next unit, or rolls where nothing more fits. */
   #writeUnit(): void {
     assert(!this.#isBusy, "something is under way");
-    assert(this.#durableIndex === this.#writtenIndex, `${this.#durableIndex} is durable only`);
+    assert(
+      this.#durableIndex === this.#writtenIndex,
+      () => `${this.#durableIndex} is durable only`,
+    );
     const segment = this.#active;
     const fits = recordBytesFor(segment.bytesLeft);
     const bytesMax = Math.max(UNIT_BYTES_MAX, this.#pending.firstRecordBytes);
@@ -357,7 +369,7 @@ export class SegmentedLog implements Log {
     const firstIndex = old.lastIndex + 1;
     const isEmpty = old.lastIndex < old.firstIndex;
     assert(recordBytes > 0, "nothing is to be written");
-    assert(recordBytesFor(old.bytesLeft) < recordBytes, `${recordBytes} bytes fit still`);
+    assert(recordBytesFor(old.bytesLeft) < recordBytes, () => `${recordBytes} bytes fit still`);
     // An empty segment, too small for this one record, is replaced under its own name.
     const previousChecksum = isEmpty ? old.header.previousChecksum : old.lastChecksum;
     const startsLog = isEmpty && old.header.startsLog;
@@ -375,10 +387,10 @@ export class SegmentedLog implements Log {
     const at = this.#segments.findIndex(({ lastIndex }) => lastIndex > lastIndexKept);
     if (at < 0) return;
     const old = this.#segments[at]!;
-    assert(old.firstIndex <= lastIndexKept + 1, `"${old.name}" is behind ${lastIndexKept}`);
+    assert(old.firstIndex <= lastIndexKept + 1, () => `"${old.name}" is behind ${lastIndexKept}`);
     const kept = await this.#store.rewrite(old, lastIndexKept);
     const [, ...behind] = this.#segments.splice(at, this.#segments.length - at, kept);
-    assert(this.#active === kept, `"${this.#active.name}" is the last segment`);
+    assert(this.#active === kept, () => `"${this.#active.name}" is the last segment`);
     await this.#store.remove(behind.map(({ name }) => name));
     for (const segment of [old, ...behind]) await segment.retire();
     this.#store.prepareSpare();
@@ -388,7 +400,7 @@ export class SegmentedLog implements Log {
     while (this.#segments.length > 1) {
       const first = this.#segments[0]!;
       if (this.#segments[1]!.firstIndex > firstIndexKept) return;
-      assert(first.lastIndex < firstIndexKept, `"${first.name}" holds ${firstIndexKept}`);
+      assert(first.lastIndex < firstIndexKept, () => `"${first.name}" holds ${firstIndexKept}`);
       this.#segments.shift();
       await this.#store.remove([first.name]);
       await first.retire();
@@ -397,7 +409,7 @@ export class SegmentedLog implements Log {
   }
 
   async #restart(firstIndex: Index): Promise<void> {
-    assert(this.#active.lastIndex < firstIndex, `${firstIndex} is held`);
+    assert(this.#active.lastIndex < firstIndex, () => `${firstIndex} is held`);
     const options = { firstIndex, previousChecksum: 0, startsLog: true, recordBytes: 0 };
     const segment = await this.#store.create(options);
     const old = this.#segments.splice(0, this.#segments.length, segment);

@@ -37,8 +37,8 @@ export class SpareSegments {
     runtime: Runtime,
     { directory, bytes }: { readonly directory: string; readonly bytes: number },
   ) {
-    assert(bytes > 0, `a segment has ${bytes} bytes`);
-    assert(bytes % 512 === 0, `a segment has ${bytes} bytes, want whole sectors`);
+    assert(bytes > 0, () => `a segment has ${bytes} bytes`);
+    assert(bytes % 512 === 0, () => `a segment has ${bytes} bytes, want whole sectors`);
     this.#runtime = runtime;
     this.#directory = directory;
     this.#bytes = bytes;
@@ -50,7 +50,7 @@ export class SpareSegments {
     const { files } = this.#runtime;
     const names = await files.readDirectory(this.#directory);
     for (const name of names) await files.remove(`${this.#directory}/${name}`);
-    assert(this.#number === 0, `${this.#number} spares were made before`);
+    assert(this.#number === 0, () => `${this.#number} spares were made before`);
   }
 
   /** Starts to prepare the next segment, unless one is prepared. A failure shows at `take`. */
@@ -69,7 +69,7 @@ export class SpareSegments {
     const prepared = this.#prepared;
     this.#prepared = null;
     const spare = await prepared ?? await this.#make(this.#bytes);
-    assert(spare.bytes >= bytes, `the spare has ${spare.bytes} bytes, want ${bytes}`);
+    assert(spare.bytes >= bytes, () => `the spare has ${spare.bytes} bytes, want ${bytes}`);
     return spare;
   }
 
@@ -104,7 +104,7 @@ export class SpareSegments {
       await syncFile(file);
       if (!this.#isUrgent) await this.#pause();
     }
-    assert(await file.size() === bytes, `the spare has not ${bytes} bytes`);
+    assert(await file.size() === bytes, () => `the spare has not ${bytes} bytes`);
   }
 
   /** Lets the events go first that wait now. */

@@ -24,13 +24,13 @@ export async function rewriteFile(
   file: File,
   range: { readonly start: number; readonly end: number },
 ): Promise<void> {
-  assert(range.start >= 0, `the start is ${range.start}`);
-  assert(range.end >= range.start, `the range ends at ${range.end}, before ${range.start}`);
+  assert(range.start >= 0, () => `the start is ${range.start}`);
+  assert(range.end >= range.start, () => `the range ends at ${range.end}, before ${range.start}`);
   const slice = new Uint8Array(Math.min(ZERO_SLICE_BYTES, range.end - range.start));
   for (let at = range.start; at < range.end; at += slice.length) {
     const wanted = slice.subarray(0, range.end - at);
     const count = await file.read(wanted, at);
-    assert(count === wanted.length, `read ${count} of ${wanted.length} bytes at ${at}`);
+    assert(count === wanted.length, () => `read ${count} of ${wanted.length} bytes at ${at}`);
     file.write([wanted], at);
   }
   await syncFile(file);
@@ -41,8 +41,8 @@ export async function zeroFile(
   file: File,
   range: { readonly start: number; readonly end: number },
 ): Promise<void> {
-  assert(range.start >= 0, `the start is ${range.start}`);
-  assert(range.end >= range.start, `the range ends at ${range.end}, before ${range.start}`);
+  assert(range.start >= 0, () => `the start is ${range.start}`);
+  assert(range.end >= range.start, () => `the range ends at ${range.end}, before ${range.start}`);
   const zeros = new Uint8Array(Math.min(ZERO_SLICE_BYTES, range.end - range.start));
   for (let at = range.start; at < range.end; at += zeros.length) {
     file.write([zeros.subarray(0, range.end - at)], at);

@@ -41,7 +41,7 @@ export class SyncWaiters {
   add(waiter: Readonly<Waiter>): void {
     const last = this.#queue.at(-1);
     if (last !== undefined) {
-      assert(waiter.target >= last.target, `target ${waiter.target} after ${last.target}`);
+      assert(waiter.target >= last.target, () => `target ${waiter.target} after ${last.target}`);
       assert(waiter.operationsBefore >= last.operationsBefore, "operations went backwards");
     }
     this.#queue.push({ ...waiter });
@@ -49,7 +49,7 @@ export class SyncWaiters {
 
   /** Nobody waits for entries after `lastIndex` any more: they were removed. */
   clip(lastIndex: Index): void {
-    assert(lastIndex >= 0, `the last index is ${lastIndex}`);
+    assert(lastIndex >= 0, () => `the last index is ${lastIndex}`);
     for (const waiter of this.#queue) waiter.target = Math.min(waiter.target, lastIndex);
   }
 

@@ -80,7 +80,7 @@ export async function judgeTail(
   if (!scanner.holds(position, bytes)) await scanner.load(position, bytes);
   const unit = scanner.view(position, bytes);
   if (unit.length < bytes || hasMissingSector(unit, stop)) {
-    assert(rest.end > position, `the unit header at ${position} was not seen`);
+    assert(rest.end > position, () => `the unit header at ${position} was not seen`);
     return { state: "torn", end: rest.end };
   }
   return { state: "corrupt", fault: `${fault}; no sector is missing, so a crash did not cut it` };
@@ -88,7 +88,7 @@ export async function judgeTail(
 
 /** Whether the part of a unit in some sector is zero although it was not given as zeros. */
 function hasMissingSector(unit: Uint8Array, header: UnitHeader): boolean {
-  assert(unit.length === unitBytes(header), `the unit has ${unit.length} bytes`);
+  assert(unit.length === unitBytes(header), () => `the unit has ${unit.length} bytes`);
   const mapStart = header.position + UNIT_HEADER_BYTES + header.recordBytes;
   const firstSector = sectorOf(header.position);
   const sectors = sectorOf(header.position + unit.length - 1) - firstSector + 1;

@@ -114,8 +114,8 @@ export function alignUnit(bytes: number): number {
 
 /** The seed of all unit checksums in one segment. */
 export function placeSeed(logId: Uint8Array, segmentFirstIndex: Index): number {
-  assert(logId.length === 16, `the log id has ${logId.length} bytes, want 16`);
-  assert(segmentFirstIndex >= 1, `the first index is ${segmentFirstIndex}`);
+  assert(logId.length === 16, () => `the log id has ${logId.length} bytes, want 16`);
+  assert(segmentFirstIndex >= 1, () => `the first index is ${segmentFirstIndex}`);
   const place = new Uint8Array(24);
   place.set(logId);
   putUint64(place, 16, segmentFirstIndex);
@@ -148,16 +148,16 @@ export function recordBytesFor(unitBytes: number): number {
 /** Completes a unit around its records; without records it is a seal. */
 export function encodeUnit(options: UnitOptions): EncodedUnit {
   const { seed, sequence, position, parts } = options;
-  assert(position % UNIT_HEADER_BYTES === 0, `the position ${position} is not aligned`);
-  assert(sequence >= 1 && sequence <= INTEGER_MAX, `the sequence is ${sequence}`);
+  assert(position % UNIT_HEADER_BYTES === 0, () => `the position ${position} is not aligned`);
+  assert(sequence >= 1 && sequence <= INTEGER_MAX, () => `the sequence is ${sequence}`);
   let bytesOfRecords = 0;
   let recordChecksum = 0;
   for (const part of parts) {
     bytesOfRecords += part.length;
     recordChecksum = crc32(part, recordChecksum);
   }
-  assert(bytesOfRecords % 8 === 0, `${bytesOfRecords} bytes of records are not aligned`);
-  assert(bytesOfRecords <= UNIT_RECORD_BYTES_MAX, `the records have ${bytesOfRecords} bytes`);
+  assert(bytesOfRecords % 8 === 0, () => `${bytesOfRecords} bytes of records are not aligned`);
+  assert(bytesOfRecords <= UNIT_RECORD_BYTES_MAX, () => `the records have ${bytesOfRecords} bytes`);
   const map = mapWeakSectors(parts, position + UNIT_HEADER_BYTES);
   const bytes = unitBytes({ recordBytes: bytesOfRecords, mapBytes: map.length });
   const header = new Uint8Array(UNIT_HEADER_BYTES);
@@ -184,8 +184,8 @@ function encodeTail(
   bytes: number,
   { map, checksum }: { map: Uint8Array; checksum: number },
 ): Uint8Array {
-  assert(bytes >= map.length + UNIT_TRAILER_BYTES, `a tail of ${bytes} bytes is too short`);
-  assert(bytes % 8 === 0, `a tail of ${bytes} bytes is not aligned`);
+  assert(bytes >= map.length + UNIT_TRAILER_BYTES, () => `a tail of ${bytes} bytes is too short`);
+  assert(bytes % 8 === 0, () => `a tail of ${bytes} bytes is not aligned`);
   const tail = new Uint8Array(bytes);
   tail.set(map);
   putUint32(tail, bytes - 8, checksum);
@@ -204,8 +204,8 @@ export function decodeUnitHeader(
   offset: number,
   place: { readonly seed: number; readonly position: number },
 ): UnitHeader | "blank" | "bad" {
-  assert(offset + UNIT_HEADER_BYTES <= bytes.length, `the header at ${offset} is cut off`);
-  assert(place.position % UNIT_HEADER_BYTES === 0, `the position is ${place.position}`);
+  assert(offset + UNIT_HEADER_BYTES <= bytes.length, () => `the header at ${offset} is cut off`);
+  assert(place.position % UNIT_HEADER_BYTES === 0, () => `the position is ${place.position}`);
   if (getUint32(bytes, offset) !== MAGIC) {
     return isZero(bytes, offset, offset + UNIT_HEADER_BYTES) ? "blank" : "bad";
   }
@@ -246,7 +246,7 @@ function isPlausible(header: UnitHeader): boolean {
  * @param unit The whole unit.
  */
 export function unitBodyFault(unit: Uint8Array, header: UnitHeader): string | null {
-  assert(unit.length === unitBytes(header), `the unit has ${unit.length} bytes`);
+  assert(unit.length === unitBytes(header), () => `the unit has ${unit.length} bytes`);
   const recordsEnd = UNIT_HEADER_BYTES + header.recordBytes;
   const computed = crc32(unit.subarray(UNIT_HEADER_BYTES, recordsEnd));
   if (computed !== header.recordChecksum) {
@@ -263,7 +263,7 @@ export function unitBodyFault(unit: Uint8Array, header: UnitHeader): string | nu
 /** The map of a unit, or null where its checksum is wrong. */
 export function unitMap(unit: Uint8Array, header: UnitHeader): Uint8Array | null {
   const start = UNIT_HEADER_BYTES + header.recordBytes;
-  assert(start + header.mapBytes <= unit.length, `the map ends behind ${unit.length}`);
+  assert(start + header.mapBytes <= unit.length, () => `the map ends behind ${unit.length}`);
   const map = unit.subarray(start, start + header.mapBytes);
   if (map.length === 0) return header.mapChecksum === 0 ? map : null;
   return crc32(map) === header.mapChecksum ? map : null;

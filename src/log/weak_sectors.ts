@@ -41,7 +41,7 @@ export function mapWeakSectors(
   parts: readonly Uint8Array[],
   recordsPosition: number,
 ): Uint8Array {
-  assert(recordsPosition > 0, `records at ${recordsPosition} have no header before them`);
+  assert(recordsPosition > 0, () => `records at ${recordsPosition} have no header before them`);
   const headerSector = sectorOf(recordsPosition - 1);
   const map: number[] = [];
   let afterRun = headerSector;
@@ -93,8 +93,8 @@ export function readWeakSectors(map: Uint8Array, sectors: number): readonly bool
 }
 
 function pushRun(map: number[], gap: number, length: number): void {
-  assert(gap >= 1, `the gap is ${gap}`);
-  assert(length >= 1, `the run has ${length} sectors`);
+  assert(gap >= 1, () => `the gap is ${gap}`);
+  assert(length >= 1, () => `the run has ${length} sectors`);
   for (let value of [gap, length]) {
     for (; value >= 0x80; value = Math.floor(value / 128)) map.push((value % 128) | 0x80);
     map.push(value);

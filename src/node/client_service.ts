@@ -86,7 +86,7 @@ export class ClientService {
   close(): void {
     this.#isClosed = true;
     for (const connection of [...this.#connections]) connection.close();
-    assert(this.#connections.size === 0, `${this.#connections.size} connections are left`);
+    assert(this.#connections.size === 0, () => `${this.#connections.size} connections are left`);
   }
 
   #reply(hello: Hello): HelloReply {

@@ -288,7 +288,7 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
   }
 
   #scheduleFlush(): void {
-    assert(this.#unansweredCount >= 0, `${this.#unansweredCount} requests are unanswered`);
+    assert(this.#unansweredCount >= 0, () => `${this.#unansweredCount} requests are unanswered`);
     if (this.#builder.length >= FLUSH_BYTES) return this.#flush();
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;

@@ -62,7 +62,7 @@ export class ApplyLoop {
 
   /** Lets entries up to `index` be applied: now, as far as they are in memory. */
   advance(index: Index): void {
-    assert(index >= this.#appliableIndex, `appliable falls to ${index}`);
+    assert(index >= this.#appliableIndex, () => `appliable falls to ${index}`);
     this.#appliableIndex = index;
     if (!this.#running) this.#run();
   }
@@ -123,7 +123,7 @@ export class ApplyLoop {
 
   #applyRecord(bytes: Uint8Array, offset: number): void {
     const header = recordHeader(bytes, offset);
-    assert(header.index === this.#appliedIndex + 1, `entry ${header.index} out of order`);
+    assert(header.index === this.#appliedIndex + 1, () => `entry ${header.index} out of order`);
     this.#options.observer?.applying(header, recordPayload(bytes, offset));
     if (header.kind !== EntryKind.command) return;
     const context = this.#context;

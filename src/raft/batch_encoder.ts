@@ -48,7 +48,7 @@ export function encodeProposals(
     offset = sealRecord(bytes, offset, entry);
     entry.index += 1;
   }
-  assert(offset === bytes.length, `encoded ${offset} of ${bytes.length} bytes`);
+  assert(offset === bytes.length, () => `encoded ${offset} of ${bytes.length} bytes`);
   return { firstIndex: header.firstIndex, lastIndex: entry.index - 1, bytes };
 }
 

@@ -194,7 +194,8 @@ export class EffectPerformer {
     if (isQuestion) return;
     assert(
       message.term <= this.#durable.currentTerm,
-      `a ${message.type} of term ${message.term} goes out while ${this.#durable.currentTerm} ` +
+      () =>
+        `a ${message.type} of term ${message.term} goes out while ${this.#durable.currentTerm} ` +
         "is durable",
     );
   }

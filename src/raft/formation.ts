@@ -102,7 +102,7 @@ export class Formation {
   heard(id: NodeId, instanceId: InstanceId): Promise<void> | null {
     if (!this.#options.members.some((member) => member.id === id)) return null;
     const known = this.#instances.get(id);
-    assert(known === undefined || known === instanceId, `node ${id} was accepted twice`);
+    assert(known === undefined || known === instanceId, () => `node ${id} was accepted twice`);
     if (known === undefined) {
       this.#instances.set(id, instanceId);
       this.#saving = this.#saving.then(() => this.#save());
@@ -125,8 +125,8 @@ export class Formation {
   async giveBirth(): Promise<void> {
     await this.#saving;
     const { directory, log, hardState } = this.#options;
-    assert(this.missing.length === 0, `nodes ${this.missing.join(", ")} are not known`);
-    assert(log.lastIndex === 0, `the log of an unborn node ends at ${log.lastIndex}`);
+    assert(this.missing.length === 0, () => `nodes ${this.missing.join(", ")} are not known`);
+    assert(log.lastIndex === 0, () => `the log of an unborn node ends at ${log.lastIndex}`);
     log.append(encodeEntry(EntryKind.configuration, encodeConfiguration(this.#first()), {
       firstIndex: 1,
       term: FIRST_TERM,

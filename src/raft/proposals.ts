@@ -105,7 +105,7 @@ export class Proposals {
     const batch = this.#logged[this.#head];
     if (batch === undefined || index < batch.firstIndex) return null;
     const position = index - batch.firstIndex;
-    assert(position < batch.proposals.length, `entry ${index} was skipped`);
+    assert(position < batch.proposals.length, () => `entry ${index} was skipped`);
     if (position === batch.proposals.length - 1) this.#advance();
     return batch.proposals[position]!;
   }

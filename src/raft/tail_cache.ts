@@ -26,7 +26,7 @@ export class TailCache {
 
   /** Creates an empty cache that keeps at most `bytesMax`, but always the last batch. */
   constructor(bytesMax: number) {
-    assert(bytesMax > 0, `cache of ${bytesMax} bytes`);
+    assert(bytesMax > 0, () => `cache of ${bytesMax} bytes`);
     this.#bytesMax = bytesMax;
   }
 
@@ -40,7 +40,7 @@ export class TailCache {
     const last = this.#batches[this.#batches.length - 1];
     assert(
       last === undefined || batch.firstIndex === last.lastIndex + 1,
-      `batch starts at ${batch.firstIndex} after ${last?.lastIndex}`,
+      () => `batch starts at ${batch.firstIndex} after ${last?.lastIndex}`,
     );
     this.#batches.push(batch);
     this.#bytes += batch.bytes.length;

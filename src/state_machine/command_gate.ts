@@ -65,7 +65,7 @@ export function putCommandPayload(
   payload: { readonly offset: number; readonly id: Uint8Array; readonly command: Uint8Array },
 ): void {
   const { offset, id, command } = payload;
-  assert(id.length === COMMAND_ID_BYTES, `a request id has ${id.length} bytes, want 16`);
+  assert(id.length === COMMAND_ID_BYTES, () => `a request id has ${id.length} bytes, want 16`);
   target.set(id, offset);
   target.set(command, offset + COMMAND_ID_BYTES);
 }

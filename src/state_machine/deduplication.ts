@@ -107,7 +107,7 @@ export class Deduplication {
 
   /** Creates an empty table. */
   constructor(limits: DeduplicationLimits = DEDUPLICATION_LIMITS) {
-    assert(limits.idsMax > 0, `the table has room for ${limits.idsMax} ids`);
+    assert(limits.idsMax > 0, () => `the table has room for ${limits.idsMax} ids`);
     this.limits = limits;
     this.#index = new RequestIdIndex(limits.idsMax + 1);
   }
@@ -198,7 +198,7 @@ export class Deduplication {
 
   /** Sets the counters of a table that is being restored from a snapshot. */
   restoreCounters(counters: DeduplicationCounters): void {
-    assert(this.#queue.count === 0, `the table holds ${this.#queue.count} answers already`);
+    assert(this.#queue.count === 0, () => `the table holds ${this.#queue.count} answers already`);
     this.#nowMs = counters.nowMs;
     this.#floorMs = counters.floorMs;
     this.#carriesSaved = counters.carriesSaved;
@@ -209,7 +209,7 @@ export class Deduplication {
     id: Uint8Array,
     answer: FirstAnswer & { readonly sinceMs: LogTimeMs },
   ): void {
-    assert(this.#queue.count < this.limits.idsMax, `the table is full: ${this.#queue.count}`);
+    assert(this.#queue.count < this.limits.idsMax, () => `the table is full: ${this.#queue.count}`);
     const { index, term, sinceMs, result } = answer;
     const hash = hashRequestId(id, 0);
     // Only a chosen id can be there twice: it came again when it was past. The later one counts.

@@ -45,9 +45,9 @@ const CANONICAL_TEXT = /^[0-9a-f]{32}$/;
  * ```
  */
 export function makeRequestId(logTimeMs: LogTimeMs, random: Uint8Array): Uint8Array {
-  assert(Number.isSafeInteger(logTimeMs), `log time ${logTimeMs} is not an integer`);
-  assert(logTimeMs >= 0 && logTimeMs <= TIME_MS_MAX, `log time ${logTimeMs} is out of range`);
-  assert(random.length === REQUEST_ID_RANDOM_BYTES, `${random.length} random bytes, want 10`);
+  assert(Number.isSafeInteger(logTimeMs), () => `log time ${logTimeMs} is not an integer`);
+  assert(logTimeMs >= 0 && logTimeMs <= TIME_MS_MAX, () => `log time ${logTimeMs} is out of range`);
+  assert(random.length === REQUEST_ID_RANDOM_BYTES, () => `${random.length} random bytes, want 10`);
   const id = new Uint8Array(REQUEST_ID_BYTES);
   let rest = Math.max(1, logTimeMs);
   for (let i = TIME_BYTES - 1; i >= 0; i -= 1) {
@@ -73,7 +73,7 @@ export function requestIssueTimeMs(bytes: Uint8Array, offset = 0): LogTimeMs {
 
 /** The id as 32 lower-case hexadecimal digits. */
 export function formatRequestId(id: Uint8Array): string {
-  assert(id.length === REQUEST_ID_BYTES, `a request id has ${id.length} bytes, want 16`);
+  assert(id.length === REQUEST_ID_BYTES, () => `a request id has ${id.length} bytes, want 16`);
   let text = "";
   for (const byte of id) text += byte.toString(16).padStart(2, "0");
   return text;

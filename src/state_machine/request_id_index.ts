@@ -6,10 +6,10 @@
  * pair  | hash, 0 for a free place | position of the id in the queue of answers |
  * ```
  *
- * The table starts small, as ids are scattered: in one of full size each of the first ids would touch
- * a page of memory. When it is half full it takes its full size at once, so that no command ever pays
- * for the growth of a large table. The order of the pairs depends on history; nothing that is
- * replicated may be read from it.
+ * The table starts small, as ids are scattered: in one of full size each of the first ids would
+ * touch a page of memory. When it is half full it takes its full size at once, so that no command
+ * ever pays for the growth of a large table. The order of the pairs depends on history; nothing
+ * that is replicated may be read from it.
  *
  * @module
  */

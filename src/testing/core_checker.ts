@@ -65,7 +65,7 @@ export class CoreChecker implements CoreObserver {
     if (!isPreVote) {
       assert(
         message.term <= storage.currentTerm,
-        `node ${node.id} speaks in term ${message.term}, durable is ${storage.currentTerm}`,
+        () => `node ${node.id} speaks in term ${message.term}, durable is ${storage.currentTerm}`,
       );
     }
     if (message.type === "requestVoteResponse" && message.voteGranted && !isPreVote) {
@@ -89,8 +89,9 @@ export class CoreChecker implements CoreObserver {
     }
     assert(
       known.payload === entry.payload && known.termBefore === termBefore,
-      `log matching: node ${node.id} holds ${name} as ${entry.payload} after term ${termBefore}, ` +
-        `another as ${known.payload} after ${known.termBefore}`,
+      () =>
+        `log matching: node ${node.id} holds ${name} as ${entry.payload} after term ` +
+        `${termBefore}, another as ${known.payload} after ${known.termBefore}`,
     );
   }
 
@@ -99,12 +100,15 @@ export class CoreChecker implements CoreObserver {
     // A node may learn of a commitment in the same step that lets it apply the entry.
     this.#checkCommit(node);
     const entry = node.log[index - 1]!;
-    assert(index <= this.committed.length, `node ${node.id} applies ${index}, not committed`);
-    assert(same(entry, this.committed[index - 1]!), `state machine safety: ${node.id} at ${index}`);
+    assert(index <= this.committed.length, () => `node ${node.id} applies ${index}, not committed`);
+    assert(
+      same(entry, this.committed[index - 1]!),
+      () => `state machine safety: ${node.id} at ${index}`,
+    );
     const durable = node.storage.entries[index - 1];
     assert(
       durable !== undefined && same(durable, entry),
-      `node ${node.id} applies ${index} before it is durable there`,
+      () => `node ${node.id} applies ${index} before it is durable there`,
     );
   }
 
@@ -112,12 +116,12 @@ export class CoreChecker implements CoreObserver {
   readEnded(node: CoreNode, outcome: ReadOutcome): void {
     const name = `${node.id}/${outcome.readId}`;
     const committed = this.#reads.get(name);
-    assert(committed !== undefined, `read ${name} ended twice, or was never asked for`);
+    assert(committed !== undefined, () => `read ${name} ended twice, or was never asked for`);
     this.#reads.delete(name);
     if (outcome.readIndex === null) return;
     assert(
       outcome.readIndex >= committed,
-      `stale read ${name}: index ${outcome.readIndex}, committed before it ${committed}`,
+      () => `stale read ${name}: index ${outcome.readIndex}, committed before it ${committed}`,
     );
   }
 
@@ -125,12 +129,12 @@ export class CoreChecker implements CoreObserver {
   stepped(node: CoreNode, _input: Input): void {
     const { core } = node;
     const termBefore = this.#terms.get(node.id) ?? 0;
-    assert(core.term >= termBefore, `term of node ${node.id} falls to ${core.term}`);
+    assert(core.term >= termBefore, () => `term of node ${node.id} falls to ${core.term}`);
     this.#terms.set(node.id, core.term);
     if (!core.isLeader) return;
     // "Election Safety: at most one leader can be elected in a given term."
     const known = this.#leaders.get(core.term) ?? node.id;
-    assert(known === node.id, `term ${core.term} has the leaders ${known} and ${node.id}`);
+    assert(known === node.id, () => `term ${core.term} has the leaders ${known} and ${node.id}`);
     this.#leaders.set(core.term, node.id);
   }
 
@@ -150,7 +154,9 @@ export class CoreChecker implements CoreObserver {
       const held = node.log[position];
       assert(
         held !== undefined && same(held, entry),
-        `leader completeness: ${node.id} lacks ${position + 1}@${entry.term} in term ${core.term}`,
+        () =>
+          `leader completeness: ${node.id} lacks ${position + 1}@${entry.term} in term ` +
+          `${core.term}`,
       );
     });
   }
@@ -159,11 +165,15 @@ export class CoreChecker implements CoreObserver {
     const { currentTerm, votedFor } = node.storage;
     assert(
       currentTerm > term || votedFor === candidate,
-      `vote of ${node.id} for ${candidate} in ${term} is not durable: ${votedFor}@${currentTerm}`,
+      () =>
+        `vote of ${node.id} for ${candidate} in ${term} is not durable: ${votedFor}@${currentTerm}`,
     );
     const name = `${node.id}@${term}`;
     const given = this.#votes.get(name) ?? candidate;
-    assert(given === candidate, `node ${node.id} votes for ${given} and ${candidate} in ${term}`);
+    assert(
+      given === candidate,
+      () => `node ${node.id} votes for ${given} and ${candidate} in ${term}`,
+    );
     this.#votes.set(name, candidate);
   }
 
@@ -177,14 +187,14 @@ export class CoreChecker implements CoreObserver {
     const held = node.log[index - 1];
     assert(
       durable !== undefined && held !== undefined && same(durable, held),
-      `node ${node.id} acknowledges ${index} before it is durable`,
+      () => `node ${node.id} acknowledges ${index} before it is durable`,
     );
     const leader = this.#nodes.get(to);
     if (!leader?.isUp || !leader.core.isLeader || leader.core.term !== message.term) return;
     const sent = leader.log[index - 1];
     assert(
       sent !== undefined && same(sent, held),
-      `node ${node.id} acknowledges ${index}@${held.term}, leader ${to} has ${sent?.term}`,
+      () => `node ${node.id} acknowledges ${index}@${held.term}, leader ${to} has ${sent?.term}`,
     );
   }
 
@@ -192,16 +202,16 @@ export class CoreChecker implements CoreObserver {
     const { core } = node;
     const before = this.#commitIndexes.get(node.id) ?? 0;
     const after = core.commitIndex;
-    assert(after >= before, `commit index of ${node.id} falls from ${before} to ${after}`);
+    assert(after >= before, () => `commit index of ${node.id} falls from ${before} to ${after}`);
     if (after === before) return;
     this.#commitIndexes.set(node.id, after);
     if (after > this.committed.length) this.#checkQuorum(node);
     for (let index = before + 1; index <= after; index += 1) {
       const entry = node.log[index - 1];
-      assert(entry !== undefined, `node ${node.id} commits ${index}, its log ends before`);
+      assert(entry !== undefined, () => `node ${node.id} commits ${index}, its log ends before`);
       const known = this.committed[index - 1];
       if (known === undefined) this.committed.push(entry);
-      else assert(same(known, entry), `node ${node.id} commits another entry at ${index}`);
+      else assert(same(known, entry), () => `node ${node.id} commits another entry at ${index}`);
     }
   }
 
@@ -209,12 +219,12 @@ export class CoreChecker implements CoreObserver {
   #checkQuorum(node: CoreNode): void {
     const index = node.core.commitIndex;
     const entry = node.log[index - 1];
-    assert(entry !== undefined, `node ${node.id} commits ${index}, its log ends before`);
+    assert(entry !== undefined, () => `node ${node.id} commits ${index}, its log ends before`);
     const durable = hasQuorum(node.core.configuration, (id) => {
       const held = this.#nodes.get(id)?.storage.entries[index - 1];
       return held !== undefined && same(held, entry);
     });
-    assert(durable, `node ${node.id} commits ${index}, which no quorum holds durably`);
+    assert(durable, () => `node ${node.id} commits ${index}, which no quorum holds durably`);
   }
 }
 
@@ -223,9 +233,15 @@ function checkTimers(node: CoreNode): void {
   const { core, timers } = node;
   for (const timer of ["heartbeat", "quorum"] as const) {
     const armed = timers.has(timer);
-    assert(armed === core.isLeader, `node ${node.id}: ${timer} is ${armed ? "" : "not "}armed`);
+    assert(
+      armed === core.isLeader,
+      () => `node ${node.id}: ${timer} is ${armed ? "" : "not "}armed`,
+    );
   }
-  assert(timers.has("election") !== core.isLeader, `node ${node.id}: the election timer is wrong`);
+  assert(
+    timers.has("election") !== core.isLeader,
+    () => `node ${node.id}: the election timer is wrong`,
+  );
 }
 
 function same(a: CoreEntry, b: CoreEntry): boolean {

@@ -71,7 +71,10 @@ export class CoreClock {
     const start = this.now;
     while (!condition()) {
       const passed = this.now - start;
-      assert(passed < options.ticksMax, `after ${passed} ticks still not so: ${options.what}`);
+      assert(
+        passed < options.ticksMax,
+        () => `after ${passed} ticks still not so: ${options.what}`,
+      );
       this.tick();
     }
     return this.now - start;

@@ -71,7 +71,7 @@ export class CoreCluster implements CoreObserver {
   /** The node with this id. */
   node(id: NodeId): CoreNode {
     const node = this.nodes.get(id);
-    assert(node !== undefined, `there is no node ${id}`);
+    assert(node !== undefined, () => `there is no node ${id}`);
     return node;
   }
 
@@ -93,7 +93,7 @@ export class CoreCluster implements CoreObserver {
     }
     this.node(id).fire("election");
     this.stabilize();
-    assert(this.node(id).core.isLeader, `node ${id} does not lead`);
+    assert(this.node(id).core.isLeader, () => `node ${id} does not lead`);
   }
 
   /** Proposes commands at a node, performs what follows, and returns the index of the last. */

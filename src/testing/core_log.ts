@@ -76,7 +76,7 @@ export function configurationsOf(
 
 /** Entries as a message carries them. */
 export function sliceOf(firstIndex: Index, entries: readonly CoreEntry[]): EntriesSlice {
-  assert(entries.length > 0, `a slice at ${firstIndex} without entries`);
+  assert(entries.length > 0, () => `a slice at ${firstIndex} without entries`);
   const source: CoreEntriesSource = { firstIndex, entries };
   return {
     firstIndex,

@@ -49,7 +49,7 @@ export function lead(node: CoreNode): void {
     if (node.core.term < term) node.receive(from, vote({ term, preVote: true }));
   }
   for (const from of [2, 3, 4, 5]) if (!node.core.isLeader) node.receive(from, vote({ term }));
-  assert(node.core.isLeader, `node ${node.id} does not lead`);
+  assert(node.core.isLeader, () => `node ${node.id} does not lead`);
   node.takeOutgoing();
 }
 
@@ -63,7 +63,7 @@ export function nodesOfEveryRole(): CoreNode[] {
   const nodes = [loneNode({ currentTerm: 1 }), preCandidate, candidate, loneLeader()];
   for (const node of nodes) node.takeOutgoing();
   const roles = nodes.map(roleOf).join(" ");
-  assert(roles === "follower preCandidate candidate leader", `the roles are ${roles}`);
+  assert(roles === "follower preCandidate candidate leader", () => `the roles are ${roles}`);
   return nodes;
 }
 
@@ -89,8 +89,8 @@ export function onlyAnswer<Type extends Message["type"]>(
   type: Type,
 ): Message & { readonly type: Type } {
   const messages = node.takeOutgoing().map((one) => one.message);
-  assert(messages.length === 1, `${messages.length} messages left node ${node.id}`);
+  assert(messages.length === 1, () => `${messages.length} messages left node ${node.id}`);
   const message = messages[0]!;
-  assert(message.type === type, `the message is a ${message.type}`);
+  assert(message.type === type, () => `the message is a ${message.type}`);
   return message as Message & { readonly type: Type };
 }

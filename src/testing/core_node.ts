@@ -117,7 +117,7 @@ export class CoreNode {
 
   /** The core; the node must be up. */
   get core(): Consensus {
-    assert(this.#core !== null, `node ${this.id} is down`);
+    assert(this.#core !== null, () => `node ${this.id} is down`);
     return this.#core;
   }
 
@@ -191,7 +191,7 @@ export class CoreNode {
   /** Carries out the oldest send of entries; with `isUnreachable`, nothing can be sent. */
   stepFetch(isUnreachable = false): void {
     const send = this.fetches.shift();
-    assert(send !== undefined, `node ${this.id} has nothing to fetch`);
+    assert(send !== undefined, () => `node ${this.id} has nothing to fetch`);
     this.#fetch(send, isUnreachable);
   }
 
@@ -221,7 +221,7 @@ export class CoreNode {
 
   /** Starts the node again, from what was durable. */
   restart(): void {
-    assert(this.#core === null, `node ${this.id} is up`);
+    assert(this.#core === null, () => `node ${this.id} is up`);
     this.appliedIndex = 0;
     this.#core = this.#startCore();
     this.perform();
@@ -272,7 +272,7 @@ export class CoreNode {
   #saveHardState(effects: Effects): void {
     if (effects.hardState === null) return;
     const { currentTerm, votedFor } = effects.hardState;
-    assert(currentTerm >= this.storage.currentTerm, `durable term falls to ${currentTerm}`);
+    assert(currentTerm >= this.storage.currentTerm, () => `durable term falls to ${currentTerm}`);
     this.storage.currentTerm = currentTerm;
     this.storage.votedFor = votedFor;
   }
@@ -281,7 +281,7 @@ export class CoreNode {
     const changes: StoredChange[] = [];
     for (const change of effects.logChanges) {
       if (change.type === "truncateSuffix") {
-        assert(change.lastIndexKept < this.log.length, `cut after ${change.lastIndexKept}`);
+        assert(change.lastIndexKept < this.log.length, () => `cut after ${change.lastIndexKept}`);
         this.log.length = change.lastIndexKept;
         changes.push({ type: "truncate", lastIndexKept: change.lastIndexKept });
         continue;
@@ -291,7 +291,7 @@ export class CoreNode {
         changes.push({ type: "append", entry });
         this.#observer?.appended(this, this.log.length);
       }
-      assert(this.log.length === change.append.lastIndex, `log ends at ${this.log.length}`);
+      assert(this.log.length === change.append.lastIndex, () => `log ends at ${this.log.length}`);
     }
     if (changes.length > 0) this.#unsynced.push({ sequence: effects.sequence, changes });
     return changes.length > 0;
@@ -325,7 +325,7 @@ export class CoreNode {
   }
 
   #apply(appliableIndex: Index): void {
-    assert(appliableIndex > this.appliedIndex, `appliable ${appliableIndex} does not grow`);
+    assert(appliableIndex > this.appliedIndex, () => `appliable ${appliableIndex} does not grow`);
     while (this.appliedIndex < appliableIndex) {
       this.appliedIndex += 1;
       this.#observer?.applied(this, this.appliedIndex);
@@ -339,11 +339,14 @@ function entriesToAppend(append: (LogChange & { type: "append" })["append"]): Co
   if (append.kind === null) {
     const source = append.source as CoreEntriesSource;
     const start = append.firstIndex - source.firstIndex;
-    assert(start >= 0 && start + count === source.entries.length, `cut ${start} of a message`);
+    assert(
+      start >= 0 && start + count === source.entries.length,
+      () => `cut ${start} of a message`,
+    );
     return source.entries.slice(start);
   }
   const payloads = append.source as readonly string[] | null;
   if (payloads === null) return [{ term: append.term, payload: `noop@${append.term}` }];
-  assert(payloads.length === count, `${payloads.length} payloads for ${count} entries`);
+  assert(payloads.length === count, () => `${payloads.length} payloads for ${count} entries`);
   return payloads.map((payload) => ({ term: append.term, payload }));
 }

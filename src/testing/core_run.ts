@@ -142,7 +142,7 @@ class CoreRun {
       ticksMax,
       what: "every read ends",
     });
-    assert(cluster.leader === leader, `the leader changes from ${leader.id} without a fault`);
+    assert(cluster.leader === leader, () => `the leader changes from ${leader.id} without a fault`);
     this.#checkReads();
     return clock.now;
   }
@@ -157,7 +157,7 @@ class CoreRun {
   #checkReads(): void {
     if (this.#options.network === "datagrams") return;
     const { readNames } = this.cluster.checker;
-    assert(readNames.length === 0, `these reads never ended: ${readNames.join(", ")}`);
+    assert(readNames.length === 0, () => `these reads never ended: ${readNames.join(", ")}`);
   }
 
   #weighed<Choice>(choices: readonly (readonly [weight: number, choice: Choice])[]): Choice {

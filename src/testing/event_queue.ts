@@ -56,7 +56,7 @@ export class EventQueue {
   /** Adds an event `delayMs` from now. */
   add(event: { callback: () => void; delayMs: number; owner: EventOwner | null }): ScheduledEvent {
     const delayMs = event.delayMs > 0 ? wholeSteps(event.delayMs) : 0;
-    assert(delayMs < Number.MAX_SAFE_INTEGER, `delayMs ${event.delayMs} is finite`);
+    assert(delayMs < Number.MAX_SAFE_INTEGER, () => `delayMs ${event.delayMs} is finite`);
     const added: ScheduledEvent = {
       timeMs: this.#nowMs + delayMs,
       sequence: this.#sequence,
@@ -69,7 +69,7 @@ export class EventQueue {
 
   /** Adds an event that was taken out before, at the present instant. */
   addAgain(event: ScheduledEvent): void {
-    assert(event.timeMs <= this.#nowMs, `event of ${event.timeMs} ms is due`);
+    assert(event.timeMs <= this.#nowMs, () => `event of ${event.timeMs} ms is due`);
     event.timeMs = this.#nowMs;
     event.sequence = this.#sequence;
     this.#insert(event);
@@ -82,7 +82,7 @@ export class EventQueue {
       if (event === null || event.timeMs > untilMs) return null;
       this.#remove(event);
       if (event.callback === null) continue;
-      assert(event.timeMs >= this.#nowMs, `event of ${event.timeMs} ms is not in the past`);
+      assert(event.timeMs >= this.#nowMs, () => `event of ${event.timeMs} ms is not in the past`);
       this.#nowMs = event.timeMs;
       return event;
     }
@@ -90,7 +90,7 @@ export class EventQueue {
 
   /** Moves the present forward to `timeMs`, where no event waits before it. */
   advance(timeMs: number): void {
-    assert(timeMs >= this.#nowMs, `time ${timeMs} ms is not before ${this.#nowMs} ms`);
+    assert(timeMs >= this.#nowMs, () => `time ${timeMs} ms is not before ${this.#nowMs} ms`);
     assert((this.#next()?.timeMs ?? timeMs) >= timeMs, "no event is skipped");
     this.#nowMs = timeMs;
   }

@@ -45,7 +45,7 @@ export class FrameSplitter {
         position = joined.length;
       } else {
         if (length === "short" || position + length > joined.length) break;
-        assert(length % 8 === 0 && length > 0, `frame of ${length} bytes is whole words`);
+        assert(length % 8 === 0 && length > 0, () => `frame of ${length} bytes is whole words`);
         frames.push(joined.subarray(position, position + length));
         position += length;
       }

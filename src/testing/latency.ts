@@ -36,7 +36,7 @@ export function wholeSteps(timeMs: number): number {
 
 /** Draws one wait in milliseconds. */
 export function drawLatencyMs(prng: Prng, latency: Latency): number {
-  assert(latency.minMs >= 0, `minMs ${latency.minMs} is not negative`);
+  assert(latency.minMs >= 0, () => `minMs ${latency.minMs} is not negative`);
   assert(latency.minMs <= latency.typicalMs, "minMs is at most typicalMs");
   if (latency.typicalMs === 0 && latency.tailChance === 0) return 0;
   if (latency.tailChance > 0 && prng.chance(latency.tailChance)) {

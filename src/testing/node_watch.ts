@@ -68,7 +68,7 @@ export class NodeWatch implements RaftObserver {
     let offset = 0;
     while (offset < batch.bytes.length) {
       const { index, term, kind } = recordHeader(batch.bytes, offset);
-      assert(index === this.#log.length + 1, `entry ${index} follows ${this.#log.length}`);
+      assert(index === this.#log.length + 1, () => `entry ${index} follows ${this.#log.length}`);
       const entry = { index, term, payloadHash: hashAt(batch.bytes, offset, kind) };
       const previousTerm = this.#log[index - 2]?.term ?? 0;
       this.#log.push(entry);
@@ -86,7 +86,10 @@ export class NodeWatch implements RaftObserver {
   committed(index: Index): void {
     for (let next = this.#committedIndex + 1; next <= index; next += 1) {
       const entry = this.#log[next - 1];
-      assert(entry !== undefined, `node ${this.#nodeId} commits ${next}, which it does not hold`);
+      assert(
+        entry !== undefined,
+        () => `node ${this.#nodeId} commits ${next}, which it does not hold`,
+      );
       this.#observations.onCommitted({
         nodeId: this.#nodeId,
         commitTerm: this.#term,

@@ -67,14 +67,14 @@ export class Prng implements Random {
   /** A uniform integer from `min` to `max`, both included. */
   range(min: number, max: number): number {
     const span = max - min + 1;
-    assert(Number.isSafeInteger(min) && Number.isSafeInteger(max), `range ${min} to ${max}`);
-    assert(span >= 1 && span <= TWO_TO_32, `range of 1 to 2^32 values: ${min} to ${max}`);
+    assert(Number.isSafeInteger(min) && Number.isSafeInteger(max), () => `range ${min} to ${max}`);
+    assert(span >= 1 && span <= TWO_TO_32, () => `range of 1 to 2^32 values: ${min} to ${max}`);
     return min + Math.floor(this.uint32() * span / TWO_TO_32);
   }
 
   /** True with the given probability, from 0 (never) to 1 (always). */
   chance(probability: number): boolean {
-    assert(probability >= 0 && probability <= 1, `probability ${probability} is from 0 to 1`);
+    assert(probability >= 0 && probability <= 1, () => `probability ${probability} is from 0 to 1`);
     return this.uint32() < probability * TWO_TO_32;
   }
 

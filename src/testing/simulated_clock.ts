@@ -32,7 +32,7 @@ export class ClockSettings {
 
   /** Creates clocks whose monotonic one shows `originMs` now. */
   constructor(scheduler: SimulatedScheduler, originMs: number) {
-    assert(originMs >= 0, `originMs ${originMs} is not negative`);
+    assert(originMs >= 0, () => `originMs ${originMs} is not negative`);
     this.#scheduler = scheduler;
     this.#baseMs = originMs;
     this.#baseVirtualMs = scheduler.nowMs;
@@ -55,7 +55,7 @@ export class ClockSettings {
 
   /** Lets the monotonic clock run at another rate from now on; it never jumps. */
   setRate(rate: number): void {
-    assert(rate > 0, `rate ${rate} is positive`);
+    assert(rate > 0, () => `rate ${rate} is positive`);
     this.#baseMs = this.nowMs;
     this.#baseVirtualMs = this.#scheduler.nowMs;
     this.#rate = rate;
@@ -63,7 +63,7 @@ export class ClockSettings {
 
   /** Sets the clock of the day forward or, with a negative number, back. */
   stepWall(byMs: number): void {
-    assert(Number.isFinite(byMs), `byMs ${byMs} is finite`);
+    assert(Number.isFinite(byMs), () => `byMs ${byMs} is finite`);
     this.#wallOffsetMs += byMs;
   }
 }

@@ -88,7 +88,7 @@ export class SimulatedDisk {
 
   /** Answers no sync and no read until `durationMs` have passed. */
   stall(durationMs: number): void {
-    assert(durationMs >= 0, `durationMs ${durationMs} is not negative`);
+    assert(durationMs >= 0, () => `durationMs ${durationMs} is not negative`);
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#scheduler.nowMs + durationMs);
   }
 
@@ -100,7 +100,7 @@ export class SimulatedDisk {
   /** Flips bits in a file at rest; `mask` says which bits of the byte. */
   corrupt(rot: { path: string; offset: number; mask: number }): void {
     const inode = this.#names.file(rot.path);
-    assert(inode !== null, `file "${rot.path}" exists`);
+    assert(inode !== null, () => `file "${rot.path}" exists`);
     inode.corrupt(rot.offset, rot.mask);
   }
 

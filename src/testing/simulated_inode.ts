@@ -71,7 +71,7 @@ export class SimulatedInode {
 
   /** Writes bytes to the page cache. */
   write(bytes: Uint8Array, position: number): void {
-    assert(position >= 0, `position ${position} is not negative`);
+    assert(position >= 0, () => `position ${position} is not negative`);
     const end = position + bytes.length;
     let zero: boolean | null = null;
     for (let at = position; at < end;) {
@@ -89,7 +89,7 @@ export class SimulatedInode {
 
   /** Reads into `target` and returns the count of bytes. */
   read(target: Uint8Array, position: number): number {
-    assert(position >= 0, `position ${position} is not negative`);
+    assert(position >= 0, () => `position ${position} is not negative`);
     const end = Math.min(position + target.length, this.#sizeBytes);
     for (let at = position; at < end;) {
       const page = Math.floor(at / PAGE_BYTES);
@@ -107,7 +107,7 @@ export class SimulatedInode {
 
   /** Cuts or extends with zeros. */
   truncate(sizeBytes: number): void {
-    assert(sizeBytes >= 0, `sizeBytes ${sizeBytes} is not negative`);
+    assert(sizeBytes >= 0, () => `sizeBytes ${sizeBytes} is not negative`);
     if (sizeBytes < this.#sizeBytes) {
       const firstPage = Math.ceil(sizeBytes / PAGE_BYTES);
       const cut = (pages: Pages) => [...pages.keys()].filter((page) => page >= firstPage);
@@ -197,8 +197,11 @@ export class SimulatedInode {
 
   /** Flips bits of a byte at rest, on the disk and in memory. */
   corrupt(position: number, mask: number): void {
-    assert(position < this.#sizeBytes, `position ${position} is within ${this.#sizeBytes} bytes`);
-    assert((mask & 0xff) !== 0, `mask ${mask} flips a bit`);
+    assert(
+      position < this.#sizeBytes,
+      () => `position ${position} is within ${this.#sizeBytes} bytes`,
+    );
+    assert((mask & 0xff) !== 0, () => `mask ${mask} flips a bit`);
     const page = Math.floor(position / PAGE_BYTES);
     for (const pages of [this.#visible, this.#durable]) {
       const bytes = (pages.get(page) ?? new Uint8Array(PAGE_BYTES)).slice();
@@ -219,7 +222,10 @@ export class SimulatedInode {
       this.#visible.set(page, target);
     }
     const offset = at - page * PAGE_BYTES;
-    assert(offset >= 0 && offset + bytes.length <= PAGE_BYTES, `offset ${offset} is in the page`);
+    assert(
+      offset >= 0 && offset + bytes.length <= PAGE_BYTES,
+      () => `offset ${offset} is in the page`,
+    );
     target.set(bytes, offset);
     const first = Math.floor(offset / SECTOR_BYTES);
     const last = Math.floor((offset + bytes.length - 1) / SECTOR_BYTES);

@@ -74,7 +74,7 @@ export class SimulatedLink {
 
   /** Delays everything that is sent from now on until `durationMs` have passed. */
   stall(durationMs: number): void {
-    assert(durationMs >= 0, `durationMs ${durationMs} is not negative`);
+    assert(durationMs >= 0, () => `durationMs ${durationMs} is not negative`);
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#scheduler.nowMs + durationMs);
   }
 
@@ -89,7 +89,10 @@ export class SimulatedLink {
 
   /** Sends a packet; `arrivalMs` is a draw of {@linkcode drawArrivalMs}, or later. */
   send(packet: Packet, arrivalMs: number = this.drawArrivalMs()): void {
-    assert(arrivalMs >= this.#scheduler.nowMs, `arrival at ${arrivalMs} ms is not in the past`);
+    assert(
+      arrivalMs >= this.#scheduler.nowMs,
+      () => `arrival at ${arrivalMs} ms is not in the past`,
+    );
     this.#send(packet, arrivalMs - this.#scheduler.nowMs);
   }
 

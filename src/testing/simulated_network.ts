@@ -103,7 +103,10 @@ export class SimulatedNetwork {
 
   /** Puts a process on the host of that name, which is up from now on, and gives it its network. */
   attach(hostName: string, owner: SimulatedProcess): Network {
-    assert(!LOOPBACKS.has(hostName) && !WILDCARDS.has(hostName), `host "${hostName}" has a name`);
+    assert(
+      !LOOPBACKS.has(hostName) && !WILDCARDS.has(hostName),
+      () => `host "${hostName}" has a name`,
+    );
     const host = this.#hosts.get(hostName) ?? new Host(hostName);
     this.#hosts.set(hostName, host);
     host.up = true;
@@ -230,7 +233,7 @@ export class SimulatedNetwork {
     call: { host: Host; owner: SimulatedProcess; options: ConnectOptions },
   ): Promise<ByteStream> {
     const { host, owner, options } = call;
-    assert(options.timeoutMs > 0, `timeoutMs ${options.timeoutMs} is positive`);
+    assert(options.timeoutMs > 0, () => `timeoutMs ${options.timeoutMs} is positive`);
     return new Promise((resolve, reject) => {
       if (!owner.alive) return;
       let settled = false;

@@ -93,7 +93,7 @@ export class SimulatedProcess implements EventOwner {
 
   /** Calls `hook` when the process crashes: the network and the disk clean up behind it. */
   onCrash(hook: (kind: CrashKind) => void): void {
-    assert(this.#alive, `process "${this.name}" is alive`);
+    assert(this.#alive, () => `process "${this.name}" is alive`);
     this.#crashHooks.push(hook);
   }
 
@@ -107,7 +107,7 @@ export class SimulatedProcess implements EventOwner {
 
   /** Freezes the process; what comes due for it waits. The event that runs now is finished. */
   pause(): void {
-    assert(this.#alive, `process "${this.name}" is alive`);
+    assert(this.#alive, () => `process "${this.name}" is alive`);
     this.#paused = true;
   }
 

@@ -85,7 +85,7 @@ export class SimulatedMachine {
 
   /** Starts a process; the one before it must be dead. */
   boot(): SimulatedRuntime {
-    assert(this.runtime === null, `machine "${this.name}" runs nothing`);
+    assert(this.runtime === null, () => `machine "${this.name}" runs nothing`);
     this.#bootCount++;
     const { scheduler, network } = this.#world;
     const process = scheduler.createProcess(`${this.name} #${this.#bootCount}`);
@@ -103,7 +103,7 @@ export class SimulatedMachine {
   /** Ends the process, if one runs: alone, or with the machine under it. */
   crash(kind: CrashKind): void {
     this.runtime?.process.crash(kind);
-    assert(this.runtime === null, `machine "${this.name}" runs nothing after a crash`);
+    assert(this.runtime === null, () => `machine "${this.name}" runs nothing after a crash`);
   }
 }
 
@@ -145,7 +145,7 @@ export class SimulatedWorld {
 
   /** Adds a machine that runs nothing yet. */
   addMachine(name: string, disk?: Partial<DiskFaults>): SimulatedMachine {
-    assert(!this.#machines.has(name), `machine "${name}" is new`);
+    assert(!this.#machines.has(name), () => `machine "${name}" is new`);
     const machine = new SimulatedMachine({
       world: this,
       name,

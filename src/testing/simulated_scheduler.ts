@@ -75,7 +75,7 @@ export class SimulatedScheduler {
   constructor(options: SimulatedSchedulerOptions = {}) {
     this.#options = options;
     this.#quietHops = options.quietHops ?? QUIET_HOPS_DEFAULT;
-    assert(this.#quietHops >= 0, `quietHops ${this.#quietHops} is not negative`);
+    assert(this.#quietHops >= 0, () => `quietHops ${this.#quietHops} is not negative`);
   }
 
   /** Virtual milliseconds since the start of the run. */
@@ -184,7 +184,7 @@ export class SimulatedScheduler {
     this.#instantCount++;
     assert(
       this.#instantCount <= EVENTS_PER_INSTANT_MAX,
-      `time stands still at ${event.timeMs} ms: more than ${EVENTS_PER_INSTANT_MAX} events`,
+      () => `time stands still at ${event.timeMs} ms: more than ${EVENTS_PER_INSTANT_MAX} events`,
     );
     const trace = this.#options.trace;
     if (trace === undefined) return;

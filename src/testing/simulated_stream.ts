@@ -235,7 +235,7 @@ export class SimulatedStream implements ByteStream {
       break;
     }
     this.#waiting.splice(0, taken);
-    assert(this.#waitingBytes >= 0, `waitingBytes ${this.#waitingBytes} is not negative`);
+    assert(this.#waitingBytes >= 0, () => `waitingBytes ${this.#waitingBytes} is not negative`);
     if (this.#waiting.length === 0 && this.#finWanted && !this.#finSent) this.#sendFin();
   }
 

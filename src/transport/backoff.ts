@@ -23,8 +23,8 @@ export class Backoff {
 
   /** Starts a series. */
   constructor(random: Random, options: BackoffOptions) {
-    assert(options.firstMs > 0, `first delay is ${options.firstMs}`);
-    assert(options.maxMs >= options.firstMs, `largest delay is ${options.maxMs}`);
+    assert(options.firstMs > 0, () => `first delay is ${options.firstMs}`);
+    assert(options.maxMs >= options.firstMs, () => `largest delay is ${options.maxMs}`);
     this.#random = random;
     this.#options = options;
     this.#nextMs = options.firstMs;

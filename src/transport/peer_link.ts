@@ -145,7 +145,7 @@ export class PeerLink {
     assert(this.#stream === null && !this.#dialing, "a second connection to one peer");
     const { runtime, peer } = this.#options;
     const target = splitAddress(peer.address);
-    assert(target !== null, `address of peer ${peer.id} is "${peer.address}"`);
+    assert(target !== null, () => `address of peer ${peer.id} is "${peer.address}"`);
     this.#dialing = true;
     runtime.network.connect({ ...target, timeoutMs: HELLO_TIMEOUT_MS }).then((stream) => {
       this.#dialing = false;

@@ -90,7 +90,10 @@ export function readAdmin(
 
 function fillChangeMembership(struct: ChangeMembership, message: ChangeMembershipRequest): void {
   const { changes, force } = message;
-  assert(changes.length <= MEMBERS_MAX, `${changes.length} changes are at most ${MEMBERS_MAX}`);
+  assert(
+    changes.length <= MEMBERS_MAX,
+    () => `${changes.length} changes are at most ${MEMBERS_MAX}`,
+  );
   const list = struct.initChanges(changes.length);
   for (const [i, change] of changes.entries()) {
     const element = list.get(i);

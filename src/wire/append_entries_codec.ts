@@ -109,7 +109,7 @@ function checkRecords(source: AppendEntriesParts): number {
   for (const part of records) recordsBytes += part.length;
   const { entries } = message;
   if (entries === null) {
-    assert(recordsBytes === 0, `a heartbeat has no records: ${recordsBytes} bytes`);
+    assert(recordsBytes === 0, () => `a heartbeat has no records: ${recordsBytes} bytes`);
     return 0;
   }
   const { firstIndex, lastIndex } = entries;
@@ -232,7 +232,7 @@ export function writeAccepted(target: ByteBuilder, message: AppendEntriesAccepte
   putInteger(bytes, offset + 40, message.readSequence);
   putInteger(bytes, offset + 48, message.matchIndex);
   const { promiseMs, session } = message;
-  assert(promiseMs >= 0 && promiseMs <= PROMISE_MS_MAX, `${promiseMs} ms fit into 16 bits`);
+  assert(promiseMs >= 0 && promiseMs <= PROMISE_MS_MAX, () => `${promiseMs} ms fit into 16 bits`);
   putUint32(bytes, offset + 56, promiseMs << 16);
   putUint32(bytes, offset + 60, session);
   sealFrame(bytes.subarray(offset, offset + ACCEPTED_BYTES));

@@ -39,7 +39,7 @@ export class ByteBuilder {
 
   /** Creates an empty one; nothing is allocated before the first use. */
   constructor(slabBytes: number = SLAB_BYTES_DEFAULT) {
-    assert(slabBytes > 0, `slab of ${slabBytes} bytes is not empty`);
+    assert(slabBytes > 0, () => `slab of ${slabBytes} bytes is not empty`);
     this.#slabBytes = slabBytes;
     this.#nextSlabBytes = Math.min(FIRST_SLAB_BYTES, slabBytes);
   }
@@ -56,7 +56,7 @@ export class ByteBuilder {
 
   /** Appends `count` zeros and returns the offset of the first in `bytes`, to be overwritten. */
   reserve(count: number): number {
-    assert(count >= 0, `count ${count} is not negative`);
+    assert(count >= 0, () => `count ${count} is not negative`);
     if (this.#end + count > this.#bytes.length) this.#grow(count);
     const offset = this.#end;
     this.#end = offset + count;
@@ -93,6 +93,6 @@ export class ByteBuilder {
     this.#bytes = grown;
     this.#start = 0;
     this.#end = length;
-    assert(this.#end + count <= grown.length, `${wanted} bytes fit into ${grown.length}`);
+    assert(this.#end + count <= grown.length, () => `${wanted} bytes fit into ${grown.length}`);
   }
 }

@@ -80,7 +80,7 @@ export class FrameDecoder {
       this.#queue.push(chunk);
       return;
     }
-    assert(this.#queue.length === 0, `${this.#queue.length} chunks wait behind none`);
+    assert(this.#queue.length === 0, () => `${this.#queue.length} chunks wait behind none`);
     this.#chunk = chunk;
     this.#offset = 0;
   }
@@ -113,7 +113,10 @@ export class FrameDecoder {
    * decoder is empty afterwards. Only right behind a frame that {@linkcode next} gave.
    */
   takeRest(): Uint8Array {
-    assert(this.#assembledBytes === 0, `${this.#assembledBytes} bytes of a frame were assembled`);
+    assert(
+      this.#assembledBytes === 0,
+      () => `${this.#assembledBytes} bytes of a frame were assembled`,
+    );
     const rest = [this.#chunk.subarray(this.#offset), ...this.#queue];
     this.#chunk = EMPTY;
     this.#offset = 0;
@@ -158,7 +161,7 @@ export class FrameDecoder {
   #assembleUpTo(targetBytes: number): void {
     const start = this.#assembledBytes;
     const count = Math.min(targetBytes - start, this.#chunk.length - this.#offset);
-    assert(count >= 0, `${start} assembled bytes are at most ${targetBytes}`);
+    assert(count >= 0, () => `${start} assembled bytes are at most ${targetBytes}`);
     const total = start + count;
     if (total > this.#assembly.length) {
       // Fourfold at a time: linear in what arrived, whatever the header announces.

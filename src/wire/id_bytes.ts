@@ -15,7 +15,7 @@ const EMPTY = new Uint8Array(0);
 /** The bytes of `id`; none for the empty one. */
 export function idToBytes(id: string): Uint8Array {
   if (id === "") return EMPTY;
-  assert(HEX_ID.test(id), `id "${id}" is 32 lower-case hexadecimal digits`);
+  assert(HEX_ID.test(id), () => `id "${id}" is 32 lower-case hexadecimal digits`);
   const bytes = new Uint8Array(ID_BYTES);
   for (let i = 0; i < ID_BYTES; i += 1) bytes[i] = Number.parseInt(id.slice(2 * i, 2 * i + 2), 16);
   return bytes;

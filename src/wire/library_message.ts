@@ -79,7 +79,7 @@ export function buildFramed<Root extends Struct>(
   const message = new Message(arena);
   fill(message.initRoot(structClass));
   const { segments } = message._capnp;
-  assert(segments.length === 1, `message has one segment: it has ${segments.length}`);
+  assert(segments.length === 1, () => `message has one segment: it has ${segments.length}`);
   const { buffer, byteLength } = segments[0]!;
   const segment = new Uint8Array(buffer, 0, byteLength);
   const frame = new Uint8Array(FRAME_HEADER_BYTES + byteLength);
@@ -101,13 +101,16 @@ export function buildFlat<Root extends Struct>(
 
 /** An index, term, id or other count as a UInt64. */
 export function toUint64(value: number): bigint {
-  assert(Number.isSafeInteger(value) && value >= 0, `${value} is an integer from 0 to 2^53 − 1`);
+  assert(
+    Number.isSafeInteger(value) && value >= 0,
+    () => `${value} is an integer from 0 to 2^53 − 1`,
+  );
   return BigInt(value);
 }
 
 /** An integer of either sign as an Int64. */
 export function toInt64(value: number): bigint {
-  assert(Number.isSafeInteger(value), `${value} is an integer within ±(2^53 − 1)`);
+  assert(Number.isSafeInteger(value), () => `${value} is an integer within ±(2^53 − 1)`);
   return BigInt(value);
 }
 
@@ -133,7 +136,7 @@ export function setData(init: (length: number) => Data, bytes: Uint8Array): void
 /** The position of `name` in the schema's enum. */
 export function enumValue<Name extends string>(names: readonly Name[], name: Name): number {
   const value = names.indexOf(name);
-  assert(value >= 0, `"${name}" is one of ${names.join(", ")}`);
+  assert(value >= 0, () => `"${name}" is one of ${names.join(", ")}`);
   return value;
 }
 

@@ -62,7 +62,7 @@ export function writePeerMessage(
     writeAppendEntries(target, { message, records });
     return;
   }
-  assert(records.length === 0, `a "${message.type}" carries no records`);
+  assert(records.length === 0, () => `a "${message.type}" carries no records`);
   if (message.type === "appendEntriesResponse" && message.accepted) {
     writeAccepted(target, message);
     return;

@@ -189,7 +189,10 @@ function fillConfiguration(root: ConfigurationStruct, configuration: Configurati
   fillMembers((length) => root.initVoters(length), voters);
   fillMembers((length) => root.initVotersOld(length), votersOld);
   fillMembers((length) => root.initLearners(length), learners);
-  assert(promotions.length <= learners.length, `${promotions.length} promotions are of learners`);
+  assert(
+    promotions.length <= learners.length,
+    () => `${promotions.length} promotions are of learners`,
+  );
   const list = root.initPromotions(promotions.length);
   for (const [i, id] of promotions.entries()) list.get(i).setId(toUint64(id));
 }
@@ -213,10 +216,16 @@ function fillMembers(
   init: (length: number) => List<MemberStruct>,
   members: readonly Member[],
 ): void {
-  assert(members.length <= MEMBERS_MAX, `${members.length} members are at most ${MEMBERS_MAX}`);
+  assert(
+    members.length <= MEMBERS_MAX,
+    () => `${members.length} members are at most ${MEMBERS_MAX}`,
+  );
   const list = init(members.length);
   for (const [i, member] of members.entries()) {
-    assert(i === 0 || member.id > members[i - 1]!.id, `member ${member.id} is in ascending order`);
+    assert(
+      i === 0 || member.id > members[i - 1]!.id,
+      () => `member ${member.id} is in ascending order`,
+    );
     const struct = list.get(i);
     struct.setId(toUint64(member.id));
     struct.setAddress(member.address);

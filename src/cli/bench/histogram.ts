@@ -60,7 +60,7 @@ export class Histogram {
    * @param percent From 0 to 100.
    */
   percentile(percent: number): number {
-    assert(percent >= 0 && percent <= 100, `percentile ${percent} is out of range`);
+    assert(percent >= 0 && percent <= 100, () => `percentile ${percent} is out of range`);
     if (this.#count === 0) return 0;
     const wanted = Math.max(1, Math.ceil((percent / 100) * this.#count));
     let seen = 0;

@@ -81,7 +81,7 @@ export class LocalCluster {
   /** Starts a node; nothing is started any more once the cluster was stopped. */
   start(id: NodeId): void {
     if (this.#isStopped) throw new Error(`Cannot start node ${id}: the cluster was stopped`);
-    assert(!this.#children.has(id), `node ${id} runs already`);
+    assert(!this.#children.has(id), () => `node ${id} runs already`);
     const { host } = this.#options;
     const node = this.#node(id);
     const peers = this.nodes.map((peer) => `${peer.id}=${peer.address}`).join(",");
@@ -106,7 +106,7 @@ export class LocalCluster {
   /** Kills a node as a crash would; resolves when it is dead. */
   async kill(id: NodeId): Promise<void> {
     const child = this.#children.get(id);
-    assert(child !== undefined, `node ${id} does not run`);
+    assert(child !== undefined, () => `node ${id} does not run`);
     this.#children.delete(id);
     child.kill("SIGKILL");
     await child.ended;
@@ -147,7 +147,7 @@ export class LocalCluster {
 
   #node(id: NodeId): LocalNode {
     const node = this.nodes.find((candidate) => candidate.id === id);
-    assert(node !== undefined, `there is no node ${id}`);
+    assert(node !== undefined, () => `there is no node ${id}`);
     return node;
   }
 }

@@ -31,7 +31,7 @@ export class AcknowledgedDurability {
   /** A client was told that its command took effect. */
   onAcknowledged(observation: AcknowledgeObservation): void {
     const { index, label } = observation;
-    assert(index > 0, `index ${index} is positive`);
+    assert(index > 0, () => `index ${index} is positive`);
     this.#acknowledged.set(index, observation);
     this.#acknowledgedMax = Math.max(this.#acknowledgedMax, index);
     const applied = this.#payloads.get(index);

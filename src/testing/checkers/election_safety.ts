@@ -20,8 +20,8 @@ export class ElectionSafety {
   /** A node won an election. */
   onLeader(observation: Pick<LeaderObservation, "nodeId" | "term">): void {
     const { nodeId, term } = observation;
-    assert(term > 0, `term ${term} is positive`);
-    assert(nodeId > 0, `nodeId ${nodeId} is positive`);
+    assert(term > 0, () => `term ${term} is positive`);
+    assert(nodeId > 0, () => `nodeId ${nodeId} is positive`);
     const known = this.#leaders.get(term) ?? nodeId;
     if (known !== nodeId) {
       throw new PropertyViolation(

@@ -65,7 +65,7 @@ export class History<Input, Output> {
     this.#operations.set(callOrder, pending);
     let settled = false;
     const settle = () => {
-      assert(!settled, `an operation of "${call.client}" is settled once`);
+      assert(!settled, () => `an operation of "${call.client}" is settled once`);
       settled = true;
     };
     return {

@@ -54,7 +54,7 @@ export class LeaderCompleteness {
   /** A node learned that an entry is committed. */
   onCommitted(observation: CommitObservation): void {
     const { index, term, commitTerm } = observation;
-    assert(commitTerm >= term, `commitTerm ${commitTerm} is not below the entry's ${term}`);
+    assert(commitTerm >= term, () => `commitTerm ${commitTerm} is not below the entry's ${term}`);
     const entry = this.#committed.get(index) ?? { term, commitTerm };
     if (entry.term !== term) {
       throw new PropertyViolation(

@@ -46,7 +46,7 @@ export function checkLinearizability<State, Input, Output>(
   options: LinearizabilityOptions<State, Input, Output>,
 ): LinearizabilityReport {
   const { model, operations, stepsMax = STEPS_MAX_DEFAULT } = options;
-  assert(stepsMax > 0, `stepsMax ${stepsMax} is positive`);
+  assert(stepsMax > 0, () => `stepsMax ${stepsMax} is positive`);
   const keys = new Map<string, Operation<Input, Output>[]>();
   for (const operation of operations) {
     const known = keys.get(operation.key) ?? [];

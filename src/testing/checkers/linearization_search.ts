@@ -282,7 +282,7 @@ class Search<State, Input, Output> {
 
   #take(taken: { operation: number; next: State; isForced: boolean }): void {
     const { operation, next, isForced } = taken;
-    assert(this.#isTaken[operation] === false, `operation ${operation} is taken once`);
+    assert(this.#isTaken[operation] === false, () => `operation ${operation} is taken once`);
     this.#stack.push({
       operation,
       state: this.#state,
@@ -316,7 +316,7 @@ class Search<State, Input, Output> {
 
   #undo(frame: Frame<State>): void {
     const { operation } = frame;
-    assert(this.#isTaken[operation] === true, `operation ${operation} was taken`);
+    assert(this.#isTaken[operation] === true, () => `operation ${operation} was taken`);
     this.#isTaken[operation] = false;
     this.#tried.takeBack(operation);
     this.#state = frame.state;

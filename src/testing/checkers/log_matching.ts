@@ -23,7 +23,7 @@ export class LogMatching {
   /** A node wrote an entry to its log. */
   onAppended(observation: AppendObservation): void {
     const { index, term, nodeId } = observation;
-    assert(index > 0 && term > 0, `entry ${index} of term ${term} is an entry`);
+    assert(index > 0 && term > 0, () => `entry ${index} of term ${term} is an entry`);
     if (observation.previousTerm > term) {
       throw new PropertyViolation(
         PROPERTY,
@@ -88,14 +88,17 @@ function lastIndex(log: ObservedLog): Index {
 
 function entryAt(log: ObservedLog, index: Index): ObservedEntry {
   const entry = log.entries[index - log.lastIncludedIndex - 1];
-  assert(entry !== undefined, `index ${index} is in the log`);
+  assert(entry !== undefined, () => `index ${index} is in the log`);
   return entry;
 }
 
 function assertContiguous(nodeId: NodeId, log: ObservedLog): void {
   log.entries.forEach((entry, position) => {
     const expected = log.lastIncludedIndex + 1 + position;
-    assert(entry.index === expected, `node ${nodeId} has index ${entry.index} at ${expected}`);
+    assert(
+      entry.index === expected,
+      () => `node ${nodeId} has index ${entry.index} at ${expected}`,
+    );
   });
 }
 

@@ -30,8 +30,8 @@ export class StateMachineSafety {
   /** A node started or took over a snapshot. */
   onRestored(observation: RestoreObservation): void {
     const { nodeId, lastApplied } = observation;
-    assert(nodeId > 0, `nodeId ${nodeId} is positive`);
-    assert(lastApplied >= 0, `lastApplied ${lastApplied} is not negative`);
+    assert(nodeId > 0, () => `nodeId ${nodeId} is positive`);
+    assert(lastApplied >= 0, () => `lastApplied ${lastApplied} is not negative`);
     this.#lastApplied.set(nodeId, lastApplied);
   }
 
