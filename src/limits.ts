@@ -85,3 +85,9 @@ export const SEGMENT_BYTES_MIN = 64 * KIB;
 export const SEGMENT_BYTES_MAX = 1024 * MIB;
 /** The size of a segment file unless the user asks for another, in bytes. */
 export const SEGMENT_BYTES_DEFAULT = 16 * MIB;
+
+/** The most bytes of state in one chunk of a snapshot file. */
+export const SNAPSHOT_CHUNK_BYTES_MAX = 1 * MIB;
+
+/** The most bytes of a snapshot that are written before its file is synced. */
+export const SNAPSHOT_UNSYNCED_BYTES_MAX = 4 * MIB;

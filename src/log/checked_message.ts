@@ -62,8 +62,11 @@ export function encodeChecked(header: CheckedHeader, message: Uint8Array): Uint8
   return bytes;
 }
 
-/** The message at the start of `bytes`, or in words why there is none. */
-export function decodeChecked(magic: string, bytes: Uint8Array): CheckedMessage | string {
+/**
+ * The length of the checked message at the start of `bytes`, of which its header is enough; or in
+ * words why there is none.
+ */
+export function checkedBytes(magic: string, bytes: Uint8Array): number | string {
   const expected = new TextEncoder().encode(magic);
   assert(
     expected.length === MAGIC_BYTES,
@@ -73,11 +76,17 @@ export function decodeChecked(magic: string, bytes: Uint8Array): CheckedMessage 
   if (expected.some((byte, at) => bytes[at] !== byte)) return "it has no magic";
   const computed = crc32(bytes.subarray(0, 28));
   if (getUint32(bytes, 28) !== computed) return "the checksum of its header is wrong";
-  const end = CHECKED_HEADER_BYTES + getUint32(bytes, 12);
+  const generation = getUint64(bytes, 16);
+  if (generation > INTEGER_MAX) return `its generation is ${generation}`;
+  return CHECKED_HEADER_BYTES + getUint32(bytes, 12);
+}
+
+/** The message at the start of `bytes`, or in words why there is none. */
+export function decodeChecked(magic: string, bytes: Uint8Array): CheckedMessage | string {
+  const end = checkedBytes(magic, bytes);
+  if (typeof end === "string") return end;
   if (end > bytes.length) return `it is cut off at ${bytes.length} of ${end} bytes`;
   const message = bytes.slice(CHECKED_HEADER_BYTES, end);
   if (crc32(message) !== getUint32(bytes, 24)) return "its checksum is wrong";
-  const generation = getUint64(bytes, 16);
-  assert(generation <= INTEGER_MAX, () => `the generation is ${generation}`);
-  return { formatVersion: getUint32(bytes, 8), generation, message };
+  return { formatVersion: getUint32(bytes, 8), generation: getUint64(bytes, 16), message };
 }

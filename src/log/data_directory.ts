@@ -7,7 +7,7 @@
  *   hard_state     term and vote, twice (hard_state_file.ts)
  *   log/           segments, and nothing else (segmented_log.ts)
  *   spare/         segments in preparation; emptied at each start
- *   snapshots/     snapshots
+ *   snapshots/     snapshots (snapshot_directory.ts)
  *   lock.*         who uses the directory right now
  *   creating       only while the directory is being made
  * ```
@@ -40,6 +40,7 @@ import { HardStateFile } from "./hard_state_file.ts";
 import { DATA_FORMAT_VERSION, readIdentity, writeIdentity } from "./identity_file.ts";
 import { openLogFiles } from "./open_log_files.ts";
 import { SegmentedLog } from "./segmented_log.ts";
+import { SnapshotDirectory } from "./snapshot_directory.ts";
 
 /** The options of {@linkcode openDataDirectory}. */
 export interface OpenDataDirectoryOptions {
@@ -117,11 +118,6 @@ export class DataDirectory {
     this.#identity = parts.identity;
   }
 
-  /** Where snapshots go. */
-  get snapshotsPath(): string {
-    return `${this.path}/snapshots`;
-  }
-
   /** Who this node is, as it was last saved. */
   get identity(): Identity {
     return this.#identity;
@@ -153,7 +149,13 @@ export class DataDirectory {
     return HardStateFile.open(this.#runtime, `${this.path}/hard_state`);
   }
 
-  /** Gives the lock back; log and hard state are closed before. */
+  /** Opens the snapshots. */
+  openSnapshots(): Promise<SnapshotDirectory> {
+    assert(!this.#isClosed, () => `"${this.path}" is closed`);
+    return SnapshotDirectory.open(this.#runtime, this.path);
+  }
+
+  /** Gives the lock back; log, hard state and snapshots are closed before. */
   async close(): Promise<void> {
     assert(!this.#isClosed, () => `"${this.path}" is closed already`);
     this.#isClosed = true;

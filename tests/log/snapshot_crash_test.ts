@@ -1,0 +1,198 @@
+/**
+ * A crash at every call that the store of snapshots makes to its disk: a snapshot that was reported
+ * is there afterwards, whole, and one that was not is there whole or not at all.
+ */
+import assert from "node:assert/strict";
+import { before, describe, it } from "node:test";
+import type { SnapshotDirectory } from "../../src/log/snapshot_directory.ts";
+import { FileError, type Runtime } from "../../src/runtime/runtime.ts";
+import type { Index } from "../../src/types.ts";
+import { MemoryFiles } from "./memory_files.ts";
+import { LogMachine } from "./simulated_log_machine.ts";
+import {
+  fileOf,
+  hex,
+  metaOf,
+  openStore,
+  send,
+  stateOf,
+  verifySnapshot,
+  writeSnapshot,
+} from "./snapshot_world.ts";
+
+/** The bytes of one chunk on the way from another node. */
+const PIECE_BYTES = 1_500;
+
+/** The file of the snapshot of index 30, as another node sends it. */
+let sent: Uint8Array = new Uint8Array(0);
+
+before(async () => {
+  const store = await openStore(new MemoryFiles().runtime);
+  sent = await fileOf(store, await writeSnapshot(store, 30, "c"));
+});
+
+/** Receives the snapshot of index 30, or the rest of it. */
+async function receiveSent(store: SnapshotDirectory): Promise<void> {
+  const receiver = await store.receive({ ...metaOf(30, "c"), totalBytes: sent.length });
+  await send(receiver, sent, { pieceBytes: PIECE_BYTES });
+  await receiver.finish();
+}
+
+/** A way to come to snapshots; `done` is told the index of each one that was reported. */
+type Script = (runtime: Runtime, done: (index: Index) => void) => Promise<void>;
+
+const scripts: Readonly<Record<string, Script>> = {
+  "write twice": async (runtime, done) => {
+    const store = await openStore(runtime);
+    await writeSnapshot(store, 10, "a");
+    done(10);
+    await writeSnapshot(store, 20, "b");
+    done(20);
+    await store.close();
+  },
+  "write, receive, write": async (runtime, done) => {
+    const store = await openStore(runtime);
+    await writeSnapshot(store, 10, "a");
+    done(10);
+    await receiveSent(store);
+    done(30);
+    await writeSnapshot(store, 40, "d");
+    done(40);
+    await store.close();
+  },
+  "receive in two lives": async (runtime, done) => {
+    const store = await openStore(runtime);
+    const receiver = await store.receive({ ...metaOf(30, "c"), totalBytes: sent.length });
+    await send(receiver, sent, { pieceBytes: PIECE_BYTES, piecesMax: 2 });
+    await store.close();
+    const again = await openStore(runtime);
+    await receiveSent(again);
+    done(30);
+    await again.close();
+  },
+};
+
+/** Fails unless the store has a snapshot as new as `reported`, and can go on. */
+async function verifyStore(store: SnapshotDirectory, reported: Index): Promise<void> {
+  const { latest } = store;
+  const index = latest?.meta.lastIncludedIndex ?? 0;
+  assert.ok(index >= reported, `index ${index} is there, ${reported} was reported`);
+  if (latest !== null) await verifySnapshot(store, latest, index);
+}
+
+/** Where a script is cut off. */
+interface CrashPoint {
+  readonly script: string;
+  readonly call: number;
+  readonly kind: "crash-before" | "crash-after" | "kill";
+}
+
+/** Runs a script up to the crash and verifies what is left; true where it came to its end. */
+async function tryCrash({ script, call, kind }: CrashPoint): Promise<boolean> {
+  const machine = new LogMachine(`${script} ${call} ${kind}`);
+  await machine.start();
+  const at = machine.disk.callCount + call;
+  if (kind === "kill") machine.killAtCall(at);
+  else machine.disk.faults.onCall = ({ number }) => number === at ? kind : "ok";
+  let reported = 0;
+  const runtime = machine.runtime!;
+  const isComplete = await machine.run(() =>
+    scripts[script]!(runtime, (index) => reported = index)
+  );
+  machine.disk.faults.onCall = null;
+  // After a kill the next process builds on what memory holds, and then the power is cut.
+  const next = kind === "kill" ? machine.restartProcess() : machine.reboot();
+  const isVerified = await machine.run(async () => {
+    const store = await openStore(next);
+    await verifyStore(store, reported);
+    const latest = store.latest?.meta.lastIncludedIndex ?? 0;
+    if (latest < 30) await receiveSent(store);
+    reported = Math.max(30, latest);
+  });
+  assert.ok(isVerified);
+  const last = machine.reboot();
+  await machine.run(async () => {
+    const store = await openStore(last);
+    await verifyStore(store, reported);
+    await writeSnapshot(store, 50, "e");
+    await verifySnapshot(store, store.latest!, 50);
+    await store.close();
+  });
+  assert.equal(machine.disk.list("/data/snapshots").length, 1);
+  return isComplete;
+}
+
+describe("SnapshotDirectory after a crash", () => {
+  for (const script of Object.keys(scripts)) {
+    it(`traps 44, 49: keeps what it reported, at every call of: ${script}`, async () => {
+      let calls = 0;
+      for (let isComplete = false; !isComplete; calls += 1) {
+        for (const kind of ["crash-before", "crash-after", "kill"] as const) {
+          isComplete = await tryCrash({ script, call: calls + 1, kind });
+        }
+      }
+      assert.ok(calls > 20, `only ${calls} calls`);
+    });
+  }
+
+  it("trap 45: a reader goes on when its file was replaced and removed", async () => {
+    const machine = new LogMachine("reader");
+    await machine.start();
+    const runtime = machine.runtime!;
+    await machine.run(async () => {
+      const store = await openStore(runtime);
+      const old = await writeSnapshot(store, 10, "a");
+      const whole = await fileOf(store, old);
+      const reader = await store.openReader(old);
+      const half = Math.floor(old.totalBytes / 2);
+      const first = await reader.read(0, half);
+      await writeSnapshot(store, 20, "b");
+      assert.equal(machine.disk.list("/data/snapshots").length, 1);
+      const second = await reader.read(half, old.totalBytes);
+      assert.equal(hex(first) + hex(second), hex(whole));
+      await reader.close();
+      await store.close();
+    });
+  });
+
+  it("trap 47: counts nothing of a file whose sync failed, though it can be read", async () => {
+    const machine = new LogMachine("failed sync");
+    await machine.start();
+    const runtime = machine.runtime!;
+    await machine.run(async () => {
+      const store = await openStore(runtime);
+      let isWritten = false;
+      machine.disk.faults.onCall = ({ kind, path, number }) => {
+        isWritten ||= kind === "write";
+        if (kind !== "sync" || !isWritten) return "ok";
+        // The kernel takes the pages for clean from now on, and nobody can remove the file.
+        machine.killAtCall(number + 1);
+        return new FileError("EIO", path, "broken by a test");
+      };
+      await receiveSent(store);
+    });
+    assert.equal(machine.runtime, null);
+    machine.disk.faults.onCall = null;
+    const next = machine.restartProcess();
+    await machine.run(async () => receiveSent(await openStore(next)));
+    const last = machine.reboot();
+    await machine.run(async () => verifyStore(await openStore(last), 30));
+  });
+
+  it("trap 47: a rename whose sync of the directory failed reports no snapshot", async () => {
+    const machine = new LogMachine("directory");
+    await machine.start();
+    const runtime = machine.runtime!;
+    await machine.run(async () => {
+      const store = await openStore(runtime);
+      await writeSnapshot(store, 10, "a");
+      machine.disk.faults.onCall = ({ kind }) =>
+        kind === "syncDirectory" ? new Error("broken by a test") : "ok";
+      await assert.rejects(store.write(metaOf(20, "b"), stateOf(20)[Symbol.iterator]()));
+      machine.disk.faults.onCall = null;
+      assert.equal(store.latest?.meta.lastIncludedIndex, 10);
+      await verifySnapshot(store, store.latest!, 10);
+      await store.close();
+    });
+  });
+});
