@@ -59,15 +59,22 @@ export type { NodeOptions, RunningNode } from "./src/node/node.ts";
 
 export { RaftClient } from "./src/client/raft_client.ts";
 export type {
+  OpenSessionOptions,
   ProposeOptions,
   QueryOptions,
   RaftClientOptions,
   StatusOptions,
 } from "./src/client/raft_client.ts";
+export { Session } from "./src/client/session.ts";
+export type { Proposer } from "./src/client/proposer.ts";
 export { ConditionFailedError, KeyValueClient } from "./src/client/key_value_client.ts";
 export type { AnsweredQuery, AppliedCommand, PutOptions } from "./src/client/key_value_client.ts";
 
-export type { ApplyContext, StateMachine } from "./src/state_machine/state_machine.ts";
+export type {
+  ApplyContext,
+  QueryContext,
+  StateMachine,
+} from "./src/state_machine/state_machine.ts";
 export { KeyValueStore } from "./src/state_machine/key_value_store.ts";
 export type {
   EntryHeader,

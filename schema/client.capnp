@@ -48,7 +48,14 @@ struct Propose {
   # A command for the replicated state machine.
 
   commandId @0 :Data;
-  # 16 bytes that name the command for ever: a retry repeats them and is applied once.
+  # 16 bytes that name the command for ever: a retry repeats them and is applied once. Integers are
+  # big endian. With the top bit clear it is a request id: 6 bytes of log time at issue in
+  # milliseconds and 10 random bytes (or 6 zero bytes and 10 that a user chose). With the top bit set
+  # it is of a session: 63 bits session number, 40 bits sequence number, 24 bits distance to the
+  # lowest sequence number without an answer. Session number 0 opens a session: the other 8 bytes are
+  # a nonce, `command` is 8 bytes, 1 and the time-out in milliseconds, and the index of the answer is
+  # the session number. Sequence number 0 speaks of its session: `command` is the byte 1 to keep it
+  # alive, 2 to close it.
 
   command @1 :Data;
   # What the state machine gets, such as a Command of kv.capnp.

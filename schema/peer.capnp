@@ -195,7 +195,7 @@ struct AppendEntriesRequest {
   #    8  UInt64  index
   #   16  UInt64  term
   #   24  UInt64  log time in milliseconds
-  #   32  UInt8   kind: 1 no-op, 2 command, 3 configuration
+  #   32  UInt8   kind: 1 no-op, 2 command, 3 configuration, 4 tick
   #   33          7 zero bytes
   #   40          payload
 

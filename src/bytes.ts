@@ -1,5 +1,6 @@
 /**
- * Little-endian integers in byte arrays: log records and hand-placed messages are made of them.
+ * Integers in byte arrays. Log records and hand-placed messages are made of little-endian ones, ids
+ * of big-endian ones.
  *
  * @module
  */
@@ -29,4 +30,18 @@ export function putUint32(bytes: Uint8Array, offset: number, value: number): voi
 export function putUint64(bytes: Uint8Array, offset: number, value: number): void {
   putUint32(bytes, offset, value >>> 0);
   putUint32(bytes, offset + 4, Math.floor(value / TWO_POW_32));
+}
+
+/** Reads an unsigned 32-bit integer, the highest byte first. */
+export function getUint32BigEndian(bytes: Uint8Array, offset: number): number {
+  return ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) |
+    bytes[offset + 3]!) >>> 0;
+}
+
+/** Writes an unsigned 32-bit integer, the highest byte first. */
+export function putUint32BigEndian(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24;
+  bytes[offset + 1] = value >>> 16;
+  bytes[offset + 2] = value >>> 8;
+  bytes[offset + 3] = value;
 }

@@ -76,6 +76,38 @@ export const REQUEST_ANSWER_KEPT_BYTES_MAX = 1 * MIB;
 /** How long an answer is remembered at most, in milliseconds of log time. */
 export const REQUEST_WINDOW_MS = 15 * 60 * 1000;
 
+/** The most sessions of clients; one more is refused as overload. */
+export const SESSIONS_MAX = 4096;
+
+/** The shortest and longest time-out of a session, in milliseconds of log time. */
+export const SESSION_TIMEOUT_MS_MIN = 1_000;
+/** The longest time-out that a session may ask for. */
+export const SESSION_TIMEOUT_MS_MAX = 24 * 60 * 60 * 1000;
+
+/** The most commands of one session that may be unanswered, and the most answers it keeps. */
+export const SESSION_ANSWERS_MAX = 1024;
+
+/** The most answers of all sessions together; a command that would add one is refused. */
+export const SESSION_ANSWERS_TOTAL_MAX = 128 * KIB;
+
+/** The most bytes of answers that one session keeps; of further ones only that they were given. */
+export const SESSION_ANSWER_BYTES_MAX = 1 * MIB;
+
+/** The most bytes of answers that all sessions together keep. */
+export const SESSION_ANSWER_BYTES_TOTAL_MAX = 16 * MIB;
+
+/** The longest time to live of a key or a lease, in milliseconds of log time: ten years. */
+export const TTL_MS_MAX = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/** The most leases; one more is refused. */
+export const LEASES_MAX = 256 * KIB;
+
+/** The most keys and leases that one entry expires; what is left is due for the next entry. */
+export const EXPIRIES_PER_ENTRY_MAX = 4096;
+
+/** The shortest time between two entries that a leader appends only to let time pass. */
+export const TICK_INTERVAL_MS_MIN = 250;
+
 /** The most members of one configuration. */
 export const MEMBERS_MAX = 64;
 

@@ -33,10 +33,12 @@ export type LogTimeMs = number;
 export const EntryKind = {
   /** Appended by a leader on its election (§8 of the paper); applied as nothing. */
   noop: 1,
-  /** A command with a request id in front of it, for the state machine. */
+  /** A command with its id in front of it, for the state machine. */
   command: 2,
   /** A cluster configuration (§6 of the paper); in effect from the moment it is appended. */
   configuration: 3,
+  /** Says that time has passed: what is due by its log time expires. Its payload is empty. */
+  tick: 4,
 } as const;
 
 /** One of the values of {@linkcode EntryKind}. */

@@ -20,6 +20,7 @@ import {
   OverloadedError,
   RaftError,
   RequestExpiredError,
+  SessionExpiredError,
   ShutdownError,
   StaleReadError,
   StorageError,
@@ -175,6 +176,10 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
   [RequestExpiredError, () => ({
     exit: ExitCode.refused,
     fix: ["read the key and decide; a request id is remembered for 15 minutes at most"],
+  })],
+  [SessionExpiredError, () => ({
+    exit: ExitCode.refused,
+    fix: ["open another session; where the outcome is unknown, read the key first and decide"],
   })],
   [TooLargeError, () => ({
     exit: ExitCode.refused,

@@ -21,7 +21,7 @@ import type {
 } from "../wire/kv_messages.ts";
 import { InternalError } from "./client_errors.ts";
 import type { ProposeOutcome } from "./leader_operation.ts";
-import type { ProposeOptions, QueryOptions, RaftClient } from "./raft_client.ts";
+import type { ProposeOptions, Proposer, QueryOptions } from "./proposer.ts";
 import type { QueryOutcome } from "./read_operation.ts";
 
 /** A key or a value: bytes, or text that stands for its UTF-8. */
@@ -114,10 +114,10 @@ export interface ListOptions extends QueryOptions {
  * ```
  */
 export class KeyValueClient {
-  readonly #client: RaftClient;
+  readonly #client: Proposer;
 
-  /** Speaks to the cluster through `client`, which its owner closes. */
-  constructor(client: RaftClient) {
+  /** Speaks to the cluster through a client or a session, which its owner closes. */
+  constructor(client: Proposer) {
     this.#client = client;
   }
 

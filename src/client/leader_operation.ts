@@ -7,10 +7,12 @@ import {
   AnswerForgottenError,
   NoQuorumError,
   RequestExpiredError,
+  SessionExpiredError,
   UnknownOutcomeError,
 } from "../errors.ts";
 import type { RaftError } from "../errors.ts";
 import { REQUEST_WINDOW_MS } from "../limits.ts";
+import { isSessionCommand } from "../state_machine/command_id.ts";
 import { requestIssueTimeMs } from "../state_machine/request_id.ts";
 import type { Address, Index, NodeId, Term } from "../types.ts";
 import type { ClientAnswer, ErrorAnswer } from "../wire/client_messages.ts";
@@ -151,7 +153,7 @@ export class ProposeOperation extends LeaderOperation {
   /** Rejects; where an attempt may have been applied, a later refusal proves nothing. */
   override fail(error: RaftError): void {
     const isSettled = !this.#isUnknown || error.applied === "yes" ||
-      error instanceof UnknownOutcomeError;
+      error instanceof UnknownOutcomeError || error instanceof SessionExpiredError;
     super.fail(isSettled ? error : this.#unknownError(error.message));
   }
 
@@ -171,7 +173,11 @@ export class ProposeOperation extends LeaderOperation {
   #refused(answer: ErrorAnswer): void {
     this.endpoint?.noteAnswer();
     if (this.#isIdOff(answer)) return this.#expired(answer);
-    if (answer.applied === "yes") {
+    if (answer.code === "sessionExpired") {
+      const applied = this.#isUnknown ? "unknown" : "no";
+      return this.fail(new SessionExpiredError(answer.message, applied, this.causedBy()));
+    }
+    if (answer.code === "answerForgotten" || answer.applied === "yes") {
       return this.fail(new AnswerForgottenError(answer.message, this.causedBy()));
     }
     if (answer.applied === "unknown") this.#isUnknown = true;
@@ -191,6 +197,8 @@ export class ProposeOperation extends LeaderOperation {
   /** Whether the id is refused for the time in it: too old, or from a clock that ran ahead. */
   #isIdOff(answer: ErrorAnswer): boolean {
     if (answer.code === "requestExpired") return true;
+    // The id of a session has no time in it.
+    if (isSessionCommand(this.message.commandId)) return false;
     const issuedMs = requestIssueTimeMs(this.message.commandId);
     return answer.code === "invalidRequest" && answer.logTimeMs + REQUEST_WINDOW_MS < issuedMs;
   }

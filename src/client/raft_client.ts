@@ -6,22 +6,34 @@
  */
 import { splitAddress } from "../address.ts";
 import { InvalidRequestError, ShutdownError, TooLargeError } from "../errors.ts";
-import { ENTRY_BYTES_MAX } from "../limits.ts";
+import { ENTRY_BYTES_MAX, SESSION_TIMEOUT_MS_MAX, SESSION_TIMEOUT_MS_MIN } from "../limits.ts";
 import type { Runtime, TlsOptions } from "../runtime/runtime.ts";
+import {
+  encodeOpenSession,
+  makeOpenSessionId,
+  SESSION_NONCE_BYTES,
+} from "../state_machine/command_id.ts";
 import { REQUEST_ID_BYTES } from "../state_machine/request_id.ts";
 import type { Address, ClusterId } from "../types.ts";
-import type { Consistency, StatusAnswer } from "../wire/client_messages.ts";
+import type { StatusAnswer } from "../wire/client_messages.ts";
 import { askEveryMember } from "./ask_every_member.ts";
 import type { MemberStatus } from "./ask_every_member.ts";
 import { FindLeaderOperation, ProposeOperation } from "./leader_operation.ts";
 import type { Leader, ProposeOutcome } from "./leader_operation.ts";
 import { QueryOperation, StatusOperation } from "./read_operation.ts";
 import type { QueryOutcome, ReadRoute } from "./read_operation.ts";
+import type { ProposeOptions, QueryOptions } from "./proposer.ts";
 import type { EndpointObservation } from "./request_report.ts";
 import { RequestScheduler } from "./request_scheduler.ts";
+import { Session } from "./session.ts";
+
+export type { ProposeOptions, QueryOptions };
 
 /** How long a request may take unless the user says otherwise, in milliseconds. */
 export const CLIENT_TIMEOUT_MS = 5_000;
+
+/** How long a session may be silent unless the user says otherwise, in milliseconds. */
+export const CLIENT_SESSION_TIMEOUT_MS = 60_000;
 
 /** What a {@linkcode RaftClient} needs to know. */
 export interface RaftClientOptions {
@@ -37,26 +49,15 @@ export interface RaftClientOptions {
   readonly tls?: TlsOptions;
 }
 
-/** The options of {@linkcode RaftClient.propose}. */
-export interface ProposeOptions {
-  /** The 16 bytes that name the command, to repeat one whose outcome is unknown. */
-  readonly commandId?: Uint8Array;
+/** The options of {@linkcode RaftClient.openSession}. */
+export interface OpenSessionOptions {
+  /**
+   * How long the cluster keeps the session while it hears nothing of it, in milliseconds of log
+   * time; {@linkcode CLIENT_SESSION_TIMEOUT_MS} by default.
+   */
+  readonly sessionTimeoutMs?: number;
   /** The time for this request. */
   readonly timeoutMs?: number;
-}
-
-/** The options of {@linkcode RaftClient.query}. */
-export interface QueryOptions {
-  /** How fresh the answer must be; `linearizable` by default. */
-  readonly consistency?: Consistency;
-  /** For a stale read: how long ago the node may have heard from a leader; any time by default. */
-  readonly maxAgeMs?: number;
-  /** The time for this request. */
-  readonly timeoutMs?: number;
-  /** Ask this node and no other. */
-  readonly endpoint?: Address;
-  /** Ask the nodes in turn rather than the leader first. */
-  readonly spread?: boolean;
 }
 
 /** The options of {@linkcode RaftClient.status}. */
@@ -97,6 +98,8 @@ export interface StatusOptions {
 export class RaftClient {
   readonly #scheduler: RequestScheduler;
   readonly #timeoutMs: number;
+  readonly #runtime: Runtime;
+  readonly #sessions = new Set<Session>();
   #turn = 0;
 
   /**
@@ -111,6 +114,7 @@ export class RaftClient {
     }
     endpoints.forEach(checkAddress);
     this.#timeoutMs = options.timeoutMs ?? CLIENT_TIMEOUT_MS;
+    this.#runtime = runtime;
     this.#scheduler = new RequestScheduler(runtime, {
       endpoints,
       clusterId: options.clusterId ?? "",
@@ -158,6 +162,37 @@ export class RaftClient {
       });
       this.#scheduler.start(operation);
     });
+  }
+
+  /**
+   * Opens a session, whose commands may be sent again however late and are applied once. Close it
+   * when it is not needed any more, or close the client.
+   *
+   * @throws {RaftError} If it was not opened, or nobody answered in time.
+   */
+  async openSession(options: OpenSessionOptions = {}): Promise<Session> {
+    const { sessionTimeoutMs = CLIENT_SESSION_TIMEOUT_MS, timeoutMs = this.#timeoutMs } = options;
+    if (
+      !(sessionTimeoutMs >= SESSION_TIMEOUT_MS_MIN && sessionTimeoutMs <= SESSION_TIMEOUT_MS_MAX)
+    ) {
+      throw new InvalidRequestError(
+        `Cannot open a session with a time-out of ${sessionTimeoutMs} ms: want ` +
+          `${SESSION_TIMEOUT_MS_MIN} to ${SESSION_TIMEOUT_MS_MAX}`,
+      );
+    }
+    const nonce = this.#runtime.random.fill(new Uint8Array(SESSION_NONCE_BYTES));
+    const command = encodeOpenSession(Math.floor(sessionTimeoutMs));
+    const commandId = makeOpenSessionId(nonce);
+    const { index: number } = await this.propose(command, { commandId, timeoutMs });
+    if (this.#scheduler.isClosed) throw closedError();
+    const session: Session = new Session({
+      clock: this.#runtime.clock,
+      propose: (bytes, send) => this.propose(bytes, send),
+      query: (bytes, send) => this.query(bytes, send),
+      ended: (ended) => void this.#sessions.delete(ended),
+    }, { number, sessionTimeoutMs });
+    this.#sessions.add(session);
+    return session;
   }
 
   /**
@@ -222,6 +257,7 @@ export class RaftClient {
 
   /** Closes all connections; requests that are under way fail. */
   close(): void {
+    for (const session of [...this.#sessions]) session.stop();
     this.#scheduler.close();
   }
 

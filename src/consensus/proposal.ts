@@ -17,7 +17,7 @@ export function stepPropose(
   assert(proposal.count > 0, () => `cannot propose ${proposal.count} entries`);
   // A configuration would have to take effect here, where it is appended.
   assert(
-    proposal.kind === EntryKind.command,
+    proposal.kind === EntryKind.command || proposal.kind === EntryKind.tick,
     () => `cannot propose entries of kind ${proposal.kind}`,
   );
   if (state.role !== "leader") {

@@ -108,7 +108,7 @@ function headerFault(bytes: Uint8Array, offset: number): string | null {
   if (index < 1 || index > INTEGER_MAX) return `the index is ${index}`;
   if (term < 1 || term > INTEGER_MAX) return `the term is ${term}`;
   if (timestampMs > INTEGER_MAX) return `the timestamp is ${timestampMs}`;
-  if (kind < EntryKind.noop || kind > EntryKind.configuration) return `the kind is ${kind}`;
+  if (kind < EntryKind.noop || kind > EntryKind.tick) return `the kind is ${kind}`;
   return null;
 }
 

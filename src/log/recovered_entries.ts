@@ -98,7 +98,7 @@ export class RecoveredEntries {
       return `the record ${index} has term ${term} after ${this.#term}`;
     }
     if (timestampMs > INTEGER_MAX) return `the record ${index} has the time ${timestampMs}`;
-    if (kind < EntryKind.noop || kind > EntryKind.configuration) {
+    if (kind < EntryKind.noop || kind > EntryKind.tick) {
       return `the record ${index} has kind ${kind}`;
     }
     if (term > this.#term) {

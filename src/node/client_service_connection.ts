@@ -57,6 +57,8 @@ const ERROR_CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["invalid_request", "invalidRequest"],
   ["shutdown", "shutdown"],
   ["too_stale", "tooStale"],
+  ["answer_forgotten", "answerForgotten"],
+  ["session_expired", "sessionExpired"],
 ]);
 
 /** A type whose fields can be set. */

@@ -4,13 +4,19 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import { AnswerForgottenError, InvalidRequestError, RequestExpiredError } from "../errors.ts";
+import {
+  AnswerForgottenError,
+  InvalidRequestError,
+  OverloadedError,
+  RequestExpiredError,
+  SessionExpiredError,
+} from "../errors.ts";
 import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
 import type { Log, RecordBatch } from "../log/log.ts";
 import { APPEND_BYTES_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { ApplyOutcome, CommandGate } from "../state_machine/command_gate.ts";
-import { EntryKind, type Index } from "../types.ts";
+import { EntryKind, type Index, type LogTimeMs } from "../types.ts";
 import type { RaftObserver } from "./observer.ts";
 import type { Proposal, Proposals } from "./proposals.ts";
 import { offsetOf, type TailCache } from "./tail_cache.ts";
@@ -21,6 +27,8 @@ const APPLY_SLICE_ENTRIES = 4096;
 const FORGOTTEN = "The command was applied before, and its answer is too large to be kept";
 const EXPIRED = "The request id is older than the answers that are kept: the command was not " +
   "applied now, and whether it was applied before is not known";
+const SESSION_EXPIRED = "The session has expired or was closed: the command was not applied now, " +
+  "and whether it was applied before is not known";
 
 /** What the loop works with. */
 export interface ApplyLoopOptions {
@@ -32,6 +40,8 @@ export interface ApplyLoopOptions {
   readonly observer: RaftObserver | undefined;
   /** What is in the state machine already. */
   readonly appliedIndex: Index;
+  /** Called after each tick. */
+  readonly ticked: (logTimeMs: LogTimeMs) => void;
   /** Called after each stretch of entries. */
   readonly applied: (index: Index) => void;
   /** Called once if an entry cannot be read or applied; the loop stops for ever. */
@@ -125,11 +135,16 @@ export class ApplyLoop {
     const header = recordHeader(bytes, offset);
     assert(header.index === this.#appliedIndex + 1, () => `entry ${header.index} out of order`);
     this.#options.observer?.applying(header, recordPayload(bytes, offset));
-    if (header.kind !== EntryKind.command) return;
+    if (header.kind !== EntryKind.command && header.kind !== EntryKind.tick) return;
     const context = this.#context;
     context.index = header.index;
     context.term = header.term;
     context.logTimeMs = header.timestampMs;
+    if (header.kind === EntryKind.tick) {
+      this.#options.gate.tick(context);
+      this.#options.ticked(context.logTimeMs);
+      return;
+    }
     const outcome = this.#options.gate.applyEntry(recordPayload(bytes, offset), context);
     const proposal = this.#options.proposals.takeLogged(header.index);
     if (proposal !== null) answer(proposal, outcome, context);
@@ -172,6 +187,12 @@ function answer(
       return;
     case "expired":
       sink.proposalFailed(requestId, new RequestExpiredError(EXPIRED));
+      return;
+    case "sessionExpired":
+      sink.proposalFailed(requestId, new SessionExpiredError(SESSION_EXPIRED, "unknown"));
+      return;
+    case "overloaded":
+      sink.proposalFailed(requestId, new OverloadedError(outcome.message));
       return;
     case "invalid":
       sink.proposalFailed(requestId, new InvalidRequestError(outcome.message));

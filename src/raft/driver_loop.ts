@@ -9,9 +9,15 @@ import { assert } from "../assert.ts";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { SoftState } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
-import { type NotLeaderError, type RaftError, ShutdownError } from "../errors.ts";
+import {
+  InvalidRequestError,
+  type NotLeaderError,
+  type RaftError,
+  ShutdownError,
+} from "../errors.ts";
 import { TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
 import type { HardStateStore, Log } from "../log/log.ts";
+import { recordBytes } from "../log/record.ts";
 import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
 import type { CommandGate } from "../state_machine/command_gate.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -25,6 +31,7 @@ import type { RaftObserver } from "./observer.ts";
 import { type Proposal, Proposals } from "./proposals.ts";
 import { type Query, Reads } from "./reads.ts";
 import { TailCache } from "./tail_cache.ts";
+import { TickTimer } from "./tick_timer.ts";
 import { type TimerOptions, Timers } from "./timers.ts";
 
 /** What a loop drives. */
@@ -49,6 +56,15 @@ export interface DriverLoopOptions extends TimerOptions {
   readonly failed: (error: Error) => void;
 }
 
+/** An entry that says that time has passed; nobody waits for it. */
+const TICK: Input = {
+  type: "propose",
+  kind: EntryKind.tick,
+  count: 1,
+  bytes: recordBytes(0),
+  source: null,
+};
+
 /** Drives one core. */
 export class DriverLoop {
   readonly logTime: LogTime;
@@ -58,6 +74,7 @@ export class DriverLoop {
   readonly #applyLoop: ApplyLoop;
   readonly #performer: EffectPerformer;
   readonly #timers: Timers;
+  readonly #ticks: TickTimer;
   #inputs: Input[] = [];
   #scheduled = false;
   /** A hard state is being made durable: inputs wait. */
@@ -77,11 +94,22 @@ export class DriverLoop {
       ...options,
       expired: (timer) => this.input({ type: "timer", timer }),
     });
+    this.#ticks = new TickTimer({
+      clock,
+      logTime: this.logTime,
+      isLeader: () => consensus.isLeader,
+      nextDeadlineMs: () => options.gate.nextDeadlineMs(),
+      propose: () => this.input(TICK),
+    });
     this.#applyLoop = new ApplyLoop({
       ...options,
       cache,
       proposals: this.#proposals,
-      applied: () => this.#reads.applied(),
+      ticked: (logTimeMs) => this.#ticks.ticked(logTimeMs),
+      applied: () => {
+        this.#ticks.update();
+        this.#reads.applied();
+      },
       failed,
     });
     this.#reads = new Reads({
@@ -110,6 +138,10 @@ export class DriverLoop {
       reads: this.#reads,
       logTime: this.logTime,
       durable: (input) => this.#durable(input),
+      softState: (state) => {
+        this.#ticks.update();
+        options.softState(state);
+      },
       failed,
     });
   }
@@ -143,6 +175,14 @@ export class DriverLoop {
       proposal.sink.proposalFailed(proposal.requestId, shutdown());
       return;
     }
+    const refusal = this.#options.gate.refusal(proposal.commandId, proposal.command);
+    if (refusal !== null) {
+      const { consensus, notLeader } = this.#options;
+      // A leader that is of a newer version may well take it.
+      const error = consensus.isLeader ? new InvalidRequestError(refusal) : notLeader();
+      proposal.sink.proposalFailed(proposal.requestId, error);
+      return;
+    }
     this.#proposals.add(proposal);
     this.#schedule();
   }
@@ -164,6 +204,7 @@ export class DriverLoop {
     this.#applyLoop.stop();
     this.#performer.stop(shutdown);
     this.#timers.close();
+    this.#ticks.close();
     if (this.#readTimer !== null) this.#options.clock.clearTimer(this.#readTimer);
     this.#proposals.failWaiting(shutdown);
     this.#proposals.failLogged(

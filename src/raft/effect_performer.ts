@@ -109,7 +109,10 @@ export class EffectPerformer {
       if (change.type !== "append" || change.append.kind === null) continue;
       if (change.append.source !== null) this.#owed.add(change.append.source as ProposalBatch);
     }
-    for (const refusal of effects.refusals) this.#owed.add(refusal.source as ProposalBatch);
+    for (const { source } of effects.refusals) {
+      // A tick has no source: nobody waits for it, and the next one is due soon.
+      if (source !== null) this.#owed.add(source as ProposalBatch);
+    }
   }
 
   #performRest(effects: Effects): void {
@@ -210,6 +213,7 @@ export class EffectPerformer {
   }
 
   #refuse(refusal: Refusal): void {
+    if (refusal.source === null) return;
     const batch = refusal.source as ProposalBatch;
     // Whoever was answered before may have stopped this node, and with it the rest.
     if (!this.#owed.delete(batch)) return;

@@ -430,7 +430,7 @@ export class Raft {
       servedBy: this.nodeId,
       index: this.#running?.driver.appliedIndex ?? 0,
       ageMs,
-      result: this.#gate.query(query.query),
+      result: this.#gate.query(query.query, { logTimeMs: this.logTimeMs }),
     });
   }
 

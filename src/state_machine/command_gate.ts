@@ -1,25 +1,39 @@
 /**
  * Stands between the log and a state machine, so that every command takes effect exactly once:
- * takes the request id off the payload of an entry, asks the table of answers what to do with it,
- * applies what is new, and remembers the answer. The table and the machine make one snapshot.
+ * takes the id off the payload of an entry, asks the table that the id belongs to what to do with
+ * it, applies what is new, and remembers the answer. The tables and the machine make one snapshot.
  *
  * ```
- * payload of an EntryKind.command entry  | 16 bytes request id | command |
- * snapshot                               | frames of the table | snapshot of the machine |
+ * payload of an EntryKind.command entry  | 16 bytes command id | command |
+ * snapshot  | frames of the sessions | frames of the remembered answers | snapshot of the machine |
  * ```
+ *
+ * The version of the snapshot's format is the version in its first frame, that of the sessions.
  *
  * @module
  */
 import { assert } from "../assert.ts";
-import type { Index, Term } from "../types.ts";
+import type { Index, LogTimeMs, Term } from "../types.ts";
+import { SESSION_TIMEOUT_MS_MAX, SESSION_TIMEOUT_MS_MIN } from "../limits.ts";
 import { ByteSource } from "./byte_source.ts";
+import { toByteString } from "./byte_string.ts";
+import {
+  COMMAND_ID_BYTES,
+  decodeOpenSession,
+  decodeSessionControl,
+  isSessionCommand,
+  readSessionCommandId,
+  SESSION_NONCE_BYTES,
+  SessionControl,
+} from "./command_id.ts";
 import { Deduplication, type DeduplicationLimits } from "./deduplication.ts";
 import { encodeDeduplication, restoreDeduplication } from "./deduplication_snapshot.ts";
-import { REQUEST_ID_BYTES } from "./request_id.ts";
-import type { ApplyContext, StateMachine } from "./state_machine.ts";
+import { newerCommandError } from "./newer_command_error.ts";
+import { encodeSessions, restoreSessions } from "./session_snapshot.ts";
+import { type SessionLimits, SessionTable } from "./session_table.ts";
+import type { ApplyContext, QueryContext, StateMachine } from "./state_machine.ts";
 
-/** The bytes in front of the command in a payload: its request id. */
-export const COMMAND_ID_BYTES = REQUEST_ID_BYTES;
+export { COMMAND_ID_BYTES };
 
 /** What became of a command. */
 export type ApplyOutcome =
@@ -36,18 +50,48 @@ export type ApplyOutcome =
   | { readonly type: "answerForgotten"; readonly index: Index; readonly term: Term }
   /** Its id is too old: it may have been applied before, and was not now and never will be. */
   | { readonly type: "expired" }
+  /** Its session is not there: the same. */
+  | { readonly type: "sessionExpired" }
+  /** There is no room to remember its answer: it was not applied. */
+  | { readonly type: "overloaded"; readonly message: string }
   /** The payload has no valid request id: it was not applied. */
   | { readonly type: "invalid"; readonly message: string };
 
 const EXPIRED: ApplyOutcome = { type: "expired" };
 const TOO_SHORT: ApplyOutcome = {
   type: "invalid",
-  message: `The payload is shorter than a request id: want at least ${COMMAND_ID_BYTES} bytes`,
+  message: `The payload is shorter than a command id: want at least ${COMMAND_ID_BYTES} bytes`,
 };
 const FROM_THE_FUTURE: ApplyOutcome = {
   type: "invalid",
   message: "The request id was issued too far in the future of the log",
 };
+const SESSION_EXPIRED: ApplyOutcome = { type: "sessionExpired" };
+const BAD_SESSION_ID = {
+  type: "invalid",
+  message: "The numbers in the session id do not fit each other",
+} as const;
+const BAD_SESSION_TIMEOUT: ApplyOutcome = {
+  type: "invalid",
+  message: `The time-out of a session is from ${SESSION_TIMEOUT_MS_MIN} to ` +
+    `${SESSION_TIMEOUT_MS_MAX} ms`,
+};
+const TOO_MANY_UNANSWERED: ApplyOutcome = {
+  type: "invalid",
+  message: "Too many earlier commands of the session are unanswered",
+};
+const TOO_MANY_SESSIONS: ApplyOutcome = {
+  type: "overloaded",
+  message: "Cannot open a session as there are too many: close some, or wait until they expire",
+};
+const TOO_MANY_ANSWERS: ApplyOutcome = {
+  type: "overloaded",
+  message: "Cannot apply the command as sessions wait for too many answers",
+};
+const NO_RESULT = new Uint8Array(0);
+const NO_TIME: QueryContext = { logTimeMs: 0 };
+const UNKNOWN_OPEN = "a session that is opened in another form";
+const UNKNOWN_CONTROL = "a word about a session";
 
 /** The length of the payload of a command. */
 export function commandPayloadBytes(command: Uint8Array): number {
@@ -65,12 +109,12 @@ export function putCommandPayload(
   payload: { readonly offset: number; readonly id: Uint8Array; readonly command: Uint8Array },
 ): void {
   const { offset, id, command } = payload;
-  assert(id.length === COMMAND_ID_BYTES, () => `a request id has ${id.length} bytes, want 16`);
+  assert(id.length === COMMAND_ID_BYTES, () => `a command id has ${id.length} bytes, want 16`);
   target.set(id, offset);
   target.set(command, offset + COMMAND_ID_BYTES);
 }
 
-/** The payload of a command: its request id and itself. */
+/** The payload of a command: its id and itself. */
 export function encodeCommandPayload(id: Uint8Array, command: Uint8Array): Uint8Array {
   const payload = new Uint8Array(commandPayloadBytes(command));
   putCommandPayload(payload, { offset: 0, id, command });
@@ -81,27 +125,36 @@ export function encodeCommandPayload(id: Uint8Array, command: Uint8Array): Uint8
 export interface CommandGateOptions {
   /** The bounds of the table of answers; those of a cluster unless told otherwise. */
   readonly limits?: DeduplicationLimits;
+  /** The bounds of the table of sessions; those of a cluster unless told otherwise. */
+  readonly sessionLimits?: SessionLimits;
 }
 
 /** See the comment of this module. */
 export class CommandGate {
   readonly #machine: StateMachine;
   #table: Deduplication;
+  #sessions: SessionTable;
 
   /** Guards `machine`, which nothing else may apply commands to. */
   constructor(machine: StateMachine, options: CommandGateOptions = {}) {
     this.#machine = machine;
     this.#table = new Deduplication(options.limits);
+    this.#sessions = new SessionTable(options.sessionLimits);
   }
 
-  /** How many answers are remembered. */
+  /** How many answers are remembered, those of sessions included. */
   get answerCount(): number {
-    return this.#table.count;
+    return this.#table.count + this.#sessions.answerCount;
   }
 
   /** The bytes of the answers that are remembered. */
   get answerBytes(): number {
-    return this.#table.answerBytes;
+    return this.#table.answerBytes + this.#sessions.answerBytes;
+  }
+
+  /** How many sessions there are. */
+  get sessionCount(): number {
+    return this.#sessions.count;
   }
 
   /**
@@ -113,6 +166,7 @@ export class CommandGate {
    */
   applyEntry(payload: Uint8Array, context: ApplyContext): ApplyOutcome {
     if (payload.length < COMMAND_ID_BYTES) return TOO_SHORT;
+    if (isSessionCommand(payload)) return this.#applySession(payload, context);
     const admission = this.#table.admit(payload, context.logTimeMs);
     switch (admission) {
       case "new": {
@@ -133,22 +187,59 @@ export class CommandGate {
     }
   }
 
-  /** Asks the machine; see {@linkcode StateMachine.query}. */
-  query(query: Uint8Array): Uint8Array {
-    return this.#machine.query(query);
+  /**
+   * Says why a command must not enter the log, or null where it may; see
+   * {@linkcode StateMachine.refusal}.
+   */
+  refusal(id: Uint8Array, command: Uint8Array): string | null {
+    if (id.length !== COMMAND_ID_BYTES) return `The command id has ${id.length} bytes, want 16`;
+    if (isSessionCommand(id)) {
+      const numbers = readSessionCommandId(id);
+      if (numbers === null) return BAD_SESSION_ID.message;
+      if (numbers.session === 0) {
+        return decodeOpenSession(command) === null ? `The command is ${UNKNOWN_OPEN}` : null;
+      }
+      if (numbers.sequence === 0) {
+        return decodeSessionControl(command) === null ? `The command is ${UNKNOWN_CONTROL}` : null;
+      }
+    }
+    return this.#machine.refusal?.(command) ?? null;
   }
 
-  /** The table and the machine as they are now; see {@linkcode StateMachine.takeSnapshot}. */
+  /** The log time at which a session or something in the machine expires; null for never. */
+  nextDeadlineMs(): LogTimeMs | null {
+    const ofMachine = this.#machine.nextDeadlineMs?.() ?? null;
+    const ofSessions = this.#sessions.nextDeadlineMs;
+    if (ofMachine === null || ofSessions === null) return ofMachine ?? ofSessions;
+    return Math.min(ofMachine, ofSessions);
+  }
+
+  /** Applies an entry of the kind tick: what is due by its log time expires. */
+  tick(context: ApplyContext): void {
+    this.#sessions.expire(context.logTimeMs);
+    this.#machine.tick?.(context);
+  }
+
+  /** Asks the machine; see {@linkcode StateMachine.query}. */
+  query(query: Uint8Array, context: QueryContext = NO_TIME): Uint8Array {
+    return this.#machine.query(query, context);
+  }
+
+  /** The tables and the machine as they are now; see {@linkcode StateMachine.takeSnapshot}. */
   takeSnapshot(): Iterator<Uint8Array, void> {
+    const sessions = encodeSessions(this.#sessions.view());
     const table = encodeDeduplication(this.#table.view());
     const machine = this.#machine.takeSnapshot();
     // Not a generator: one that was never started would not pass `return` on.
     return {
       next: () => {
+        const first = sessions.next();
+        if (first.done !== true) return first;
         const chunk = table.next();
         return chunk.done === true ? machine.next() : chunk;
       },
       return: () => {
+        sessions.return();
         table.return();
         machine.return?.();
         return { done: true, value: undefined };
@@ -157,18 +248,76 @@ export class CommandGate {
   }
 
   /**
-   * Replaces the table and the state of the machine; see {@linkcode StateMachine.restoreSnapshot}.
+   * Replaces the tables and the state of the machine; see {@linkcode StateMachine.restoreSnapshot}.
    *
    * @throws {BadDataError} If the bytes are not a snapshot of such a gate and machine.
    */
   async restoreSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const source = new ByteSource(chunks);
     try {
+      const sessions = await restoreSessions(source, this.#sessions.limits);
       const table = await restoreDeduplication(source, this.#table.limits);
       await this.#machine.restoreSnapshot(source);
+      this.#sessions = sessions;
       this.#table = table;
     } finally {
       await source.close();
     }
+  }
+
+  #applySession(payload: Uint8Array, context: ApplyContext): ApplyOutcome {
+    const id = readSessionCommandId(payload);
+    if (id === null) return BAD_SESSION_ID;
+    const command = payload.subarray(COMMAND_ID_BYTES);
+    if (id.session === 0) {
+      const nonce = payload.subarray(COMMAND_ID_BYTES - SESSION_NONCE_BYTES, COMMAND_ID_BYTES);
+      return this.#openSession(toByteString(nonce), command, context);
+    }
+    if (id.sequence === 0) return this.#controlSession(id.session, command, context);
+    switch (this.#sessions.admit(id, context.logTimeMs)) {
+      case "new": {
+        const { index, term } = context;
+        const result = this.#machine.apply(command, context);
+        this.#sessions.remember({ index, term, result });
+        return { type: "applied", result };
+      }
+      case "duplicate": {
+        const { result, index, term } = this.#sessions.firstAnswer();
+        if (result === null) return { type: "answerForgotten", index, term };
+        return { type: "duplicate", result, index, term };
+      }
+      case "expired":
+        return SESSION_EXPIRED;
+      case "answered":
+        return EXPIRED;
+      case "tooMany":
+        return TOO_MANY_UNANSWERED;
+      case "full":
+        return TOO_MANY_ANSWERS;
+    }
+  }
+
+  /** Opens a session: its number is the index of the outcome. */
+  #openSession(nonce: string, command: Uint8Array, context: ApplyContext): ApplyOutcome {
+    const { index, term, logTimeMs } = context;
+    const timeoutMs = decodeOpenSession(command);
+    if (timeoutMs === null) throw newerCommandError(index, UNKNOWN_OPEN);
+    if (timeoutMs < SESSION_TIMEOUT_MS_MIN || timeoutMs > SESSION_TIMEOUT_MS_MAX) {
+      return BAD_SESSION_TIMEOUT;
+    }
+    const session = this.#sessions.open(nonce, { timeoutMs, index, term, logTimeMs });
+    if (session === null) return TOO_MANY_SESSIONS;
+    if (session.number === index) return { type: "applied", result: NO_RESULT };
+    return { type: "duplicate", result: NO_RESULT, index: session.number, term: session.term };
+  }
+
+  #controlSession(number: Index, command: Uint8Array, context: ApplyContext): ApplyOutcome {
+    const { index, logTimeMs } = context;
+    const control = decodeSessionControl(command);
+    if (control === null) throw newerCommandError(index, UNKNOWN_CONTROL);
+    const isThere = control === SessionControl.close
+      ? this.#sessions.close(number, logTimeMs)
+      : this.#sessions.keepAlive(number, logTimeMs);
+    return isThere ? { type: "applied", result: NO_RESULT } : SESSION_EXPIRED;
   }
 }

@@ -27,7 +27,8 @@ export const REQUEST_ID_RANDOM_BYTES = 10;
 export const REQUEST_ID_TEXT_BYTES_MAX = 128;
 
 const TIME_BYTES = 6;
-const TIME_MS_MAX = 2 ** 48 - 1;
+/** The top bit marks the ids of sessions (command_id.ts). */
+const TIME_MS_MAX = 2 ** 47 - 1;
 const CANONICAL_TEXT = /^[0-9a-f]{32}$/;
 
 /**
@@ -79,9 +80,9 @@ export function formatRequestId(id: Uint8Array): string {
   return text;
 }
 
-/** Reads what {@linkcode formatRequestId} wrote, or returns null for any other text. */
+/** Reads a printed id of {@linkcode makeRequestId}, or returns null for any other text. */
 export function parseRequestId(text: string): Uint8Array | null {
-  if (!CANONICAL_TEXT.test(text)) return null;
+  if (!CANONICAL_TEXT.test(text) || text[0]! > "7") return null;
   const id = new Uint8Array(REQUEST_ID_BYTES);
   for (let i = 0; i < REQUEST_ID_BYTES; i += 1) {
     id[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);

@@ -1,6 +1,6 @@
 /**
  * The state machine as the application sees it: what committed commands change, what queries read,
- * and what snapshots carry.
+ * what expires, and what snapshots carry.
  *
  * @module
  */
@@ -16,6 +16,12 @@ export interface ApplyContext {
   readonly logTimeMs: LogTimeMs;
 }
 
+/** When a query is asked. */
+export interface QueryContext {
+  /** The log time as the node that answers knows it: never behind the last entry applied. */
+  readonly logTimeMs: LogTimeMs;
+}
+
 /**
  * A deterministic machine. Every replica gives the same answers to the same commands in the same
  * order: no clock, no randomness, no input but the parameters.
@@ -24,16 +30,38 @@ export interface StateMachine {
   /**
    * Applies one committed command and returns its answer. Called once for each index, ascending.
    * A mistake of the user (a command that cannot be decoded, a compare that fails) is an answer.
-   * It must not throw: a throw is a defect that stops the node. The view of `command` is only
-   * valid during the call.
+   * It must not throw: a throw is a defect that stops the node, as is a command that only a newer
+   * program understands. The view of `command` is only valid during the call.
+   *
+   * A machine in which things expire removes first what is due by `context.logTimeMs`.
    */
   apply(command: Uint8Array, context: ApplyContext): Uint8Array;
+
+  /**
+   * Says why a command must not enter the log, or null where it may: asked by a leader before it
+   * appends. For commands that this program does not know and a newer one may: in the log they
+   * would stop every node of this version. A machine without this function takes every command.
+   */
+  refusal?(command: Uint8Array): string | null;
+
+  /**
+   * The log time at which the next thing expires, or null where nothing will. A leader appends a
+   * tick when it has passed; a machine without this function gets no ticks.
+   */
+  nextDeadlineMs?(): LogTimeMs | null;
+
+  /**
+   * Applies an entry that only says that time has passed: removes what is due by
+   * `context.logTimeMs`, as much as may be done at once. If {@linkcode nextDeadlineMs} is not later
+   * then, another tick follows.
+   */
+  tick?(context: ApplyContext): void;
 
   /**
    * Answers a read-only query from the state as it is now; never changes it. A mistake of the user
    * is an answer here too.
    */
-  query(query: Uint8Array): Uint8Array;
+  query(query: Uint8Array, context: QueryContext): Uint8Array;
 
   /**
    * A view of the state as it is now, in chunks, for a snapshot. Commands go on being applied while

@@ -107,7 +107,7 @@ describe("KeyValueClient", () => {
     const { cluster, client, keyValue } = await startStore();
     cluster.node(1).script = (exchange) => {
       if (exchange.request.type !== "propose") return false;
-      exchange.refuse("internal", { applied: "yes" });
+      exchange.refuse("answerForgotten", { applied: "yes" });
       return true;
     };
     const forgotten = await cluster.rejection(keyValue.put("a", "b"));

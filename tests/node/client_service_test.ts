@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { AnswerForgottenError, NotLeaderError, OverloadedError } from "../../src/errors.ts";
+import { AnswerForgottenError, NotLeaderError } from "../../src/errors.ts";
+import { OverloadedError, SessionExpiredError } from "../../src/errors.ts";
 import type { RaftError } from "../../src/errors.ts";
 import {
   CLIENT_REQUESTS_MAX,
@@ -306,11 +307,12 @@ describe("ClientService", () => {
   it("names the leader with every other error, and keeps what the error concludes", async () => {
     const world = await ServiceWorld.start();
     const client = await world.connect();
-    client.propose(1, 2);
+    client.propose(1, 2, 3);
     await world.run(10);
     const errors: RaftError[] = [
       new OverloadedError("The log is full"),
       new AnswerForgottenError("The answer is not kept"),
+      new SessionExpiredError("The session is not there", "unknown"),
     ];
     world.backend.taken.forEach(({ sink, requestId }, position) => {
       const error = errors[position];
@@ -319,13 +321,11 @@ describe("ClientService", () => {
     });
     await world.run(10);
     const answers = client.received.slice(1).map((message) => {
-      assert.ok(message.type === "errorAnswer");
-      return [message.code, message.applied, message.leaderId, message.leaderAddress];
+      assert.ok(message.type === "errorAnswer" && message.leaderAddress === "n9:7238");
+      return [message.code, message.applied, message.leaderId].join(" ");
     });
-    assert.deepEqual(answers, [
-      ["overloaded", "no", 9, "n9:7238"],
-      ["internal", "yes", 9, "n9:7238"],
-    ]);
+    const wanted = ["overloaded no 9", "answerForgotten yes 9", "sessionExpired unknown 9"];
+    assert.deepEqual(answers, wanted);
   });
 
   it("drops answers for a client that is gone (trap A10 the other way)", async () => {
