@@ -1,0 +1,37 @@
+/**
+ * A known way to get Raft wrong, as one change to our own code: what the simulator must find.
+ *
+ * @module
+ */
+
+/** One wrong change. */
+export interface Mutation {
+  /** In snake_case, unique. */
+  readonly name: string;
+  /** What is wrong, in a sentence. */
+  readonly fault: string;
+  /** The number of the trap in ARCHITECTURE.md, where it is one. */
+  readonly trap?: number;
+  /** The file, from the root. */
+  readonly file: string;
+  /** A text that the file holds exactly once. */
+  readonly find: string;
+  /** What stands there instead. */
+  readonly replace: string;
+}
+
+/**
+ * Applies a mutation to the text of its file.
+ *
+ * @throws {Error} If the text to replace is not there exactly once.
+ */
+export function mutate(mutation: Mutation, text: string): string {
+  const parts = text.split(mutation.find);
+  if (parts.length !== 2) {
+    throw new Error(
+      `Cannot apply "${mutation.name}": its text occurs ${parts.length - 1} times in ` +
+        `${mutation.file}, want once; change it with the code`,
+    );
+  }
+  return parts.join(mutation.replace);
+}

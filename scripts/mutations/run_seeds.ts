@@ -1,0 +1,21 @@
+/**
+ * Runs seeds of the simulator that lies beside this file's copy, and prints a JSON object a seed:
+ * what a mutant is tried with.
+ *
+ *     bun run_seeds.ts FIRST COUNT SECONDS
+ *
+ * @module
+ */
+import { simulate } from "../../src/testing/simulation.ts";
+
+const [first, count, seconds] = process.argv.slice(2).map(Number);
+
+for (let seed = first!; seed < first! + count!; seed += 1) {
+  let fault: string | null = null;
+  try {
+    await simulate({ seed, durationMs: seconds! * 1000 });
+  } catch (error) {
+    fault = error instanceof Error ? error.message : String(error);
+  }
+  process.stdout.write(`${JSON.stringify({ seed, fault })}\n`);
+}
