@@ -77,5 +77,28 @@ export interface Configuration {
   readonly promotions: readonly NodeId[];
 }
 
+/**
+ * What becomes of a member: `add` makes a learner that becomes a voter once it has caught up,
+ * `addLearner` one that stays one; `promote` makes a learner a voter once it has caught up,
+ * `demote` a voter a learner.
+ */
+export type MemberAction =
+  | "add"
+  | "addLearner"
+  | "promote"
+  | "demote"
+  | "remove"
+  | "setAddress";
+
+/** One change of the members; several can be made at once (joint consensus, §6 of the paper). */
+export interface MemberChange {
+  readonly action: MemberAction;
+  readonly id: NodeId;
+  /** For the actions that add, and for `setAddress`; else empty. */
+  readonly address: Address | "";
+  /** For the actions that add: the data directory; empty where the node binds it as it joins. */
+  readonly instanceId: InstanceId | "";
+}
+
 /** The largest index, term or id that may appear in a message or a file. */
 export const INTEGER_MAX = Number.MAX_SAFE_INTEGER;

@@ -5,6 +5,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Index } from "../types.ts";
+import { advanceMembership } from "./membership_change.ts";
 import { quorumIndex } from "./quorum.ts";
 import { maybeStartReadRound } from "./read_index.ts";
 import type { ConsensusState } from "./state.ts";
@@ -33,6 +34,7 @@ export function maybeCommit(state: ConsensusState): void {
     state.outbox.arm("commitNotice");
   }
   maybeStartReadRound(state);
+  advanceMembership(state);
 }
 
 /** Notes that everything up to `index` is committed. Never falls. */

@@ -8,14 +8,17 @@
  * @module
  */
 import { assert, unreachable } from "../assert.ts";
-import type { Configuration, Index, NodeId, Term } from "../types.ts";
+import type { Configuration, Index, Member, NodeId, Term } from "../types.ts";
 import { acknowledge, receiveAppendEntriesRequest } from "./append_entries.ts";
 import { maybeCommit, offerAppliable } from "./commit.ts";
 import type { Effects, Role } from "./effects.ts";
 import { stepElectionTimer, stepLeaderContactTimer, stepQuorumTimer } from "./election.ts";
 import type { Input, Timer } from "./input.ts";
 import { checkBasic, checkDelta, observe } from "./invariants.ts";
+import { knownPeers } from "./followers.ts";
+import { stepChangeMembership } from "./membership_change.ts";
 import type { Message } from "./messages.ts";
+import type { IndexedConfiguration } from "./membership.ts";
 import { stepPropose } from "./proposal.ts";
 import { receiveReadIndexRequest, receiveReadIndexResponse, stepReadIndex } from "./read_index.ts";
 import {
@@ -51,6 +54,20 @@ export interface ConsensusStatus {
   readonly configuration: Configuration;
   /** What a leader knows of the others; empty elsewhere. */
   readonly followers: readonly FollowerStatus[];
+}
+
+/** Who belongs to the cluster, as one node knows it. */
+export interface MembershipView {
+  /** The configuration in effect. */
+  readonly latest: IndexedConfiguration;
+  /** The latest one that is known to be committed, or null. */
+  readonly committed: IndexedConfiguration | null;
+  /** Everybody to whom this node may have something to say. */
+  readonly peers: readonly Member[];
+  /** The log has had a configuration with this node. */
+  readonly hasJoined: boolean;
+  /** This node was a member, and a committed configuration without it holds. */
+  readonly isRemoved: boolean;
 }
 
 /** One node's part in the algorithm. */
@@ -96,6 +113,25 @@ export class Consensus {
     return this.#state.membership.latest.configuration;
   }
 
+  /** Changes whenever {@linkcode Consensus.membership} does. */
+  get membershipVersion(): number {
+    return this.#state.membership.version;
+  }
+
+  /** Who belongs to the cluster. */
+  get membership(): MembershipView {
+    const state = this.#state;
+    const { latest, latestCommitted: committed, isChanging } = state.membership;
+    const { hasJoined } = state;
+    return {
+      latest,
+      committed,
+      peers: knownPeers(state),
+      hasJoined,
+      isRemoved: hasJoined && !isChanging && !state.isIn(latest.configuration),
+    };
+  }
+
   /** Takes one input. Effects gather until they are taken. */
   step(input: Input): void {
     const state = this.#state;
@@ -106,6 +142,9 @@ export class Consensus {
         break;
       case "propose":
         stepPropose(state, input);
+        break;
+      case "changeMembership":
+        stepChangeMembership(state, input);
         break;
       case "timer":
         this.#stepTimer(input.timer);

@@ -11,7 +11,7 @@
  * 4. A sync of the log is started if there were appends. When it completes, the driver steps
  *    `durable` with `sequence`; votes and acknowledgements that need it come out of that step.
  * 5. `appliableIndex`: entries up to there may be applied: committed, and durable at this node.
- * 6. `reads`, `refusals` and `timers`, in any order, and then `softState` is told.
+ * 6. `reads`, `refusals`, `changes` and `timers`, in any order, and then `softState` is told.
  *
  * Votes and vote requests are in `messagesNow` of a record that carries their hard state: step 1
  * makes it durable before step 3 sends them.
@@ -22,7 +22,7 @@ import type { EntryKind, Index, NodeId, Term } from "../types.ts";
 import type { Timer } from "./input.ts";
 import type { AppendEntriesRequest, Message } from "./messages.ts";
 
-/** Entries to append: from a proposal, from a leader's message, or a no-op of the core's own. */
+/** Entries to append: from a proposal, from a leader's message, or of the core's own. */
 export interface Append {
   readonly firstIndex: Index;
   readonly lastIndex: Index;
@@ -30,7 +30,7 @@ export interface Append {
   readonly term: Term;
   /** The kind of the entries, where this node creates them; null where a leader sent them. */
   readonly kind: EntryKind | null;
-  /** The `source` of the proposal or of the message; null for a no-op. */
+  /** The `source` of the proposal or message; the Configuration of such an entry; or null. */
   readonly source: unknown;
 }
 
@@ -73,6 +73,24 @@ export interface Refusal {
   readonly reason: "not_leader" | "overloaded";
 }
 
+/** Why a change of the members was not begun. */
+export interface ChangeRefusal {
+  readonly reason: "not_leader" | "in_progress" | "not_found" | "invalid" | "refused";
+  /** For people: what cannot be done, and the way out. */
+  readonly message: string;
+  /** The facts behind it, a sentence each. */
+  readonly why: readonly string[];
+}
+
+/** The outcome of a `changeMembership` input. */
+export type ChangeOutcome =
+  /** It is committed, whole; the configuration of this index holds. */
+  | { readonly source: unknown; readonly type: "done"; readonly configurationIndex: Index }
+  /** Nothing of it was appended. */
+  | { readonly source: unknown; readonly type: "refused"; readonly refusal: ChangeRefusal }
+  /** Leadership ended while it was in the log: it may be completed or replaced. */
+  | { readonly source: unknown; readonly type: "lost" };
+
 /** Arms a timer anew (its old expiry is void), or cancels it. */
 export interface TimerChange {
   readonly timer: Timer;
@@ -100,6 +118,7 @@ export interface Effects {
   readonly appliableIndex: Index | null;
   readonly reads: readonly ReadOutcome[];
   readonly refusals: readonly Refusal[];
+  readonly changes: readonly ChangeOutcome[];
   readonly timers: readonly TimerChange[];
   /** Role, term and leader, where one of them changed. */
   readonly softState: SoftState | null;

@@ -4,6 +4,8 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import { dropLeavers } from "./followers.ts";
+import { maybePromote } from "./membership_change.ts";
 import { hasQuorum, voteResult } from "./quorum.ts";
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate, tell } from "./role.ts";
 import type { ConsensusState } from "./state.ts";
@@ -37,7 +39,10 @@ export function stepQuorumTimer(state: ConsensusState): void {
     becomeFollower(state, state.currentTerm, null);
     return;
   }
-  for (const progress of state.progress.values()) progress.recentlyActive = false;
+  dropLeavers(state);
+  for (const progress of state.progress.values()) progress.checked();
+  state.roundTarget = state.log.lastIndex;
+  maybePromote(state);
   state.outbox.arm("quorum");
 }
 

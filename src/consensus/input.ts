@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EntryKind, Index, NodeId, Term } from "../types.ts";
+import type { EntryKind, Index, MemberChange, NodeId, Term } from "../types.ts";
 import type { Message } from "./messages.ts";
 
 /** The timers that the core arms. The driver owns the clock and draws the jitter. */
@@ -31,6 +31,15 @@ export type Input =
     /** What their records take, for the limit on what is appended and not committed. */
     readonly bytes: number;
     /** Handed back with the append or the refusal; the core never looks inside. */
+    readonly source: unknown;
+  }
+  /** Somebody wants the members changed, all at once (§6). */
+  | {
+    readonly type: "changeMembership";
+    readonly changes: readonly MemberChange[];
+    /** Also where the voters that are up would be no quorum afterwards. */
+    readonly force: boolean;
+    /** Handed back with the outcome; the core never looks inside. */
     readonly source: unknown;
   }
   | { readonly type: "timer"; readonly timer: Timer }

@@ -15,13 +15,18 @@ export interface IndexedConfiguration {
 
 /** The configurations of the log, as far as they can still matter. */
 export class Membership {
+  /** Grows with every change of what is in effect, committed, or kept for those who leave. */
+  version = 0;
   /** Ascending by index; the last one is in effect. Never empty. */
   #configurations: IndexedConfiguration[];
+  #commitIndex: Index;
 
   /** Starts from the configurations that the log (or a snapshot before it) holds. */
-  constructor(configurations: readonly IndexedConfiguration[]) {
+  constructor(configurations: readonly IndexedConfiguration[], commitIndex: Index = 0) {
     assert(configurations.length > 0, "a node without a configuration cannot take part");
     this.#configurations = [...configurations];
+    this.#commitIndex = commitIndex;
+    this.committed(commitIndex);
   }
 
   /** The configuration in effect. */
@@ -29,23 +34,60 @@ export class Membership {
     return this.#configurations[this.#configurations.length - 1]!;
   }
 
+  /** The latest configuration that is known to be committed, or null where none is. */
+  get latestCommitted(): IndexedConfiguration | null {
+    const first = this.#configurations[0]!;
+    return first.index <= this.#commitIndex ? first : null;
+  }
+
+  /** Whether a change is under way: what is in effect is not committed, or is joint (§6). */
+  get isChanging(): boolean {
+    const { index, configuration } = this.latest;
+    return index > this.#commitIndex || configuration.votersOld.length > 0;
+  }
+
+  /** From the latest committed one, or from the oldest that is known, up to the one in effect. */
+  get held(): readonly IndexedConfiguration[] {
+    return this.#configurations;
+  }
+
   /** Notes a configuration entry that was appended. */
   append(configuration: IndexedConfiguration): void {
     assert(configuration.index > this.latest.index, () => `index ${configuration.index} falls`);
     this.#configurations.push(configuration);
+    this.version += 1;
+  }
+
+  /** Starts anew from the configuration of a snapshot, which is committed. */
+  reset(configuration: IndexedConfiguration): void {
+    assert(
+      configuration.index >= this.#committedFloor(),
+      () => `index ${configuration.index} falls`,
+    );
+    this.#configurations = [configuration];
+    this.#commitIndex = Math.max(this.#commitIndex, configuration.index);
+    this.version += 1;
   }
 
   /** Goes back to the latest configuration at or before `lastIndexKept`. */
   truncateSuffix(lastIndexKept: Index): void {
     const kept = this.#configurations.filter((entry) => entry.index <= lastIndexKept);
     assert(kept.length > 0, () => `no configuration is left at or before ${lastIndexKept}`);
+    if (kept.length < this.#configurations.length) this.version += 1;
     this.#configurations = kept;
   }
 
   /** Forgets the configurations that a committed one replaced. */
   committed(commitIndex: Index): void {
+    const before = this.latestCommitted;
+    this.#commitIndex = Math.max(this.#commitIndex, commitIndex);
     while (this.#configurations.length > 1 && this.#configurations[1]!.index <= commitIndex) {
       this.#configurations.shift();
     }
+    if (this.latestCommitted !== before) this.version += 1;
+  }
+
+  #committedFloor(): Index {
+    return this.latestCommitted?.index ?? 0;
   }
 }

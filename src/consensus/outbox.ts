@@ -5,6 +5,7 @@
  */
 import type { Index, NodeId, Term } from "../types.ts";
 import type {
+  ChangeOutcome,
   Effects,
   LogChange,
   ReadOutcome,
@@ -26,6 +27,7 @@ export class Outbox {
   #appliableIndex: Index | null = null;
   #reads: ReadOutcome[] = [];
   #refusals: Refusal[] = [];
+  #changes: ChangeOutcome[] = [];
   /** The last word on each timer counts. */
   #timers = new Map<Timer, boolean>();
   #softState: SoftState | null = null;
@@ -77,6 +79,11 @@ export class Outbox {
     this.#refusals.push(refusal);
   }
 
+  /** Tells how a change of the members ended. */
+  changeEnded(outcome: ChangeOutcome): void {
+    this.#changes.push(outcome);
+  }
+
   /** Arms a timer anew. */
   arm(timer: Timer): void {
     this.#timers.set(timer, true);
@@ -104,6 +111,7 @@ export class Outbox {
       appliableIndex: this.#appliableIndex,
       reads: this.#reads,
       refusals: this.#refusals,
+      changes: this.#changes,
       timers,
       softState: this.#softState,
     };
@@ -115,6 +123,7 @@ export class Outbox {
     // Even an empty list was handed out: what is added from now on belongs to the next record.
     this.#reads = [];
     this.#refusals = [];
+    this.#changes = [];
     this.#timers.clear();
     this.#softState = null;
     return effects;

@@ -27,8 +27,16 @@ export class Progress {
   #sendingIsVoid = false;
   /** In `probe`: a message is unanswered, so wait for the answer or the next heartbeat. */
   probeUnanswered = false;
-  /** Whether it answered since the last quorum check. */
+  /** Whether it answered since the last quorum check; a new leader has patience until the first. */
   recentlyActive = true;
+  /** Whether it answered between the last two quorum checks. */
+  #activeBefore = false;
+  /** It answered this leader since its connection was last lost. */
+  #heard = false;
+  /** The configuration that removed it; null for a member. It is kept until it knows. */
+  leavingIndex: Index | null = null;
+  /** A leaver was told that its removal is committed. */
+  leavingTold = false;
   /** The largest confirmation round that it answered (dissertation §6.4). */
   readSequence = 0;
   /** The largest commit index that it was told. */
@@ -44,6 +52,28 @@ export class Progress {
   get ready(): boolean {
     if (this.sending) return false;
     return this.mode === "probe" ? !this.probeUnanswered : !this.inflights.full;
+  }
+
+  /** Whether it is taken to be there: it has answered within the last election timeout or two. */
+  get isUp(): boolean {
+    return this.#heard && (this.recentlyActive || this.#activeBefore);
+  }
+
+  /** Notes that it answered. */
+  answered(): void {
+    this.recentlyActive = true;
+    this.#heard = true;
+  }
+
+  /** Notes that its connection was lost: whether it is there shows with its next answer. */
+  disconnected(): void {
+    this.#heard = false;
+  }
+
+  /** A quorum check was made. */
+  checked(): void {
+    this.#activeBefore = this.recentlyActive;
+    this.recentlyActive = false;
   }
 
   /** Notes that the follower acknowledged everything up to `matchIndex`. */

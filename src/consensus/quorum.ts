@@ -54,6 +54,11 @@ export function isVoter(configuration: Configuration, id: NodeId): boolean {
   return halves(configuration).some((voters) => voters.some((member) => member.id === id));
 }
 
+/** The entry of a member, the newer one where the configuration is joint, or null. */
+export function memberOf(configuration: Configuration, id: NodeId): Member | null {
+  return allMembers(configuration).find((member) => member.id === id) ?? null;
+}
+
 /** Every member once, by ascending id. */
 export function allMembers(configuration: Configuration): Member[] {
   const members = new Map<NodeId, Member>();

@@ -7,6 +7,8 @@
 import { assert } from "../assert.ts";
 import type { NodeId } from "../types.ts";
 import { maybeCommit } from "./commit.ts";
+import { dropLeaver } from "./followers.ts";
+import { maybePromote } from "./membership_change.ts";
 import type { AppendEntriesRequest, AppendEntriesResponse } from "./messages.ts";
 import type { Progress } from "./progress.ts";
 import { failReads, maybeFinishReadRound } from "./read_index.ts";
@@ -65,7 +67,10 @@ export function stepConnectionLost(state: ConsensusState, peer: NodeId): void {
   // A question to the leader, or its answer, may be lost as well, and nobody asks twice.
   if (peer === state.leaderId) failReads(state);
   const progress = state.progress.get(peer);
-  if (progress !== undefined) progress.probeFrom(progress.matchIndex + 1);
+  if (progress === undefined) return;
+  progress.disconnected();
+  progress.probeFrom(progress.matchIndex + 1);
+  dropLeaver(state, peer);
 }
 
 /** A follower answered AppendEntries. */
@@ -77,7 +82,7 @@ export function receiveAppendEntriesResponse(
   if (state.role !== "leader" || response.term !== state.currentTerm) return;
   const progress = state.progress.get(from);
   if (progress === undefined) return;
-  progress.recentlyActive = true;
+  progress.answered();
   if (response.readSequence > progress.readSequence) {
     progress.readSequence = response.readSequence;
     maybeFinishReadRound(state);
@@ -93,6 +98,7 @@ export function receiveAppendEntriesResponse(
   const grown = response.matchIndex > progress.matchIndex;
   progress.accept(response.matchIndex);
   if (grown) maybeCommit(state);
+  maybePromote(state);
 }
 
 function receiveRejection(

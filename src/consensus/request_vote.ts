@@ -22,6 +22,12 @@ export function receiveRequestVoteRequest(
     answer(state, from, { granted: false, request });
     return;
   }
+  // A candidate may know of a newer configuration in which this node has a vote, so a learner and a
+  // node that was removed vote as well. But one that joins is nobody yet.
+  if (!state.hasJoined) {
+    answer(state, from, { granted: false, request });
+    return;
+  }
   if (request.preVote) {
     // A question: it must change nothing, neither term nor vote nor timer.
     const granted = request.term > state.currentTerm && isUpToDate(state, request);

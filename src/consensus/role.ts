@@ -7,8 +7,7 @@
 import { assert } from "../assert.ts";
 import { EntryKind } from "../types.ts";
 import type { NodeId, Term } from "../types.ts";
-import { Progress } from "./progress.ts";
-import { allMembers } from "./quorum.ts";
+import { followConfiguration } from "./followers.ts";
 import { failReads } from "./read_index.ts";
 import type { ConsensusState } from "./state.ts";
 
@@ -74,10 +73,7 @@ export function becomeLeader(state: ConsensusState): void {
   state.role = "leader";
   state.leaderId = state.nodeId;
   state.progress = new Map();
-  for (const member of allMembers(state.membership.latest.configuration)) {
-    if (member.id === state.nodeId) continue;
-    state.progress.set(member.id, new Progress(state.log.lastIndex + 1));
-  }
+  followConfiguration(state, state.log.lastIndex + 1);
   state.outbox.cancel("election");
   state.outbox.cancel("leaderContact");
   state.outbox.arm("heartbeat");
@@ -101,6 +97,7 @@ function appendNoop(state: ConsensusState): void {
   state.log.append(state.currentTerm, 1);
   state.durability.appended(state.outbox.sequence, index);
   state.termStartIndex = index;
+  state.roundTarget = index;
   state.tracing?.replicate(1);
   state.outbox.changeLog({
     type: "append",
@@ -126,6 +123,12 @@ function forgetLeader(state: ConsensusState): void {
 function leaveLeadership(state: ConsensusState): void {
   if (state.role !== "leader") return;
   state.progress = new Map();
+  state.leavers = new Map();
+  state.membership.version += 1;
+  if (state.change !== null) {
+    state.outbox.changeEnded({ source: state.change.source, type: "lost" });
+    state.change = null;
+  }
   state.uncommitted = [];
   state.uncommittedBytes = 0;
   state.heartbeatDue = false;

@@ -4,20 +4,26 @@
  *
  * @module
  */
-import type { Index, NodeId, Term, TermRun } from "../types.ts";
+import type { Configuration, Index, InstanceId, Member } from "../types.ts";
+import type { NodeId, Term, TermRun } from "../types.ts";
 import { Durability } from "./durability.ts";
 import type { Role } from "./effects.ts";
 import { LogView } from "./log_view.ts";
 import { type IndexedConfiguration, Membership } from "./membership.ts";
 import { Outbox } from "./outbox.ts";
 import type { Progress } from "./progress.ts";
-import { isVoter } from "./quorum.ts";
+import { isVoter, memberOf } from "./quorum.ts";
 import { ReadQueue } from "./read_queue.ts";
 import { type Tracer, Tracing } from "./tracing.ts";
 
 /** What a core starts from: what was durable when the node stopped. */
 export interface ConsensusOptions {
   readonly nodeId: NodeId;
+  /**
+   * The data directory of the node: a member with the same id and another one is somebody else.
+   * Left out where ids are never used again.
+   */
+  readonly instanceId?: InstanceId;
   readonly currentTerm: Term;
   readonly votedFor: NodeId;
   /** The entry before the first one of the log: 0, or the last one that a snapshot covers. */
@@ -36,6 +42,8 @@ export interface ConsensusOptions {
 /** All that a core knows. The functions of this folder read and change it; nothing else does. */
 export class ConsensusState {
   readonly nodeId: NodeId;
+  readonly #instanceId: InstanceId;
+  #hasJoined: boolean;
 
   // Server variables.
   currentTerm: Term;
@@ -72,8 +80,14 @@ export class ConsensusState {
   // Leader variables.
   /** Every other member; empty at a node that does not lead. */
   progress = new Map<NodeId, Progress>();
+  /** Those of them who are no members any more. */
+  leavers = new Map<NodeId, Member>();
   /** The index of the no-op that started this leadership. */
   termStartIndex: Index = 0;
+  /** Where the log ended at the last quorum check: what has it since then keeps up. */
+  roundTarget: Index = 0;
+  /** A change of the members that somebody waits for, and the entry whose commitment ends it. */
+  change: { readonly source: unknown; readonly index: Index } | null = null;
   /** The bytes of the own proposals that are not committed, oldest first. */
   uncommitted: { readonly lastIndex: Index; readonly bytes: number }[] = [];
   uncommittedBytes = 0;
@@ -95,7 +109,9 @@ export class ConsensusState {
     this.currentTerm = options.currentTerm;
     this.votedFor = options.votedFor;
     this.log = new LogView(options);
-    this.membership = new Membership(options.configurations);
+    this.#instanceId = options.instanceId ?? "";
+    this.membership = new Membership(options.configurations, options.commitIndex);
+    this.#hasJoined = options.configurations.some((entry) => this.isIn(entry.configuration));
     this.durability = new Durability(options.lastIndex);
     this.commitIndex = options.commitIndex;
     this.appliableIndex = options.commitIndex;
@@ -105,7 +121,26 @@ export class ConsensusState {
 
   /** Whether this node has a vote in the configuration in effect. */
   get isVoter(): boolean {
-    return isVoter(this.membership.latest.configuration, this.nodeId);
+    const { configuration } = this.membership.latest;
+    return isVoter(configuration, this.nodeId) && this.isIn(configuration);
+  }
+
+  /**
+   * Whether the log has had a configuration with this node. One that joins under an id which was
+   * used before replays the configurations of its predecessor: until it meets its own, it must not
+   * vote in its place (it knows nothing of what the predecessor acknowledged).
+   */
+  get hasJoined(): boolean {
+    if (this.#instanceId === "") return true;
+    this.#hasJoined ||= this.membership.held.some((entry) => this.isIn(entry.configuration));
+    return this.#hasJoined;
+  }
+
+  /** Whether this node, and no other data directory under its id, is a member. */
+  isIn(configuration: Configuration): boolean {
+    const own = memberOf(configuration, this.nodeId);
+    if (own === null) return false;
+    return [own.instanceId, this.#instanceId].includes("") || own.instanceId === this.#instanceId;
   }
 
   /** Whether the leader has committed an entry of its own term (§8; Figure 8 of the paper). */

@@ -21,12 +21,13 @@ import { recordBytes } from "../log/record.ts";
 import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
 import type { CommandGate } from "../state_machine/command_gate.ts";
 import type { Transport } from "../transport/transport.ts";
-import { EntryKind, type Index, type LogTimeMs } from "../types.ts";
+import { EntryKind, type Index, type LogTimeMs, type MemberChange } from "../types.ts";
 import { ApplyLoop } from "./apply_loop.ts";
 import { proposalsBytes } from "./batch_encoder.ts";
 import { EffectPerformer } from "./effect_performer.ts";
 import { EntrySender } from "./entry_sender.ts";
 import { LogTime } from "./log_time.ts";
+import { MemberRequests } from "./member_requests.ts";
 import type { RaftObserver } from "./observer.ts";
 import { type Proposal, Proposals } from "./proposals.ts";
 import { type Query, Reads } from "./reads.ts";
@@ -52,6 +53,8 @@ export interface DriverLoopOptions extends TimerOptions {
   readonly serveQuery: (query: Query) => void;
   readonly notLeader: () => NotLeaderError;
   readonly softState: (state: SoftState) => void;
+  /** What the core knows of the members has changed; called at the end of a turn. */
+  readonly membershipChanged: () => void;
   /** The node cannot go on; called once. */
   readonly failed: (error: Error) => void;
 }
@@ -70,6 +73,8 @@ export class DriverLoop {
   readonly logTime: LogTime;
   readonly #options: DriverLoopOptions;
   readonly #proposals = new Proposals();
+  readonly #memberRequests: MemberRequests;
+  #membershipVersion = 0;
   readonly #reads: Reads;
   readonly #applyLoop: ApplyLoop;
   readonly #performer: EffectPerformer;
@@ -87,6 +92,8 @@ export class DriverLoop {
   constructor(options: DriverLoopOptions) {
     const { clock, random, log, transport, consensus } = options;
     this.#options = options;
+    this.#membershipVersion = consensus.membershipVersion;
+    this.#memberRequests = new MemberRequests(options.notLeader);
     this.logTime = new LogTime(clock, options.lastTimestampMs);
     const cache = new TailCache(TAIL_CACHE_BYTES_MAX);
     const failed = (error: Error) => this.#fail(error);
@@ -135,6 +142,7 @@ export class DriverLoop {
       timers: this.#timers,
       applyLoop: this.#applyLoop,
       proposals: this.#proposals,
+      memberRequests: this.#memberRequests,
       reads: this.#reads,
       logTime: this.logTime,
       durable: (input) => this.#durable(input),
@@ -187,6 +195,14 @@ export class DriverLoop {
     this.#schedule();
   }
 
+  /** Has the members changed; resolves with the index of the configuration that holds then. */
+  changeMembership(changes: readonly MemberChange[], force: boolean): Promise<Index> {
+    if (this.#stopped) return Promise.reject(shutdown());
+    return this.#memberRequests.begin((source) => {
+      this.input({ type: "changeMembership", changes, force, source });
+    });
+  }
+
   /** Takes a linearizable query; its sink is called exactly once. */
   query(query: Query): void {
     if (this.#stopped) {
@@ -206,6 +222,7 @@ export class DriverLoop {
     this.#timers.close();
     this.#ticks.close();
     if (this.#readTimer !== null) this.#options.clock.clearTimer(this.#readTimer);
+    this.#memberRequests.fail();
     this.#proposals.failWaiting(shutdown);
     this.#proposals.failLogged(
       this.#applyLoop.appliedIndex,
@@ -235,10 +252,18 @@ export class DriverLoop {
         }
       } while (this.#inputs.length > 0 && !this.#stopped);
       this.#options.transport.flush();
+      this.#tellMembership();
     } catch (error) {
       // A broken invariant: this node stops before it does harm.
       this.#fail(error);
     }
+  }
+
+  #tellMembership(): void {
+    const version = this.#options.consensus.membershipVersion;
+    if (version === this.#membershipVersion || this.#stopped) return;
+    this.#membershipVersion = version;
+    this.#options.membershipChanged();
   }
 
   #stepInputs(): void {

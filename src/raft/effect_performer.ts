@@ -10,11 +10,13 @@ import type { Message } from "../consensus/messages.ts";
 import { type NotLeaderError, OverloadedError, type RaftError } from "../errors.ts";
 import type { HardState, HardStateStore, Log, RecordBatch } from "../log/log.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Term } from "../types.ts";
+import { type Configuration, EntryKind, type Term } from "../types.ts";
+import { encodeConfiguration } from "../wire/storage_codec.ts";
 import type { ApplyLoop } from "./apply_loop.ts";
 import { encodeEntry, encodeProposals } from "./batch_encoder.ts";
 import type { EntrySender } from "./entry_sender.ts";
 import type { LogTime } from "./log_time.ts";
+import type { MemberRequests } from "./member_requests.ts";
 import { lastTimestampMs, receivedBatch, type ReceivedRecords } from "./message_intake.ts";
 import type { RaftObserver } from "./observer.ts";
 import type { ProposalBatch, Proposals } from "./proposals.ts";
@@ -32,6 +34,7 @@ export interface EffectPerformerOptions {
   readonly timers: Timers;
   readonly applyLoop: ApplyLoop;
   readonly proposals: Proposals;
+  readonly memberRequests: MemberRequests;
   readonly reads: Reads;
   readonly logTime: LogTime;
   readonly observer: RaftObserver | undefined;
@@ -107,7 +110,8 @@ export class EffectPerformer {
   #owe(effects: Effects): void {
     for (const change of effects.logChanges) {
       if (change.type !== "append" || change.append.kind === null) continue;
-      if (change.append.source !== null) this.#owed.add(change.append.source as ProposalBatch);
+      if (change.append.kind !== EntryKind.command) continue;
+      this.#owed.add(change.append.source as ProposalBatch);
     }
     for (const { source } of effects.refusals) {
       // A tick has no source: nobody waits for it, and the next one is due soon.
@@ -127,6 +131,7 @@ export class EffectPerformer {
     }
     for (const read of effects.reads) this.#options.reads.outcome(read);
     for (const refusal of effects.refusals) this.#refuse(refusal);
+    for (const change of effects.changes) this.#options.memberRequests.ended(change);
     for (const timer of effects.timers) this.#options.timers.change(timer);
     if (lostLeadership) {
       this.#options.proposals.failLogged(
@@ -177,7 +182,10 @@ export class EffectPerformer {
     const timestampMs = logTime.now();
     const header = { firstIndex: append.firstIndex, term: append.term, timestampMs };
     logTime.appended(timestampMs);
-    if (append.source === null) return encodeEntry(append.kind, NO_PAYLOAD, header);
+    if (append.kind === EntryKind.noop) return encodeEntry(append.kind, NO_PAYLOAD, header);
+    if (append.kind === EntryKind.configuration) {
+      return encodeEntry(append.kind, encodeConfiguration(append.source as Configuration), header);
+    }
     const batch = append.source as ProposalBatch;
     proposals.logged(batch, append.firstIndex);
     this.#owed.delete(batch);

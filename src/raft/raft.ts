@@ -19,7 +19,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
 import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request_id.ts";
 import type { TransportHandler } from "../transport/transport.ts";
-import type { Address, InstanceId, LogTimeMs, NodeId } from "../types.ts";
+import type { Address, Index, InstanceId, LogTimeMs, MemberChange, NodeId } from "../types.ts";
 import type { Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { ClusterPort } from "./cluster_port.ts";
@@ -250,6 +250,19 @@ export class Raft {
     else running.driver.query(request);
   }
 
+  /**
+   * Changes the members, all at once; resolves when that is committed. Only a leader takes it.
+   *
+   * @throws {RaftError} Whose `applied` says what is known of the change.
+   */
+  async changeMembership(
+    request: { readonly changes: readonly MemberChange[]; readonly force: boolean },
+  ): Promise<{ readonly configurationIndex: Index }> {
+    if (this.#running === null) throw this.#notFormed();
+    const { changes, force } = request;
+    return { configurationIndex: await this.#running.driver.changeMembership(changes, force) };
+  }
+
   /** How things stand, as this node sees them. */
   status(): RaftStatus {
     const { directory, log } = this.#storage;
@@ -359,10 +372,11 @@ export class Raft {
       serveQuery: (query) => this.#serve(query, 0),
       notLeader: () => new NotLeaderError(this.leader?.id ?? null, this.leader?.address || null),
       softState: (state) => this.#noteSoftState(state),
+      membershipChanged: () => transport.setPeers(consensus.membership.peers),
       failed: (error) => void this.#end(error),
     });
     this.#running = { consensus, driver };
-    transport.setPeers(allMembers(consensus.configuration));
+    transport.setPeers(consensus.membership.peers);
     driver.start();
     this.#hurryFirstElection(this.#running);
     this.#waiters.check();

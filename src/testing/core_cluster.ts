@@ -6,13 +6,14 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import type { ReadOutcome } from "../consensus/effects.ts";
+import type { ChangeOutcome, ReadOutcome } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
 import type { Message } from "../consensus/messages.ts";
+import { memberOf } from "../consensus/quorum.ts";
 import { EntryKind } from "../types.ts";
-import type { Configuration, Index, NodeId, Term } from "../types.ts";
+import type { Configuration, Index, MemberChange, NodeId, Term } from "../types.ts";
 import { CoreChecker } from "./core_checker.ts";
-import { configurationOf, entriesOfTerms } from "./core_log.ts";
+import { configurationOf, entriesOfTerms, membersOf } from "./core_log.ts";
 import { CoreNode, type CoreNodeOptions, type CoreObserver } from "./core_node.ts";
 
 /** The most messages that one {@linkcode CoreCluster.stabilize} delivers before it gives up. */
@@ -31,7 +32,10 @@ export interface InFlight {
 /** How a cluster starts. */
 export interface CoreClusterOptions
   extends Pick<CoreNodeOptions, "syncsAtOnce" | "fetchesAtOnce" | "entriesPerMessageMax"> {
-  /** The nodes 1 to this number, all of them voters unless `configuration` says otherwise. */
+  /**
+   * The nodes 1 to this number, all of them voters unless `configuration` says otherwise: then
+   * those that it does not name start with an empty one.
+   */
   readonly nodes: number;
   readonly configuration?: Configuration;
   /** The terms of the entries that a node starts with; its current term is the last of them. */
@@ -59,7 +63,8 @@ export class CoreCluster implements CoreObserver {
       const node = new CoreNode({
         ...options,
         id,
-        configuration,
+        // Who is no member yet waits for a leader to be told of.
+        configuration: memberOf(configuration, id) === null ? configurationOf([]) : configuration,
         storage: { currentTerm: terms[terms.length - 1] ?? 0, entries: entriesOfTerms(terms) },
         observer: this,
       });
@@ -106,6 +111,21 @@ export class CoreCluster implements CoreObserver {
   stepProposal(id: NodeId): void {
     this.#proposals += 1;
     this.node(id).step(proposalOf([`command ${this.#proposals}`]));
+  }
+
+  /**
+   * Has the members changed by a node, performs what follows, and returns the outcome, or undefined
+   * while the change is under way.
+   */
+  change(
+    id: NodeId,
+    changes: readonly (Partial<MemberChange> & Pick<MemberChange, "action" | "id">)[],
+    force = false,
+  ): ChangeOutcome | undefined {
+    const source = {};
+    const node = this.node(id);
+    node.run({ type: "changeMembership", changes: changes.map(memberChange), force, source });
+    return node.changes.find((outcome) => outcome.source === source);
   }
 
   /** Asks for a linearizable read and performs what follows. */
@@ -256,6 +276,16 @@ export class CoreCluster implements CoreObserver {
   performed(node: CoreNode): void {
     this.checker.performed(node);
   }
+}
+
+/** A change of a member, at its made-up address. */
+export function memberChange(
+  change: Partial<MemberChange> & Pick<MemberChange, "action" | "id">,
+): MemberChange {
+  const { address, instanceId } = membersOf([change.id])[0]!;
+  return change.action.startsWith("add")
+    ? { address, instanceId, ...change }
+    : { address: "", instanceId: "", ...change };
 }
 
 /** Commands as an input. */

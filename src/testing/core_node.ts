@@ -8,6 +8,7 @@
 import { assert } from "../assert.ts";
 import { Consensus } from "../consensus/consensus.ts";
 import type {
+  ChangeOutcome,
   Effects,
   LogChange,
   ReadOutcome,
@@ -16,7 +17,8 @@ import type {
 } from "../consensus/effects.ts";
 import type { Input, Timer } from "../consensus/input.ts";
 import type { Message } from "../consensus/messages.ts";
-import type { Configuration, Index, NodeId, Term } from "../types.ts";
+import { type Configuration, EntryKind } from "../types.ts";
+import type { Index, NodeId, Term } from "../types.ts";
 import {
   configurationsOf,
   type CoreEntriesSource,
@@ -91,6 +93,8 @@ export class CoreNode {
   fetches: SendEntries[] = [];
   refusals: Refusal[] = [];
   reads: ReadOutcome[] = [];
+  /** How changes of the members ended. */
+  changes: ChangeOutcome[] = [];
   /** What left the node, oldest first, where no observer takes it. */
   outgoing: { to: NodeId; message: Message }[] = [];
   appliedIndex: Index = 0;
@@ -263,6 +267,7 @@ export class CoreNode {
       this.#observer?.readEnded(this, outcome);
     }
     this.refusals.push(...effects.refusals);
+    this.changes.push(...effects.changes);
     for (const { timer, armed } of effects.timers) {
       if (armed) this.timers.set(timer, this.#armings += 1);
       else this.timers.delete(timer);
@@ -344,6 +349,11 @@ function entriesToAppend(append: (LogChange & { type: "append" })["append"]): Co
       () => `cut ${start} of a message`,
     );
     return source.entries.slice(start);
+  }
+  if (append.kind === EntryKind.configuration) {
+    const configuration = append.source as Configuration;
+    const payload = `configuration@${append.term} ${JSON.stringify(configuration)}`;
+    return [{ term: append.term, payload, configuration }];
   }
   const payloads = append.source as readonly string[] | null;
   if (payloads === null) return [{ term: append.term, payload: `noop@${append.term}` }];

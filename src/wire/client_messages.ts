@@ -4,8 +4,11 @@
  *
  * @module
  */
-import type { Address, Index, InstanceId, LogTimeMs, NodeId, Term } from "../types.ts";
+import type { Address, Index, LogTimeMs, MemberAction, MemberChange } from "../types.ts";
+import type { NodeId, Term } from "../types.ts";
 import type { Hello, HelloReply } from "./hello.ts";
+
+export type { MemberAction, MemberChange };
 
 /** How fresh a read must be. */
 export type Consistency = "linearizable" | "lease" | "stale";
@@ -136,29 +139,6 @@ export interface ErrorAnswer {
   readonly leaderAddress: Address | "";
   /** The node's log time, for a new request id. */
   readonly logTimeMs: LogTimeMs;
-}
-
-/**
- * What becomes of a member: `add` makes a learner that becomes a voter once it has caught up,
- * `addLearner` one that stays one; `promote` makes a learner a voter once it has caught up,
- * `demote` a voter a learner.
- */
-export type MemberAction =
-  | "add"
-  | "addLearner"
-  | "promote"
-  | "demote"
-  | "remove"
-  | "setAddress";
-
-/** One of the changes of a {@linkcode ChangeMembershipRequest}. */
-export interface MemberChange {
-  readonly action: MemberAction;
-  readonly id: NodeId;
-  /** For the actions that add, and for `setAddress`; else empty. */
-  readonly address: Address | "";
-  /** For the actions that add: the data directory; empty where the node binds it as it joins. */
-  readonly instanceId: InstanceId | "";
 }
 
 /** Changes of the members, all at once; only a leader takes it. */

@@ -13,6 +13,7 @@ describe("outbox", () => {
     outbox.appliable(5);
     outbox.read({ readId: 1, readIndex: 5 });
     outbox.refuse({ source: "a", reason: "overloaded" });
+    outbox.changeEnded({ source: "b", type: "lost" });
     outbox.tell({ role: "leader", term: 2, leaderId: 1 });
     assert.deepEqual(outbox.take(), {
       sequence: 1,
@@ -22,6 +23,7 @@ describe("outbox", () => {
       appliableIndex: 5,
       reads: [{ readId: 1, readIndex: 5 }],
       refusals: [{ source: "a", reason: "overloaded" }],
+      changes: [{ source: "b", type: "lost" }],
       timers: [],
       softState: { role: "leader", term: 2, leaderId: 1 },
     });
@@ -33,6 +35,7 @@ describe("outbox", () => {
       appliableIndex: null,
       reads: [],
       refusals: [],
+      changes: [],
       timers: [],
       softState: null,
     });

@@ -186,6 +186,7 @@ export class DriverWorld {
           result: new Uint8Array(0),
         }),
       notLeader: () => new NotLeaderError(null, null),
+      membershipChanged: () => {},
       softState: () => {},
       failed: (error) => this.failures.push(error),
     });

@@ -1,0 +1,232 @@
+/**
+ * What a configuration becomes by some changes, and whether that may be.
+ *
+ * A change of voters is checked against losing the quorum: those who vote afterwards and are up
+ * must be a majority, or the cluster could not even take the change back.
+ *
+ * @module
+ */
+import { splitAddress } from "../address.ts";
+import { MEMBERS_MAX } from "../limits.ts";
+import type { Configuration, Member, MemberChange, NodeId } from "../types.ts";
+import type { ChangeRefusal } from "./effects.ts";
+import { majority } from "./quorum.ts";
+
+/** What the leader knows of the members besides the configuration. */
+export interface ChangeFacts {
+  /** Whether a member is taken to be there. */
+  readonly isUp: (id: NodeId) => boolean;
+  /** Whether a learner has what is committed, but for what came just now, and is up. */
+  readonly isCaughtUp: (id: NodeId) => boolean;
+  /** Skips what protects from a loss of quorum. */
+  readonly force: boolean;
+}
+
+/** The configuration to reach, never joint; or why it is not to be reached. */
+export type ChangePlan =
+  | { readonly target: Configuration; readonly refusal: null }
+  | { readonly target: null; readonly refusal: ChangeRefusal };
+
+interface Draft {
+  readonly member: Member;
+  readonly voter: boolean;
+  /** Becomes a voter once it has caught up. */
+  readonly promote: boolean;
+}
+
+type Drafts = Map<NodeId, Draft>;
+
+/** Works out what `changes` make of `current`, which is not joint. */
+export function planChange(
+  current: Configuration,
+  changes: readonly MemberChange[],
+  facts: ChangeFacts,
+): ChangePlan {
+  const drafts = draftsOf(current);
+  const seen = new Set<NodeId>();
+  for (const change of changes) {
+    const refusal = seen.has(change.id)
+      ? invalid(`Cannot change member ${change.id} twice at once: make one change after the other`)
+      : apply(drafts, change, facts);
+    if (refusal !== null) return { target: null, refusal };
+    seen.add(change.id);
+  }
+  const target = configurationOf(drafts);
+  const refusal = changes.length === 0
+    ? invalid("Cannot change the members: want at least one change")
+    : checkTarget(target) ?? checkVoters(current, target, { changes, facts });
+  return refusal === null ? { target, refusal } : { target: null, refusal };
+}
+
+/** Whether the same nodes vote in both: then no joint configuration is needed in between. */
+export function hasSameVoters(a: Configuration, b: Configuration): boolean {
+  const ids = new Set(a.voters.map(({ id }) => id));
+  return a.voters.length === b.voters.length && b.voters.every(({ id }) => ids.has(id));
+}
+
+/** Whether two configurations say the same. */
+export function isSame(a: Configuration, b: Configuration): boolean {
+  const lists = (one: Configuration) => [one.voters, one.votersOld, one.learners];
+  return lists(a).every((list, i) => isSameList(list, lists(b)[i]!)) &&
+    a.promotions.length === b.promotions.length &&
+    a.promotions.every((id, i) => id === b.promotions[i]);
+}
+
+/** The configuration in which these learners have become voters. */
+export function withPromoted(current: Configuration, ids: readonly NodeId[]): Configuration {
+  const drafts = draftsOf(current);
+  for (const id of ids) {
+    drafts.set(id, { member: drafts.get(id)!.member, voter: true, promote: false });
+  }
+  return configurationOf(drafts);
+}
+
+function draftsOf({ voters, learners, promotions }: Configuration): Drafts {
+  const drafts: Drafts = new Map();
+  for (const member of voters) drafts.set(member.id, { member, voter: true, promote: false });
+  for (const member of learners) {
+    drafts.set(member.id, { member, voter: false, promote: promotions.includes(member.id) });
+  }
+  return drafts;
+}
+
+function configurationOf(drafts: Drafts): Configuration {
+  const all = [...drafts.values()].sort((a, b) => a.member.id - b.member.id);
+  return {
+    voters: all.filter(({ voter }) => voter).map(({ member }) => member),
+    votersOld: [],
+    learners: all.filter(({ voter }) => !voter).map(({ member }) => member),
+    promotions: all.filter(({ promote }) => promote).map(({ member }) => member.id),
+  };
+}
+
+/** Makes one change, or says why not. */
+function apply(drafts: Drafts, change: MemberChange, facts: ChangeFacts): ChangeRefusal | null {
+  const { action, id } = change;
+  if (action === "add" || action === "addLearner") return add(drafts, change);
+  const known = drafts.get(id);
+  if (known === undefined) {
+    const members = [...drafts.keys()].sort((a, b) => a - b).join(", ");
+    return refuse("not_found", `Node ${id} is no member: the members are ${members}`);
+  }
+  const { member } = known;
+  switch (action) {
+    case "promote": {
+      const now = known.voter || facts.isCaughtUp(id);
+      drafts.set(id, { member, voter: now, promote: !now });
+      return null;
+    }
+    case "demote":
+      drafts.set(id, { member, voter: false, promote: false });
+      return null;
+    case "remove":
+      drafts.delete(id);
+      return null;
+    case "setAddress":
+      drafts.set(id, { ...known, member: { ...member, address: change.address } });
+      return null;
+  }
+}
+
+/** A new learner; or a known member says which data directory holds its id, and where it is. */
+function add(drafts: Drafts, change: MemberChange): ChangeRefusal | null {
+  const { action, id, address, instanceId } = change;
+  const known = drafts.get(id);
+  if (known === undefined) {
+    const promote = action === "add";
+    drafts.set(id, { member: { id, address, instanceId }, voter: false, promote });
+    return null;
+  }
+  const { member } = known;
+  if (instanceId === "") {
+    // The same request once more changes nothing.
+    if (member.address === address) return null;
+    return refuse("refused", `Node ${id} is a member already, at ${member.address}`, [
+      `To move it: raft member set ${id} --address ${address}`,
+    ]);
+  }
+  if (member.instanceId !== "" && member.instanceId !== instanceId) {
+    return refuse(
+      "refused",
+      `Node ${id} is a member with another data directory (${member.instanceId}): one that was ` +
+        "lost must not come back under its id, for it has forgotten what it promised. Remove the " +
+        `member first (raft member remove ${id}), or join under an id that was never used`,
+    );
+  }
+  drafts.set(id, { ...known, member: { id, address, instanceId } });
+  return null;
+}
+
+/** What any configuration must fulfil. */
+function checkTarget({ voters, learners }: Configuration): ChangeRefusal | null {
+  const members = [...voters, ...learners];
+  if (voters.length === 0) {
+    return refuse("refused", "Cannot remove or demote the last voter: want one left at least");
+  }
+  if (members.length > MEMBERS_MAX) {
+    return refuse("refused", `Cannot have ${members.length} members: want at most ${MEMBERS_MAX}`);
+  }
+  const holders = new Map<string, NodeId>();
+  for (const { id, address } of members) {
+    if (splitAddress(address) === null) {
+      return invalid(`Cannot use the address "${address}" of node ${id}: want HOST:PORT`);
+    }
+    const holder = holders.get(address);
+    if (holder !== undefined) {
+      return refuse("refused", `Nodes ${holder} and ${id} cannot both be at ${address}`);
+    }
+    holders.set(address, id);
+  }
+  return null;
+}
+
+/** What a change of the voters must fulfil unless it is forced. */
+function checkVoters(
+  current: Configuration,
+  target: Configuration,
+  { changes, facts }: { readonly changes: readonly MemberChange[]; readonly facts: ChangeFacts },
+): ChangeRefusal | null {
+  if (facts.force || hasSameVoters(current, target)) return null;
+  const behind = changes.find(({ action, id }) =>
+    action === "promote" && target.promotions.includes(id)
+  );
+  if (behind !== undefined) {
+    return refuse(
+      "refused",
+      `Cannot change the voters as learner ${behind.id} has not caught up: wait for it ` +
+        `(raft wait member ${behind.id} caught-up), or promote it on its own`,
+    );
+  }
+  const down = target.voters.filter(({ id }) => !facts.isUp(id));
+  const up = target.voters.length - down.length;
+  const needed = majority(target.voters.length);
+  if (up >= needed) return null;
+  const ids = down.map(({ id }) => id).join(", ");
+  const plural = target.voters.length === 1 ? "voter" : "voters";
+  return refuse(
+    "refused",
+    `Cannot change the voters as the quorum would be lost: of the ${target.voters.length} ` +
+      `${plural} afterwards ${up} would be up, and ${needed} are needed; down: node ${ids}`,
+    ["Start what is down first, or remove what is down instead"],
+  );
+}
+
+function isSameList(a: readonly Member[], b: readonly Member[]): boolean {
+  return a.length === b.length && a.every((member, i) => {
+    const other = b[i]!;
+    return member.id === other.id && member.address === other.address &&
+      member.instanceId === other.instanceId;
+  });
+}
+
+function invalid(message: string): ChangeRefusal {
+  return refuse("invalid", message);
+}
+
+function refuse(
+  reason: ChangeRefusal["reason"],
+  message: string,
+  why: readonly string[] = [],
+): ChangeRefusal {
+  return { reason, message, why };
+}
