@@ -4,7 +4,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import type { Index, NodeId } from "../types.ts";
+import type { Index, NodeId, Term } from "../types.ts";
 import { advanceCommitIndex } from "./commit.ts";
 import type { AppendEntriesRequest, EntriesSlice } from "./messages.ts";
 import { becomeFollower } from "./role.ts";
@@ -22,6 +22,7 @@ export function receiveAppendEntriesRequest(
     return;
   }
   followLeader(state, from, request);
+  state.leaderReadSequence = Math.max(state.leaderReadSequence, request.readSequence);
   // 2. Reply false if log does not contain an entry at prevLogIndex whose term matches (§5.3).
   if (!state.log.matches(request.prevLogIndex, request.prevLogTerm)) {
     const hintIndex = Math.max(
@@ -62,7 +63,12 @@ export function acknowledge(state: ConsensusState): void {
   state.acknowledgementDue = state.verifiedIndex > state.durability.durableIndex;
 }
 
-function followLeader(state: ConsensusState, from: NodeId, request: AppendEntriesRequest): void {
+/** A message of this term that only its leader sends. */
+export function followLeader(
+  state: ConsensusState,
+  from: NodeId,
+  request: { readonly term: Term; readonly session: number },
+): void {
   // "At most one leader can be elected in a given term" (Election Safety, Figure 3).
   assert(
     request.term > state.currentTerm || state.leaderId === null || state.leaderId === from,
@@ -72,7 +78,6 @@ function followLeader(state: ConsensusState, from: NodeId, request: AppendEntrie
     state.leaderId === from;
   if (!known) becomeFollower(state, request.term, from);
   state.leaderContact = true;
-  state.leaderReadSequence = Math.max(state.leaderReadSequence, request.readSequence);
   state.leaderSession = request.session;
   state.outbox.arm("election");
   state.outbox.arm("leaderContact");

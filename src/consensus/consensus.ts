@@ -18,6 +18,14 @@ import { checkBasic, checkDelta, observe } from "./invariants.ts";
 import { knownPeers } from "./followers.ts";
 import { stepChangeMembership } from "./membership_change.ts";
 import type { Message } from "./messages.ts";
+import {
+  compactableIndex,
+  receiveInstallSnapshotRequest,
+  receiveInstallSnapshotResponse,
+  stepCompacted,
+  stepSnapshotEnded,
+  stepSnapshotReceived,
+} from "./install_snapshot.ts";
 import type { IndexedConfiguration } from "./membership.ts";
 import { stepPropose } from "./proposal.ts";
 import { receiveReadIndexRequest, receiveReadIndexResponse, stepReadIndex } from "./read_index.ts";
@@ -108,6 +116,15 @@ export class Consensus {
     return this.#state.log.lastIndex;
   }
 
+  /**
+   * How far the log may be compacted, behind a snapshot, without making one necessary for a
+   * follower that keeps up or is being served. The driver does not wait for ever: past some
+   * multiple of the entries that it keeps anyway, a slow follower gets a snapshot after all.
+   */
+  get compactableIndex(): Index {
+    return compactableIndex(this.#state);
+  }
+
   /** The configuration in effect. */
   get configuration(): Configuration {
     return this.#state.membership.latest.configuration;
@@ -160,6 +177,15 @@ export class Consensus {
         break;
       case "connectionLost":
         stepConnectionLost(state, input.peer);
+        break;
+      case "snapshotEnded":
+        stepSnapshotEnded(state, input);
+        break;
+      case "snapshotReceived":
+        stepSnapshotReceived(state, input);
+        break;
+      case "compacted":
+        stepCompacted(state, input.index);
         break;
       default:
         unreachable(input);
@@ -217,9 +243,12 @@ export class Consensus {
       case "readIndexResponse":
         return receiveReadIndexResponse(state, message);
       case "timeoutNow":
-      case "installSnapshotRequest":
-      case "installSnapshotResponse":
         return;
+      case "installSnapshotRequest":
+        return receiveInstallSnapshotRequest(state, from, message);
+      case "installSnapshotResponse":
+        this.#adoptTerm(message.term);
+        return receiveInstallSnapshotResponse(state, from, message);
       default:
         unreachable(message);
     }

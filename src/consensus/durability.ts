@@ -48,6 +48,13 @@ export class Durability {
     }
   }
 
+  /** Notes that a snapshot replaced the log: what it covers is durable, and all that there is. */
+  installed(lastIncludedIndex: Index): void {
+    this.#durableIndex = lastIncludedIndex;
+    // Completions of these appends may still come; they name entries that are gone.
+    this.#unsynced = [];
+  }
+
   /** Notes that the appends of all effects up to `sequence` are durable. */
   completed(sequence: number): void {
     let done = 0;

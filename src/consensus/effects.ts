@@ -11,7 +11,8 @@
  * 4. A sync of the log is started if there were appends. When it completes, the driver steps
  *    `durable` with `sequence`; votes and acknowledgements that need it come out of that step.
  * 5. `appliableIndex`: entries up to there may be applied: committed, and durable at this node.
- * 6. `reads`, `refusals`, `changes` and `timers`, in any order, and then `softState` is told.
+ * 6. `snapshotChunks` are stored, which takes its time.
+ * 7. `reads`, `refusals`, `changes` and `timers`, in any order, and then `softState` is told.
  *
  * Votes and vote requests are in `messagesNow` of a record that carries their hard state: step 1
  * makes it durable before step 3 sends them.
@@ -19,8 +20,8 @@
  * @module
  */
 import type { EntryKind, Index, NodeId, Term } from "../types.ts";
-import type { Timer } from "./input.ts";
-import type { AppendEntriesRequest, Message } from "./messages.ts";
+import type { SnapshotSummary, Timer } from "./input.ts";
+import type { AppendEntriesRequest, InstallSnapshotRequest, Message } from "./messages.ts";
 
 /** Entries to append: from a proposal, from a leader's message, or of the core's own. */
 export interface Append {
@@ -50,15 +51,43 @@ export interface SendEntries {
   readonly lastIndex: Index;
 }
 
-/** A change to the log, in the order in which they must happen. */
+/**
+ * The newest snapshot is to be sent: as many InstallSnapshot messages of this term and session as
+ * it takes, while everything else goes on. When no more is sent, for whatever reason, the driver
+ * steps `snapshotEnded`. The core asks for no second one before that, but for a new session of the
+ * same member, which ends the old one without a word.
+ */
+export interface SendSnapshot {
+  readonly to: NodeId;
+  readonly term: Term;
+  readonly session: number;
+}
+
+/** A chunk of a snapshot to store; the driver answers with what it has stored. */
+export interface SnapshotChunk {
+  readonly from: NodeId;
+  readonly request: InstallSnapshotRequest;
+}
+
+/**
+ * A change to the log, in the order in which they must happen. `installSnapshot` removes every
+ * entry and starts the log behind the snapshot, which is durable already and replaces the state of
+ * the state machine; `source` is that of the input that told of it.
+ */
 export type LogChange =
   | { readonly type: "append"; readonly append: Append }
-  | { readonly type: "truncateSuffix"; readonly lastIndexKept: Index };
+  | { readonly type: "truncateSuffix"; readonly lastIndexKept: Index }
+  | {
+    readonly type: "installSnapshot";
+    readonly snapshot: SnapshotSummary;
+    readonly source: unknown;
+  };
 
-/** Something to send: a message that is complete, or one whose entries the driver fetches. */
+/** Something to send: a message that is complete, or one whose content the driver fetches. */
 export type Send =
   | { readonly type: "message"; readonly to: NodeId; readonly message: Message }
-  | ({ readonly type: "entries" } & SendEntries);
+  | ({ readonly type: "entries" } & SendEntries)
+  | ({ readonly type: "snapshot" } & SendSnapshot);
 
 /** The outcome of a `readIndex` input. */
 export type ReadOutcome =
@@ -114,6 +143,8 @@ export interface Effects {
   readonly hardState: { readonly currentTerm: Term; readonly votedFor: NodeId } | null;
   readonly logChanges: readonly LogChange[];
   readonly messagesNow: readonly Send[];
+  /** Chunks of snapshots that this node receives; in their order. */
+  readonly snapshotChunks: readonly SnapshotChunk[];
   /** The smaller of the commit index and this node's durable index, where it grew. */
   readonly appliableIndex: Index | null;
   readonly reads: readonly ReadOutcome[];

@@ -24,7 +24,9 @@ export function followConfiguration(state: ConsensusState, nextIndex: Index): vo
       if (id === state.nodeId) continue;
       // Who comes back is a new follower: what was known of it is void.
       if (members.has(id) && state.leavers.delete(id)) state.progress.delete(id);
-      if (!state.progress.has(id)) state.progress.set(id, new Progress(nextIndex));
+      if (!state.progress.has(id)) {
+        state.progress.set(id, new Progress(nextIndex, state.membership.sessionOf(id)));
+      }
       if (members.has(id)) continue;
       state.progress.get(id)!.leavingIndex ??= latest.index;
       state.leavers.set(id, member);

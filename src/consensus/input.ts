@@ -3,7 +3,15 @@
  *
  * @module
  */
-import type { EntryKind, Index, MemberChange, NodeId, Term } from "../types.ts";
+import type {
+  Configuration,
+  EntryKind,
+  Index,
+  MemberChange,
+  NodeId,
+  SnapshotId,
+  Term,
+} from "../types.ts";
 import type { Message } from "./messages.ts";
 
 /** The timers that the core arms. The driver owns the clock and draws the jitter. */
@@ -18,6 +26,17 @@ export type Timer =
   | "quorum"
   /** Leader: some followers may not know the commit index; time to tell those that do not. */
   | "commitNotice";
+
+/** What the core must know of a snapshot. */
+export interface SnapshotSummary {
+  readonly snapshotId: SnapshotId;
+  /** The last entry that it covers. */
+  readonly lastIncludedIndex: Index;
+  readonly lastIncludedTerm: Term;
+  /** The configuration in effect there, and the entry that carried it. */
+  readonly configurationIndex: Index;
+  readonly configuration: Configuration;
+}
 
 /** Something that happened. */
 export type Input =
@@ -57,6 +76,28 @@ export type Input =
     readonly lastIndex: Index;
     readonly bytes: number;
   }
+  /** A snapshot is no longer sent to `peer`: it was installed, or the attempt came to nothing. */
+  | {
+    readonly type: "snapshotEnded";
+    readonly peer: NodeId;
+    /** Those of the effect. */
+    readonly term: Term;
+    readonly session: number;
+  }
+  /**
+   * A snapshot was received as a whole, verified, and is durable: a crash from now on starts from
+   * it, unless the log holds what it covers. `source` is handed back.
+   */
+  | {
+    readonly type: "snapshotReceived";
+    readonly snapshot: SnapshotSummary;
+    readonly source: unknown;
+  }
+  /**
+   * The log no longer holds the entries up to `index`, all of them applied and covered by a durable
+   * snapshot.
+   */
+  | { readonly type: "compacted"; readonly index: Index }
   /** A linearizable read wants an index; `readId` is unique at this node since it started. */
   | { readonly type: "readIndex"; readonly readId: number }
   /**

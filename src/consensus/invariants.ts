@@ -15,6 +15,7 @@ export interface Observed {
   readonly votedFor: NodeId;
   readonly role: Role;
   readonly commitIndex: Index;
+  readonly baseIndex: Index;
   readonly lastIndex: Index;
 }
 
@@ -25,6 +26,7 @@ export function observe(state: ConsensusState): Observed {
     votedFor: state.votedFor,
     role: state.role,
     commitIndex: state.commitIndex,
+    baseIndex: state.log.baseIndex,
     lastIndex: state.log.lastIndex,
   };
 }
@@ -40,6 +42,15 @@ export function checkBasic(state: ConsensusState): void {
   // What is committed is in the log, and what a snapshot covers is committed.
   assert(commitIndex <= log.lastIndex, () => `commit ${commitIndex} > last ${log.lastIndex}`);
   assert(commitIndex >= log.baseIndex, () => `commit ${commitIndex} < base ${log.baseIndex}`);
+  // What a snapshot covers is applied, and durable in the snapshot.
+  assert(log.baseIndex <= state.appliableIndex, () => `base ${log.baseIndex} is not appliable`);
+  assert(log.baseIndex <= durability.durableIndex, () => `base ${log.baseIndex} is not durable`);
+  // "A server always uses the latest configuration in its log" (§6), or in the snapshot before it.
+  const { latest } = state.membership;
+  assert(
+    latest.index <= log.lastIndex,
+    () => `configuration ${latest.index} > last ${log.lastIndex}`,
+  );
   // Nobody applies what is not committed, or not durable here.
   assert(state.appliableIndex <= commitIndex, () => `appliable ${state.appliableIndex} > commit`);
   assert(
@@ -67,6 +78,8 @@ export function checkDelta(before: Observed, state: ConsensusState): void {
     state.commitIndex >= before.commitIndex,
     () => `commit index fell to ${state.commitIndex}`,
   );
+  // What a snapshot covers stays covered.
+  assert(state.log.baseIndex >= before.baseIndex, () => `the base fell to ${state.log.baseIndex}`);
   if (state.currentTerm !== before.currentTerm) return;
   // A vote, once given, stays for the term (§5.2).
   assert(
@@ -78,6 +91,12 @@ export function checkDelta(before: Observed, state: ConsensusState): void {
   assert(
     state.log.lastIndex >= before.lastIndex,
     () => `a leader's log shrank to ${state.log.lastIndex}`,
+  );
+  // Nor does it install a snapshot: what it forgets was in its log, and committed.
+  assert(
+    state.log.baseIndex <= before.commitIndex,
+    () =>
+      `a leader's log starts behind ${state.log.baseIndex}, committed was ${before.commitIndex}`,
   );
 }
 
@@ -91,6 +110,11 @@ function checkLeader(state: ConsensusState): void {
     assert(
       progress.nextIndex > progress.matchIndex && progress.nextIndex <= state.log.lastIndex + 1,
       () => `next of ${id} is ${progress.nextIndex}, its match ${progress.matchIndex}`,
+    );
+    // A follower that needs entries which are compacted gets a snapshot, and no other does.
+    assert(
+      (progress.mode === "snapshot") === (progress.nextIndex <= state.log.baseIndex),
+      () => `${id} is in ${progress.mode}, next ${progress.nextIndex}, base ${state.log.baseIndex}`,
     );
   }
 }

@@ -19,17 +19,16 @@ export interface LogViewOptions {
 
 /** The terms of a log. */
 export class LogView {
-  /** The entry before the first one held. Everything up to it is committed. */
-  readonly baseIndex: Index;
-  readonly baseTerm: Term;
+  #baseIndex: Index;
+  #baseTerm: Term;
   #lastIndex: Index;
   /** Invariant: firstIndex and term both ascend strictly, and no run is empty. */
-  readonly #runs: TermRun[];
+  #runs: TermRun[];
 
   /** Creates the view of what a log holds at start. */
   constructor(options: LogViewOptions) {
-    this.baseIndex = options.baseIndex;
-    this.baseTerm = options.baseTerm;
+    this.#baseIndex = options.baseIndex;
+    this.#baseTerm = options.baseTerm;
     this.#lastIndex = options.lastIndex;
     this.#runs = [...options.termRuns];
     const first = this.#runs[0];
@@ -44,6 +43,16 @@ export class LogView {
         () => `first run starts at ${first.firstIndex}`,
       );
     }
+  }
+
+  /** The index of the entry before the first one held. Everything up to it is committed. */
+  get baseIndex(): Index {
+    return this.#baseIndex;
+  }
+
+  /** The term of the entry before the first one held, 0 where there is none. */
+  get baseTerm(): Term {
+    return this.#baseTerm;
   }
 
   /** The index of the last entry, `baseIndex` where none is held. */
@@ -115,6 +124,24 @@ export class LogView {
     while (this.#runs.length > 0 && this.#runs[this.#runs.length - 1]!.firstIndex > lastIndexKept) {
       this.#runs.pop();
     }
+  }
+
+  /** Forgets the entries up to `index`, which becomes the base. */
+  compact(index: Index): void {
+    assert(index >= this.#baseIndex, () => `the base falls from ${this.#baseIndex} to ${index}`);
+    const term = this.term(index);
+    this.#runs = this.runsFrom(index + 1);
+    this.#baseIndex = index;
+    this.#baseTerm = term;
+  }
+
+  /** Forgets every entry: the log starts anew behind a snapshot that covers `index`. */
+  reset(index: Index, term: Term): void {
+    assert(index > this.#baseIndex, () => `the base falls from ${this.#baseIndex} to ${index}`);
+    this.#runs = [];
+    this.#baseIndex = index;
+    this.#baseTerm = term;
+    this.#lastIndex = index;
   }
 
   /** The position of the run that holds `index`. */

@@ -5,7 +5,10 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import type { Configuration, Index } from "../types.ts";
+import type { Configuration, Index, NodeId } from "../types.ts";
+import { allMembers } from "./quorum.ts";
+
+const TWO_POW_32 = 4294967296;
 
 /** A configuration and the entry that carries it. */
 export interface IndexedConfiguration {
@@ -18,13 +21,15 @@ export class Membership {
   /** Grows with every change of what is in effect, committed, or kept for those who leave. */
   version = 0;
   /** Ascending by index; the last one is in effect. Never empty. */
-  #configurations: IndexedConfiguration[];
+  #configurations: IndexedConfiguration[] = [];
+  /** The index of the earliest configuration known that has a member in an unbroken row. */
+  readonly #joinedAt = new WeakMap<IndexedConfiguration, ReadonlyMap<NodeId, Index>>();
   #commitIndex: Index;
 
   /** Starts from the configurations that the log (or a snapshot before it) holds. */
   constructor(configurations: readonly IndexedConfiguration[], commitIndex: Index = 0) {
     assert(configurations.length > 0, "a node without a configuration cannot take part");
-    this.#configurations = [...configurations];
+    for (const configuration of configurations) this.#push(configuration);
     this.#commitIndex = commitIndex;
     this.committed(commitIndex);
   }
@@ -54,8 +59,19 @@ export class Membership {
   /** Notes a configuration entry that was appended. */
   append(configuration: IndexedConfiguration): void {
     assert(configuration.index > this.latest.index, () => `index ${configuration.index} falls`);
-    this.#configurations.push(configuration);
+    this.#push(configuration);
     this.version += 1;
+  }
+
+  /**
+   * The replication session of a member, or of one who leaves: the low 32 bits of the index of the
+   * configuration that added it. It differs between two memberships of one id, so that an answer to
+   * an earlier one is told: what that promises may have been lost since.
+   */
+  sessionOf(id: NodeId): number {
+    const known = this.#configurations.findLast((entry) => this.#joinedAt.get(entry)!.has(id));
+    assert(known !== undefined, () => `node ${id} is no member since ${this.latest.index}`);
+    return this.#joinedAt.get(known)!.get(id)! % TWO_POW_32;
   }
 
   /** Starts anew from the configuration of a snapshot, which is committed. */
@@ -64,7 +80,9 @@ export class Membership {
       configuration.index >= this.#committedFloor(),
       () => `index ${configuration.index} falls`,
     );
-    this.#configurations = [configuration];
+    // What lies between the configurations known here and this one is not known.
+    this.#configurations = [];
+    this.#push(configuration);
     this.#commitIndex = Math.max(this.#commitIndex, configuration.index);
     this.version += 1;
   }
@@ -85,6 +103,17 @@ export class Membership {
       this.#configurations.shift();
     }
     if (this.latestCommitted !== before) this.version += 1;
+  }
+
+  #push(entry: IndexedConfiguration): void {
+    const before = this.#configurations[this.#configurations.length - 1];
+    const rows = before === undefined ? undefined : this.#joinedAt.get(before);
+    const joinedAt = new Map<NodeId, Index>();
+    for (const { id } of allMembers(entry.configuration)) {
+      joinedAt.set(id, rows?.get(id) ?? entry.index);
+    }
+    this.#joinedAt.set(entry, joinedAt);
+    this.#configurations.push(entry);
   }
 
   #committedFloor(): Index {

@@ -11,6 +11,8 @@ import type {
   ReadOutcome,
   Refusal,
   Send,
+  SendSnapshot,
+  SnapshotChunk,
   SoftState,
   TimerChange,
 } from "./effects.ts";
@@ -24,6 +26,7 @@ export class Outbox {
   #hardState: { currentTerm: Term; votedFor: NodeId } | null = null;
   #logChanges: LogChange[] = [];
   #sends: Send[] = [];
+  #snapshotChunks: SnapshotChunk[] = [];
   #appliableIndex: Index | null = null;
   #reads: ReadOutcome[] = [];
   #refusals: Refusal[] = [];
@@ -64,8 +67,18 @@ export class Outbox {
     this.#sends.push(send);
   }
 
-  /** Lets entries up to `index` be applied. */
-  appliable(index: Index): void {
+  /** Sends the newest snapshot, which the driver fetches. */
+  sendSnapshot(send: SendSnapshot): void {
+    this.#sends.push({ type: "snapshot", ...send });
+  }
+
+  /** Stores a chunk of a snapshot. */
+  receive(chunk: SnapshotChunk): void {
+    this.#snapshotChunks.push(chunk);
+  }
+
+  /** Lets entries up to `index` be applied; null where a snapshot makes that needless. */
+  appliable(index: Index | null): void {
     this.#appliableIndex = index;
   }
 
@@ -108,6 +121,7 @@ export class Outbox {
       hardState: this.#hardState,
       logChanges: this.#logChanges,
       messagesNow: this.#sends,
+      snapshotChunks: this.#snapshotChunks,
       appliableIndex: this.#appliableIndex,
       reads: this.#reads,
       refusals: this.#refusals,
@@ -119,6 +133,7 @@ export class Outbox {
     this.#hardState = null;
     this.#logChanges = [];
     this.#sends = [];
+    this.#snapshotChunks = [];
     this.#appliableIndex = null;
     // Even an empty list was handed out: what is added from now on belongs to the next record.
     this.#reads = [];

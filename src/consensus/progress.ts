@@ -10,9 +10,10 @@ import { Inflights } from "./inflights.ts";
 
 /**
  * `probe`: where the logs agree is not known; one message at a time. `replicate`: known; messages
- * are sent without waiting for answers, as far as the window allows.
+ * are sent without waiting for answers, as far as the window allows. `snapshot`: the follower needs
+ * entries that were compacted; it gets the newest snapshot, and heartbeats.
  */
-export type ProgressMode = "probe" | "replicate";
+export type ProgressMode = "probe" | "replicate" | "snapshot";
 
 /** The leader's view of one follower. */
 export class Progress {
@@ -42,15 +43,22 @@ export class Progress {
   /** The largest commit index that it was told. */
   commitIndexSent: Index = 0;
   readonly inflights = new Inflights();
+  /** Tells this membership of the follower from earlier ones; its answers repeat it. */
+  readonly session: number;
+  /** A snapshot effect was given and its `snapshotEnded` has not come back. */
+  snapshotSending = false;
+  /** In `snapshot`: the last attempt came to nothing; the next heartbeat starts another. */
+  snapshotPaused = false;
 
   /** Creates the view of a new leader, which starts at its own end (Figure 2). */
-  constructor(nextIndex: Index) {
+  constructor(nextIndex: Index, session: number) {
     this.nextIndex = nextIndex;
+    this.session = session;
   }
 
   /** Whether entries may be sent now. */
   get ready(): boolean {
-    if (this.sending) return false;
+    if (this.sending || this.mode === "snapshot") return false;
     return this.mode === "probe" ? !this.probeUnanswered : !this.inflights.full;
   }
 
@@ -76,13 +84,22 @@ export class Progress {
     this.recentlyActive = false;
   }
 
-  /** Notes that the follower acknowledged everything up to `matchIndex`. */
-  accept(matchIndex: Index): void {
+  /** Whether a snapshot is to be sent now. */
+  get snapshotReady(): boolean {
+    return this.mode === "snapshot" && !this.snapshotSending && !this.snapshotPaused;
+  }
+
+  /**
+   * Notes that the follower acknowledged everything up to `matchIndex`; `baseIndex` is the last
+   * entry that is compacted.
+   */
+  accept(matchIndex: Index, baseIndex: Index): void {
     this.matchIndex = Math.max(this.matchIndex, matchIndex);
     this.nextIndex = Math.max(this.nextIndex, this.matchIndex + 1);
     this.inflights.freeTo(this.matchIndex);
     this.probeUnanswered = false;
-    this.mode = "replicate";
+    if (this.nextIndex <= baseIndex) this.needSnapshot();
+    else this.mode = "replicate";
   }
 
   /** Goes back to find where the logs agree, from `nextIndex` on. */
@@ -91,11 +108,21 @@ export class Progress {
       nextIndex > this.matchIndex,
       () => `next ${nextIndex} is not above match ${this.matchIndex}`,
     );
-    this.mode = "probe";
-    this.nextIndex = nextIndex;
-    this.probeUnanswered = false;
-    this.#sendingIsVoid = this.sending;
-    this.inflights.reset();
+    this.#startAnew("probe", nextIndex);
+  }
+
+  /** The follower needs entries that were compacted: only a snapshot helps it. */
+  needSnapshot(): void {
+    if (this.mode === "snapshot") return;
+    this.#startAnew("snapshot", this.matchIndex + 1);
+    this.snapshotPaused = false;
+  }
+
+  /** Notes that an attempt to send a snapshot ended, whether or not it was installed. */
+  snapshotEnded(): void {
+    assert(this.snapshotSending, "no snapshot is being sent");
+    this.snapshotSending = false;
+    this.snapshotPaused = true;
   }
 
   /**
@@ -117,5 +144,13 @@ export class Progress {
       this.nextIndex = lastIndex + 1;
       this.inflights.add(lastIndex, bytes);
     }
+  }
+
+  #startAnew(mode: ProgressMode, nextIndex: Index): void {
+    this.mode = mode;
+    this.nextIndex = nextIndex;
+    this.probeUnanswered = false;
+    this.#sendingIsVoid = this.sending;
+    this.inflights.reset();
   }
 }

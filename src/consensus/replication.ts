@@ -4,8 +4,7 @@
  *
  * @module
  */
-import { assert } from "../assert.ts";
-import type { NodeId } from "../types.ts";
+import type { Index, NodeId } from "../types.ts";
 import { maybeCommit } from "./commit.ts";
 import { dropLeaver } from "./followers.ts";
 import { maybePromote } from "./membership_change.ts";
@@ -21,11 +20,13 @@ import type { ConsensusState } from "./state.ts";
 export function replicate(state: ConsensusState): void {
   if (state.role !== "leader") return;
   for (const [to, progress] of state.progress) {
+    if (progress.snapshotReady) sendSnapshot(state, to, progress);
     if (progress.nextIndex <= state.log.lastIndex && progress.ready) {
       sendEntries(state, to, progress);
     } else if (
       state.heartbeatDue ||
-      (state.commitNoticeDue && progress.commitIndexSent < state.commitIndex)
+      (state.commitNoticeDue && progress.commitIndexSent < state.commitIndex &&
+        progress.mode !== "snapshot")
     ) {
       progress.commitIndexSent = state.commitIndex;
       state.outbox.send(to, request(state, progress));
@@ -35,10 +36,13 @@ export function replicate(state: ConsensusState): void {
   state.commitNoticeDue = false;
 }
 
-/** A heartbeat is due: it also wakes probes whose message or answer was lost. */
+/** A heartbeat is due: it also wakes probes whose message was lost, and snapshots that failed. */
 export function stepHeartbeatTimer(state: ConsensusState): void {
   if (state.role !== "leader") return;
-  for (const progress of state.progress.values()) progress.probeUnanswered = false;
+  for (const progress of state.progress.values()) {
+    progress.probeUnanswered = false;
+    progress.snapshotPaused = false;
+  }
   state.heartbeatDue = true;
   state.outbox.arm("heartbeat");
 }
@@ -69,7 +73,8 @@ export function stepConnectionLost(state: ConsensusState, peer: NodeId): void {
   const progress = state.progress.get(peer);
   if (progress === undefined) return;
   progress.disconnected();
-  progress.probeFrom(progress.matchIndex + 1);
+  // What is held of the log is where it may agree: the answer says whether it takes a snapshot.
+  progress.probeFrom(Math.max(progress.matchIndex, state.log.baseIndex) + 1);
   dropLeaver(state, peer);
 }
 
@@ -81,7 +86,8 @@ export function receiveAppendEntriesResponse(
 ): void {
   if (state.role !== "leader" || response.term !== state.currentTerm) return;
   const progress = state.progress.get(from);
-  if (progress === undefined) return;
+  // An answer of another session is of an earlier membership, and what it promises may be lost.
+  if (progress === undefined || response.session !== progress.session) return;
   progress.answered();
   if (response.readSequence > progress.readSequence) {
     progress.readSequence = response.readSequence;
@@ -92,11 +98,16 @@ export function receiveAppendEntriesResponse(
     receiveRejection(state, progress, response);
     return;
   }
+  accept(state, progress, response.matchIndex);
+}
+
+/** A follower's log is known to be equal to this one up to `matchIndex`, durably. */
+export function accept(state: ConsensusState, progress: Progress, matchIndex: Index): void {
   // A match beyond our own log cannot be of this term: such an answer proves nothing.
-  if (response.matchIndex > state.log.lastIndex) return;
+  if (matchIndex > state.log.lastIndex) return;
   // "If successful: update nextIndex and matchIndex for follower (§5.3)."
-  const grown = response.matchIndex > progress.matchIndex;
-  progress.accept(response.matchIndex);
+  const grown = matchIndex > progress.matchIndex;
+  progress.accept(matchIndex, state.log.baseIndex);
   if (grown) maybeCommit(state);
   maybePromote(state);
 }
@@ -106,6 +117,8 @@ function receiveRejection(
   progress: Progress,
   response: AppendEntriesResponse & { readonly accepted: false },
 ): void {
+  // It has to reject until the snapshot is installed.
+  if (progress.mode === "snapshot") return;
   const refused = response.prevLogIndex;
   // An answer that an acknowledgement or another probe has overtaken.
   if (refused <= progress.matchIndex) return;
@@ -115,7 +128,14 @@ function receiveRejection(
   const candidate = hint < state.log.baseIndex
     ? hint
     : state.log.lastIndexOfTermAtMost(hint, response.hintTerm);
-  progress.probeFrom(Math.max(candidate, progress.matchIndex) + 1);
+  const agreed = Math.max(candidate, progress.matchIndex);
+  if (agreed < state.log.baseIndex) progress.needSnapshot();
+  else progress.probeFrom(agreed + 1);
+}
+
+function sendSnapshot(state: ConsensusState, to: NodeId, progress: Progress): void {
+  progress.snapshotSending = true;
+  state.outbox.sendSnapshot({ to, term: state.currentTerm, session: progress.session });
 }
 
 function sendEntries(state: ConsensusState, to: NodeId, progress: Progress): void {
@@ -127,8 +147,8 @@ function sendEntries(state: ConsensusState, to: NodeId, progress: Progress): voi
 }
 
 function request(state: ConsensusState, progress: Progress): AppendEntriesRequest {
-  const prevLogIndex = progress.nextIndex - 1;
-  assert(prevLogIndex >= state.log.baseIndex, () => `entries up to ${prevLogIndex} are compacted`);
+  // A follower that needs a snapshot rejects whatever comes before it, and so shows that it lives.
+  const prevLogIndex = Math.max(progress.nextIndex - 1, state.log.baseIndex);
   return {
     type: "appendEntriesRequest",
     term: state.currentTerm,
@@ -136,7 +156,7 @@ function request(state: ConsensusState, progress: Progress): AppendEntriesReques
     prevLogTerm: state.log.term(prevLogIndex),
     leaderCommit: state.commitIndex,
     readSequence: state.reads.readSequence,
-    session: 0,
+    session: progress.session,
     entries: null,
   };
 }

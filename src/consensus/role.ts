@@ -116,6 +116,7 @@ function forgetLeader(state: ConsensusState): void {
   state.leaderContact = false;
   state.verifiedIndex = 0;
   state.leaderReadSequence = 0;
+  state.leaderSession = 0;
   state.acknowledgementDue = false;
   failReads(state);
 }

@@ -165,6 +165,7 @@ export class EffectPerformer {
       this.#options.observer?.truncated(change.lastIndexKept);
       return false;
     }
+    assert(change.type === "append", `a log without snapshots takes a ${change.type}`);
     const batch = this.#batch(change.append);
     log.append(batch);
     cache.push(batch);
@@ -193,6 +194,7 @@ export class EffectPerformer {
   }
 
   #send(send: Send): void {
+    assert(send.type !== "snapshot", "a log that was never compacted needs no snapshot");
     this.#assertDurable(send.message);
     if (send.type === "entries") this.#options.sender.send(send);
     else this.#options.transport.send(send.to, send.message, []);

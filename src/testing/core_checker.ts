@@ -7,7 +7,7 @@
 import { assert } from "../assert.ts";
 import type { ReadOutcome } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
-import type { AppendEntriesAccepted, Message } from "../consensus/messages.ts";
+import type { Message } from "../consensus/messages.ts";
 import { hasQuorum } from "../consensus/quorum.ts";
 import type { Index, NodeId, Term } from "../types.ts";
 import type { CoreEntry } from "./core_log.ts";
@@ -17,6 +17,8 @@ import type { CoreNode, CoreObserver } from "./core_node.ts";
 export class CoreChecker implements CoreObserver {
   /** Every entry that is committed, as the first node that knew it held it. */
   readonly committed: CoreEntry[] = [];
+  /** How many times a snapshot replaced a log. */
+  installations = 0;
   readonly #nodes: ReadonlyMap<NodeId, CoreNode>;
   readonly #leaders = new Map<Term, NodeId>();
   /** The terms whose leader was checked for leader completeness. */
@@ -74,6 +76,9 @@ export class CoreChecker implements CoreObserver {
       this.#checkVote(node, node.id, message.term);
     } else if (message.type === "appendEntriesResponse" && message.accepted) {
       this.#checkAcknowledgement(node, to, message);
+    } else if (message.type === "installSnapshotResponse" && message.status === "installed") {
+      const { term, lastIncludedIndex: matchIndex } = message;
+      this.#checkAcknowledgement(node, to, { term, matchIndex });
     }
   }
 
@@ -95,6 +100,18 @@ export class CoreChecker implements CoreObserver {
     );
   }
 
+  /** Checks that a snapshot holds what was committed, and nothing else. */
+  installed(node: CoreNode): void {
+    this.installations += 1;
+    node.log.forEach((entry, position) => {
+      const known = this.committed[position];
+      assert(
+        known !== undefined && same(known, entry),
+        () => `node ${node.id} installs another log`,
+      );
+    });
+  }
+
   /** Checks that what is applied is committed, durable here, and the same everywhere. */
   applied(node: CoreNode, index: Index): void {
     // A node may learn of a commitment in the same step that lets it apply the entry.
@@ -105,7 +122,7 @@ export class CoreChecker implements CoreObserver {
       same(entry, this.committed[index - 1]!),
       () => `state machine safety: ${node.id} at ${index}`,
     );
-    const durable = node.storage.entries[index - 1];
+    const durable = node.durableEntry(index);
     assert(
       durable !== undefined && same(durable, entry),
       () => `node ${node.id} applies ${index} before it is durable there`,
@@ -155,8 +172,9 @@ export class CoreChecker implements CoreObserver {
       assert(
         held !== undefined && same(held, entry),
         () =>
-          `leader completeness: ${node.id} lacks ${position + 1}@${entry.term} in term ` +
-          `${core.term}`,
+          `leader completeness: ${node.id} lacks ${
+            position + 1
+          }@${entry.term} in term ${core.term}`,
       );
     });
   }
@@ -178,12 +196,16 @@ export class CoreChecker implements CoreObserver {
   }
 
   /** An acknowledgement promises entries that are durable and those of the leader. */
-  #checkAcknowledgement(node: CoreNode, to: NodeId, message: AppendEntriesAccepted): void {
+  #checkAcknowledgement(
+    node: CoreNode,
+    to: NodeId,
+    message: { readonly term: Term; readonly matchIndex: Index },
+  ): void {
     const index = message.matchIndex;
     // One that a newer term has overtaken in the same record of effects was true when it was given,
     // as if the network had delayed it.
     if (index === 0 || message.term < node.core.term) return;
-    const durable = node.storage.entries[index - 1];
+    const durable = node.durableEntry(index);
     const held = node.log[index - 1];
     assert(
       durable !== undefined && held !== undefined && same(durable, held),
@@ -221,7 +243,7 @@ export class CoreChecker implements CoreObserver {
     const entry = node.log[index - 1];
     assert(entry !== undefined, () => `node ${node.id} commits ${index}, its log ends before`);
     const durable = hasQuorum(node.core.configuration, (id) => {
-      const held = this.#nodes.get(id)?.storage.entries[index - 1];
+      const held = this.#nodes.get(id)?.durableEntry(index);
       return held !== undefined && same(held, entry);
     });
     assert(durable, () => `node ${node.id} commits ${index}, which no quorum holds durably`);

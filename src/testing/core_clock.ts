@@ -55,6 +55,11 @@ export class CoreClock {
         node.stepFetch();
         node.perform();
       }
+      while (node.snapshotSends.length > 0 || node.receptions.length > 0) {
+        if (node.snapshotSends.length > 0) node.stepSnapshotSend();
+        else node.stepReception();
+        node.perform();
+      }
       if (node.unsyncedCount > 0 && this.now % (this.diskTicks.get(node.id) ?? 1) === 0) {
         node.sync(1);
       }

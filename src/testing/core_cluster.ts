@@ -254,6 +254,11 @@ export class CoreCluster implements CoreObserver {
   }
 
   /** Passes on to the checker. */
+  installed(node: CoreNode): void {
+    this.checker.installed(node);
+  }
+
+  /** Passes on to the checker. */
   applied(node: CoreNode, index: Index): void {
     this.checker.applied(node, index);
   }
@@ -296,14 +301,18 @@ export function proposalOf(payloads: readonly string[]): Input {
 
 /** Completes what a node's disk owes. */
 function settle(node: CoreNode): void {
-  while (node.fetches.length > 0 || node.unsyncedCount > 0) {
+  for (;;) {
     if (node.fetches.length > 0) node.stepFetch();
-    else node.stepSync();
+    else if (node.snapshotSends.length > 0) node.stepSnapshotSend();
+    else if (node.receptions.length > 0) node.stepReception();
+    else if (node.unsyncedCount > 0) node.stepSync();
+    else return;
     node.perform();
   }
 }
 
 function describeInput(input: Input): string {
+  if (input.type === "snapshotReceived") return `snapshot ${input.snapshot.lastIncludedIndex}`;
   if (input.type !== "message") return JSON.stringify(input);
   return `from ${input.from}: ${describe(input.message)}`;
 }
@@ -311,6 +320,7 @@ function describeInput(input: Input): string {
 function describe(message: Message): string {
   const { type, ...fields } = message;
   const parts = Object.entries(fields).map(([name, value]) => {
+    if (name === "snapshot") return "";
     if (name !== "entries" || value === null) return `${name} ${value}`;
     const slice = value as { firstIndex: Index; lastIndex: Index };
     return `entries ${slice.firstIndex} to ${slice.lastIndex}`;

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import type { SnapshotSummary } from "../consensus/input.ts";
 import type { IndexedConfiguration } from "../consensus/membership.ts";
 import type { EntriesSlice } from "../consensus/messages.ts";
 import type { Configuration, Index, Member, NodeId, Term, TermRun } from "../types.ts";
@@ -14,6 +15,12 @@ export interface CoreEntry {
   /** Tells entries apart: two that share index and term must share this too. */
   readonly payload: string;
   readonly configuration?: Configuration;
+}
+
+/** A snapshot as a test's node stores it: its state is the entries that it covers. */
+export interface CoreSnapshot extends SnapshotSummary {
+  /** The entries 1 to lastIncludedIndex. */
+  readonly entries: readonly CoreEntry[];
 }
 
 /** What the driver of a test finds the entries of a message by. */

@@ -14,34 +14,38 @@ import type {
   ReadOutcome,
   Refusal,
   SendEntries,
+  SendSnapshot,
 } from "../consensus/effects.ts";
 import type { Input, Timer } from "../consensus/input.ts";
-import type { Message } from "../consensus/messages.ts";
+import type { IndexedConfiguration } from "../consensus/membership.ts";
+import type { InstallSnapshotRequest, Message } from "../consensus/messages.ts";
 import { type Configuration, EntryKind } from "../types.ts";
 import type { Index, NodeId, Term } from "../types.ts";
 import {
   configurationsOf,
   type CoreEntriesSource,
   type CoreEntry,
+  type CoreSnapshot,
   sliceOf,
   termRunsOf,
 } from "./core_log.ts";
-
-/** What a log keeps of one change before it is synced: the smallest thing that a crash may part. */
-type StoredChange =
-  | { readonly type: "append"; readonly entry: CoreEntry }
-  | { readonly type: "truncate"; readonly lastIndexKept: Index };
+import {
+  type CoreStorage,
+  durableEntry,
+  emptyStorage,
+  logIsObsolete,
+  store,
+  type StoredChange,
+} from "./core_storage.ts";
 
 interface UnsyncedRecord {
   readonly sequence: number;
   readonly changes: readonly StoredChange[];
 }
 
-/** What survives every crash. */
-export interface CoreStorage {
-  currentTerm: Term;
-  votedFor: NodeId;
-  entries: CoreEntry[];
+/** A snapshot on its way, as one chunk. */
+interface CoreSnapshotRequest extends InstallSnapshotRequest {
+  readonly snapshot: CoreSnapshot;
 }
 
 /** Who is told what a node does. */
@@ -50,6 +54,8 @@ export interface CoreObserver {
   sent(node: CoreNode, to: NodeId, message: Message): void;
   /** An entry was put into the log, not durable yet. */
   appended(node: CoreNode, index: Index): void;
+  /** A snapshot replaced the log. */
+  installed(node: CoreNode): void;
   /** Entries may be applied; they are, at once. */
   applied(node: CoreNode, index: Index): void;
   /** A read ended. */
@@ -68,7 +74,7 @@ export interface CoreNodeOptions {
   readonly storage?: Partial<CoreStorage>;
   /** A record's sync completes right after its messages were sent. */
   readonly syncsAtOnce?: boolean;
-  /** Entries for a message are fetched with the record that asks for them. */
+  /** Entries for a message, and snapshots, are fetched with the record that asks for them. */
   readonly fetchesAtOnce?: boolean;
   /** The most entries in one message. */
   readonly entriesPerMessageMax?: number;
@@ -91,6 +97,12 @@ export class CoreNode {
   readonly timers = new Map<Timer, number>();
   /** Sends of entries that were not carried out. */
   fetches: SendEntries[] = [];
+  /** Sends of snapshots that were not carried out. */
+  snapshotSends: SendSnapshot[] = [];
+  /** Snapshots that are being received. */
+  receptions: CoreSnapshot[] = [];
+  /** The last entry that is compacted. */
+  baseIndex: Index;
   refusals: Refusal[] = [];
   reads: ReadOutcome[] = [];
   /** How changes of the members ended. */
@@ -108,13 +120,14 @@ export class CoreNode {
   /** Starts the node from its storage. */
   constructor(options: CoreNodeOptions) {
     this.id = options.id;
-    this.storage = { currentTerm: 0, votedFor: 0, entries: [], ...options.storage };
+    this.storage = { ...emptyStorage(), ...options.storage };
     this.syncsAtOnce = options.syncsAtOnce ?? true;
     this.fetchesAtOnce = options.fetchesAtOnce ?? true;
     this.entriesPerMessageMax = options.entriesPerMessageMax ?? Infinity;
     this.#configuration = options.configuration;
     this.#observer = options.observer ?? null;
-    this.log = [...this.storage.entries];
+    this.log = [];
+    this.baseIndex = 0;
     this.#core = this.#startCore();
     this.perform();
   }
@@ -181,7 +194,7 @@ export class CoreNode {
   /** Completes the oldest syncs, all unless told how many; nothing is performed. */
   stepSync(count = this.#unsynced.length): void {
     const records = this.#unsynced.splice(0, count);
-    for (const record of records) this.#store(record.changes);
+    for (const record of records) store(this.storage, record.changes);
     const last = records[records.length - 1];
     if (last !== undefined) this.step({ type: "durable", sequence: last.sequence });
   }
@@ -197,6 +210,82 @@ export class CoreNode {
     const send = this.fetches.shift();
     assert(send !== undefined, () => `node ${this.id} has nothing to fetch`);
     this.#fetch(send, isUnreachable);
+  }
+
+  /**
+   * Carries out the oldest send of a snapshot: one message, and no second attempt before the next
+   * heartbeat. With `isUnreachable`, nothing is sent.
+   */
+  stepSnapshotSend(isUnreachable = false): void {
+    const send = this.snapshotSends.shift();
+    assert(send !== undefined, () => `node ${this.id} has no snapshot to send`);
+    const { to, term, session } = send;
+    const { snapshot } = this.storage;
+    assert(snapshot !== null, () => `node ${this.id} has compacted entries without a snapshot`);
+    if (!isUnreachable && this.core.isLeader && this.core.term === term) {
+      const request: CoreSnapshotRequest = {
+        type: "installSnapshotRequest",
+        term,
+        session,
+        snapshotId: snapshot.snapshotId,
+        lastIncludedIndex: snapshot.lastIncludedIndex,
+        lastIncludedTerm: snapshot.lastIncludedTerm,
+        totalBytes: 0,
+        offset: 0,
+        dataChecksum: 0,
+        data: new Uint8Array(0),
+        snapshot,
+      };
+      this.#send(to, request);
+    }
+    this.step({ type: "snapshotEnded", peer: to, term, session });
+  }
+
+  /** The oldest snapshot under way is here as a whole, and durable. */
+  stepReception(): void {
+    const snapshot = this.receptions.shift();
+    assert(snapshot !== undefined, () => `node ${this.id} receives no snapshot`);
+    const stored = this.storage.snapshot;
+    if (stored === null || stored.lastIncludedIndex < snapshot.lastIncludedIndex) {
+      this.storage.snapshot = snapshot;
+    }
+    this.step({ type: "snapshotReceived", snapshot, source: snapshot });
+  }
+
+  /** Takes a snapshot of what is applied. */
+  takeSnapshot(): void {
+    const index = this.appliedIndex;
+    assert(
+      index > (this.storage.snapshot?.lastIncludedIndex ?? 0),
+      () => `nothing new at ${index}`,
+    );
+    const entries = this.log.slice(0, index);
+    const configuration = this.#configurations(entries).pop()!;
+    this.storage.snapshot = {
+      snapshotId: `${this.id}/${index}`,
+      lastIncludedIndex: index,
+      lastIncludedTerm: entries[index - 1]!.term,
+      configurationIndex: configuration.index,
+      configuration: configuration.configuration,
+      entries,
+    };
+  }
+
+  /** Removes the entries up to `index`, which the snapshot covers. */
+  stepCompaction(index: Index): void {
+    const covered = this.storage.snapshot?.lastIncludedIndex ?? 0;
+    assert(
+      index <= covered,
+      () => `entries up to ${index} are compacted, covered up to ${covered}`,
+    );
+    this.baseIndex = Math.max(this.baseIndex, index);
+    this.storage.baseIndex = this.baseIndex;
+    this.step({ type: "compacted", index });
+  }
+
+  /** What a start after a crash would find at `index`. */
+  durableEntry(index: Index): CoreEntry | undefined {
+    return durableEntry(this.storage, index);
   }
 
   /** Takes every message that left the node. */
@@ -215,38 +304,50 @@ export class CoreNode {
       if (options.point === "logChanges") this.#changeLog(effects);
     }
     const changes = this.#unsynced.flatMap((record) => record.changes);
-    this.#store(changes.slice(0, options.changesKept ?? 0));
+    store(this.storage, changes.slice(0, options.changesKept ?? 0));
     this.#core = null;
     this.#unsynced = [];
     this.timers.clear();
     this.fetches = [];
+    this.snapshotSends = [];
+    this.receptions = [];
     this.log = [...this.storage.entries];
   }
 
   /** Starts the node again, from what was durable. */
   restart(): void {
     assert(this.#core === null, () => `node ${this.id} is up`);
-    this.appliedIndex = 0;
     this.#core = this.#startCore();
     this.perform();
   }
 
   #startCore(): Consensus {
-    const { currentTerm, votedFor, entries } = this.storage;
+    const { storage } = this;
+    if (logIsObsolete(storage)) store(storage, [{ type: "install", snapshot: storage.snapshot! }]);
+    const { currentTerm, votedFor, entries, baseIndex } = storage;
+    this.log = [...entries];
+    this.baseIndex = baseIndex;
+    this.appliedIndex = storage.snapshot?.lastIncludedIndex ?? 0;
+    const configurations = this.#configurations(entries);
+    while (configurations.length > 1 && configurations[1]!.index <= baseIndex) {
+      configurations.shift();
+    }
     return new Consensus({
       nodeId: this.id,
       currentTerm,
       votedFor,
-      baseIndex: 0,
-      baseTerm: 0,
+      baseIndex,
+      baseTerm: entries[baseIndex - 1]?.term ?? 0,
       lastIndex: entries.length,
-      termRuns: termRunsOf(entries),
-      configurations: [
-        { index: 0, configuration: this.#configuration },
-        ...configurationsOf(entries),
-      ],
-      commitIndex: 0,
+      termRuns: termRunsOf(entries.slice(baseIndex), baseIndex + 1),
+      configurations,
+      commitIndex: this.appliedIndex,
     });
+  }
+
+  /** The configurations of a log that starts with these entries. */
+  #configurations(entries: readonly CoreEntry[]): IndexedConfiguration[] {
+    return [{ index: 0, configuration: this.#configuration }, ...configurationsOf(entries)];
   }
 
   /** The order of this function is the order of effects.ts. */
@@ -257,9 +358,16 @@ export class CoreNode {
     const changed = this.#changeLog(effects);
     for (const send of effects.messagesNow) {
       if (send.type === "message") this.#send(send.to, send.message);
-      else this.fetches.push(send);
+      else if (send.type === "entries") this.fetches.push(send);
+      else this.snapshotSends.push(send);
     }
-    if (this.fetchesAtOnce) { while (this.fetches.length > 0) this.stepFetch(); }
+    for (const { request } of effects.snapshotChunks) {
+      this.receptions.push((request as CoreSnapshotRequest).snapshot);
+    }
+    if (this.fetchesAtOnce) {
+      while (this.fetches.length > 0) this.stepFetch();
+      while (this.snapshotSends.length > 0) this.stepSnapshotSend();
+    }
     if (changed && this.syncsAtOnce) this.stepSync();
     if (effects.appliableIndex !== null) this.#apply(effects.appliableIndex);
     for (const outcome of effects.reads) {
@@ -291,6 +399,15 @@ export class CoreNode {
         changes.push({ type: "truncate", lastIndexKept: change.lastIndexKept });
         continue;
       }
+      if (change.type === "installSnapshot") {
+        const snapshot = change.source as CoreSnapshot;
+        this.log = [...snapshot.entries];
+        this.baseIndex = snapshot.lastIncludedIndex;
+        this.appliedIndex = snapshot.lastIncludedIndex;
+        changes.push({ type: "install", snapshot });
+        this.#observer?.installed(this);
+        continue;
+      }
       for (const entry of entriesToAppend(change.append)) {
         this.log.push(entry);
         changes.push({ type: "append", entry });
@@ -302,19 +419,12 @@ export class CoreNode {
     return changes.length > 0;
   }
 
-  /** A log keeps changes in order: what a sync or a crash keeps is a prefix of them. */
-  #store(changes: readonly StoredChange[]): void {
-    for (const change of changes) {
-      if (change.type === "append") this.storage.entries.push(change.entry);
-      else this.storage.entries.length = change.lastIndexKept;
-    }
-  }
-
   /** Entries that another leader replaced meanwhile must not go out under the old term. */
   #fetch(send: SendEntries, isUnreachable: boolean): void {
     const { message, to } = send;
     const { term, prevLogIndex } = message;
-    if (isUnreachable || !this.core.isLeader || this.core.term !== term) {
+    const isCompacted = prevLogIndex < this.baseIndex;
+    if (isUnreachable || isCompacted || !this.core.isLeader || this.core.term !== term) {
       this.step({ type: "sent", peer: to, term, lastIndex: prevLogIndex, bytes: 0 });
       return;
     }

@@ -25,6 +25,8 @@ export interface CoreRunOptions {
    * only, as over TCP. `datagrams`: they are reordered, repeated and lost one by one.
    */
   readonly network: "connections" | "datagrams";
+  /** Nodes take snapshots and compact their logs, so that followers need snapshots. */
+  readonly snapshots?: boolean;
 }
 
 /** What a run did, so that a test can tell that it did something. */
@@ -33,6 +35,8 @@ export interface CoreRunReport {
   readonly committed: number;
   readonly crashes: number;
   readonly readsServed: number;
+  /** How many times a snapshot replaced a log. */
+  readonly installations: number;
   readonly recoveryTicks: number;
 }
 
@@ -98,6 +102,9 @@ class CoreRun {
       [0.3 * faults, () => this.#heal()],
       [0.25 * faults, () => this.#crash()],
       [0.6 * faults, () => this.#restart()],
+      [options.snapshots === true ? 3 : 0, () => this.#compact()],
+      [options.snapshots === true ? 10 : 0, () => this.#sendSnapshot()],
+      [options.snapshots === true ? 10 : 0, () => this.#receiveSnapshot()],
     ];
   }
 
@@ -111,6 +118,7 @@ class CoreRun {
       crashes: this.#crashes,
       readsServed: nodes.flatMap((node) => node.reads).filter((read) => read.readIndex !== null)
         .length,
+      installations: this.cluster.checker.installations,
       recoveryTicks,
     };
   }
@@ -219,6 +227,35 @@ class CoreRun {
     if (node.fetches.length === 0) return;
     const isCut = this.cluster.cuts.has(`${node.id}>${node.fetches[0]!.to}`);
     node.stepFetch(isCut && this.#prng.chance(0.5));
+    this.#settle(node);
+  }
+
+  /** Takes a snapshot, and removes some of what it covers: all, or as much as harms nobody. */
+  #compact(): void {
+    const node = this.#pickUp((one) => one.appliedIndex > one.baseIndex);
+    if (node === null) return;
+    const covered = node.storage.snapshot?.lastIncludedIndex ?? 0;
+    if (node.appliedIndex > covered && this.#prng.chance(0.8)) node.takeSnapshot();
+    const snapshotIndex = node.storage.snapshot?.lastIncludedIndex ?? 0;
+    const bound = this.#prng.chance(0.5) ? snapshotIndex : node.core.compactableIndex;
+    const indexMax = Math.min(node.appliedIndex, snapshotIndex, bound);
+    if (indexMax <= node.baseIndex) return;
+    node.stepCompaction(this.#prng.range(node.baseIndex + 1, indexMax));
+    this.#settle(node);
+  }
+
+  #sendSnapshot(): void {
+    const node = this.#pickUp((one) => one.snapshotSends.length > 0);
+    if (node === null) return;
+    const isCut = this.cluster.cuts.has(`${node.id}>${node.snapshotSends[0]!.to}`);
+    node.stepSnapshotSend(isCut && this.#prng.chance(0.5));
+    this.#settle(node);
+  }
+
+  #receiveSnapshot(): void {
+    const node = this.#pickUp((one) => one.receptions.length > 0);
+    if (node === null) return;
+    node.stepReception();
     this.#settle(node);
   }
 

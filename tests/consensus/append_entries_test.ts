@@ -243,7 +243,8 @@ describe("append_entries", () => {
     const node = loneNode();
     node.step({ type: "message", from: 2, message: appendEntries({ term: 4, terms: [4] }) });
     node.crash({ point: "hardState" });
-    assert.deepEqual(node.storage, { currentTerm: 4, votedFor: 0, entries: [] });
+    const { currentTerm, votedFor, entries } = node.storage;
+    assert.deepEqual([currentTerm, votedFor, entries], [4, 0, []]);
     node.restart();
     node.step({ type: "message", from: 2, message: appendEntries({ term: 5, terms: [4] }) });
     node.crash({ point: "logChanges", changesKept: 1 });

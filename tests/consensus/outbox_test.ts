@@ -20,6 +20,7 @@ describe("outbox", () => {
       hardState: { currentTerm: 2, votedFor: 3 },
       logChanges: [{ type: "truncateSuffix", lastIndexKept: 4 }],
       messagesNow: [{ type: "message", to: 2, message: vote() }],
+      snapshotChunks: [],
       appliableIndex: 5,
       reads: [{ readId: 1, readIndex: 5 }],
       refusals: [{ source: "a", reason: "overloaded" }],
@@ -32,6 +33,7 @@ describe("outbox", () => {
       hardState: null,
       logChanges: [],
       messagesNow: [],
+      snapshotChunks: [],
       appliableIndex: null,
       reads: [],
       refusals: [],
@@ -74,7 +76,7 @@ describe("outbox", () => {
     const { messagesNow, logChanges } = outbox.take();
     assert.deepEqual(messagesNow.map(({ to }) => to), [3, 2, 3]);
     assert.deepEqual(
-      logChanges.map((change) => change.type === "append" ? 0 : change.lastIndexKept),
+      logChanges.map((change) => change.type === "truncateSuffix" ? change.lastIndexKept : 0),
       [7, 4],
     );
   });

@@ -5,8 +5,8 @@ import { INFLIGHT_MESSAGES_MAX } from "../../src/limits.ts";
 
 /** A follower that matches up to `matchIndex`, ready for more. */
 function replicating(matchIndex: number): Progress {
-  const progress = new Progress(matchIndex + 1);
-  progress.accept(matchIndex);
+  const progress = new Progress(matchIndex + 1, 0);
+  progress.accept(matchIndex, 0);
   return progress;
 }
 
@@ -18,7 +18,7 @@ function send(progress: Progress, lastIndex: number): void {
 
 describe("progress", () => {
   it("probes first, one message at a time", () => {
-    const progress = new Progress(5);
+    const progress = new Progress(5, 0);
     assert.equal(progress.mode, "probe");
     assert.equal(progress.ready, true);
     send(progress, 9);
@@ -27,9 +27,9 @@ describe("progress", () => {
   });
 
   it("accept lets it replicate without waiting", () => {
-    const progress = new Progress(5);
+    const progress = new Progress(5, 0);
     send(progress, 9);
-    progress.accept(9);
+    progress.accept(9, 0);
     assert.deepEqual([progress.matchIndex, progress.nextIndex], [9, 10]);
     send(progress, 12);
     send(progress, 15);
@@ -40,12 +40,12 @@ describe("progress", () => {
 
   it("accept never takes a match back", () => {
     const progress = replicating(9);
-    progress.accept(4);
+    progress.accept(4, 0);
     assert.deepEqual([progress.matchIndex, progress.nextIndex], [9, 10]);
   });
 
   it("is not ready while a send is under way, in either mode", () => {
-    for (const progress of [new Progress(1), replicating(3)]) {
+    for (const progress of [new Progress(1, 0), replicating(3)]) {
       progress.sending = true;
       assert.equal(progress.ready, false);
     }
@@ -55,7 +55,7 @@ describe("progress", () => {
     const progress = replicating(0);
     for (let index = 1; index <= INFLIGHT_MESSAGES_MAX; index += 1) send(progress, index);
     assert.equal(progress.ready, false);
-    progress.accept(1);
+    progress.accept(1, 0);
     assert.equal(progress.ready, true);
   });
 
@@ -86,13 +86,13 @@ describe("progress", () => {
     progress.sending = true;
     // The connection breaks; a heartbeat over the next one is accepted before the driver reports.
     progress.probeFrom(4);
-    progress.accept(3);
+    progress.accept(3, 0);
     progress.sent(60, 1);
     assert.equal(progress.nextIndex, 4);
   });
 
   it("sent with nothing sent waits for a heartbeat instead of asking at once", () => {
-    for (const progress of [new Progress(4), replicating(3)]) {
+    for (const progress of [new Progress(4, 0), replicating(3)]) {
       progress.sending = true;
       progress.sent(3, 0);
       assert.deepEqual([progress.mode, progress.nextIndex], ["probe", 4]);
@@ -105,7 +105,7 @@ describe("progress", () => {
   it("sent leaves alone what an acknowledgement has overtaken", () => {
     const progress = replicating(3);
     progress.sending = true;
-    progress.accept(9);
+    progress.accept(9, 0);
     progress.sent(7, 1);
     assert.equal(progress.nextIndex, 10);
     assert.equal(progress.inflights.count, 0);

@@ -13,7 +13,9 @@ const seeds = Number(process.env.CORE_SEEDS ?? 40);
 const onlySeed = process.env.CORE_SEED;
 
 /** Runs every seed and adds up what they did. */
-function runSeeds(options: { nodes: number; network: "connections" | "datagrams" }): CoreRunReport {
+function runSeeds(
+  options: { nodes: number; network: "connections" | "datagrams"; snapshots?: boolean },
+): CoreRunReport {
   const names = onlySeed === undefined
     ? Array.from({ length: seeds }, (_, seed) => String(seed + 1))
     : [onlySeed];
@@ -25,6 +27,7 @@ function runSeeds(options: { nodes: number; network: "connections" | "datagrams"
     committed: sum("committed"),
     crashes: sum("crashes"),
     readsServed: sum("readsServed"),
+    installations: sum("installations"),
     recoveryTicks: Math.max(...reports.map((report) => report.recoveryTicks)),
   };
 }
@@ -38,6 +41,13 @@ describe("consensus keeps every promise under random faults", { timeout: 600_000
         // A run in which nothing happens proves nothing.
         assert.ok(report.committed > report.terms, `committed ${report.committed}`);
         assert.ok(report.readsServed > 0, `reads served ${report.readsServed}`);
+      });
+
+      it(`${nodes} nodes over ${network} with snapshots`, { timeout: 600_000 }, () => {
+        const report = runSeeds({ nodes, network, snapshots: true });
+        if (process.env.CORE_REPORT) console.log(nodes, network, report);
+        assert.ok(report.committed > report.terms, `committed ${report.committed}`);
+        assert.ok(report.installations > 0, `installations ${report.installations}`);
       });
     }
   }

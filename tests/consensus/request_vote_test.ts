@@ -15,7 +15,8 @@ describe("request_vote", () => {
     const node = loneNode();
     node.receive(2, requestVote());
     assert.equal(onlyAnswer(node, "requestVoteResponse").voteGranted, true);
-    assert.deepEqual(node.storage, { currentTerm: 1, votedFor: 2, entries: [] });
+    const { currentTerm, votedFor, entries } = node.storage;
+    assert.deepEqual([currentTerm, votedFor, entries], [1, 2, []]);
     node.receive(3, requestVote());
     assert.equal(onlyAnswer(node, "requestVoteResponse").voteGranted, false);
     node.receive(2, requestVote());

@@ -71,7 +71,11 @@ describe("tracing", () => {
   it("shows replication to commitment", () => {
     const { core, lines, take } = traced();
     elect(core);
-    core.step({ type: "message", from: 2, message: accepted({ term: 2, matchIndex: 2 }) });
+    core.step({
+      type: "message",
+      from: 2,
+      message: accepted({ term: 2, matchIndex: 2, session: 1 }),
+    });
     take();
     core.step(proposalOf(["a", "b"]));
     core.takeEffects();

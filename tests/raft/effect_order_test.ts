@@ -58,7 +58,7 @@ function appendEntries(
     prevLogTerm,
     leaderCommit: 0,
     readSequence: 0,
-    session: 0,
+    session: 1,
     entries: count === 0 ? null : entries,
   };
 }
@@ -177,7 +177,7 @@ describe("effect order", () => {
       term: 2,
       matchIndex: 2,
       readSequence: 0,
-      session: 0,
+      session: 1,
       promiseMs: 0,
     });
     world.takeEvents();
@@ -193,7 +193,7 @@ describe("effect order", () => {
       term: 2,
       matchIndex: 3,
       readSequence: 0,
-      session: 0,
+      session: 1,
       promiseMs: 0,
     });
     assert.equal(world.endings.size, 0, "trap 24: the leader's own copy is not durable");
