@@ -123,3 +123,15 @@ export const SNAPSHOT_CHUNK_BYTES_MAX = 1 * MIB;
 
 /** The most bytes of a snapshot that are written before its file is synced. */
 export const SNAPSHOT_UNSYNCED_BYTES_MAX = 4 * MIB;
+
+/** How many entries are applied between two snapshots unless the user asks for another number. */
+export const SNAPSHOT_EVERY_DEFAULT = 100_000;
+
+/** How many bytes of records are applied between two snapshots unless told otherwise. */
+export const SNAPSHOT_BYTES_DEFAULT = 256 * MIB;
+
+/** The smallest number of bytes between two snapshots that may be asked for. */
+export const SNAPSHOT_BYTES_MIN = 64 * KIB;
+
+/** How many entries that a snapshot covers stay in the log unless told otherwise. */
+export const TRAILING_ENTRIES_DEFAULT = 10_000;

@@ -4,6 +4,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import type { IndexedConfiguration } from "../consensus/membership.ts";
 import {
   AnswerForgottenError,
   InvalidRequestError,
@@ -16,7 +17,8 @@ import type { Log, RecordBatch } from "../log/log.ts";
 import { APPEND_BYTES_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { ApplyOutcome, CommandGate } from "../state_machine/command_gate.ts";
-import { EntryKind, type Index, type LogTimeMs } from "../types.ts";
+import { EntryKind, type Index, type LogTimeMs, type Term } from "../types.ts";
+import { decodeConfiguration } from "../wire/storage_codec.ts";
 import type { RaftObserver } from "./observer.ts";
 import type { Proposal, Proposals } from "./proposals.ts";
 import { offsetOf, type TailCache } from "./tail_cache.ts";
@@ -30,6 +32,28 @@ const EXPIRED = "The request id is older than the answers that are kept: the com
 const SESSION_EXPIRED = "The session has expired or was closed: the command was not applied now, " +
   "and whether it was applied before is not known";
 
+/** Where the state machine stands. */
+export interface AppliedPosition {
+  /** The last entry applied. */
+  readonly index: Index;
+  /** Its term and its log time; 0 where nothing was applied. */
+  readonly term: Term;
+  readonly logTimeMs: LogTimeMs;
+  /** The latest configuration at or before it; null where there is none. */
+  readonly configuration: IndexedConfiguration | null;
+  /** The bytes of the records that this process has applied. */
+  readonly appliedBytes: number;
+}
+
+/** Where a state machine stands to which nothing was applied. */
+export const NOTHING_APPLIED: AppliedPosition = {
+  index: 0,
+  term: 0,
+  logTimeMs: 0,
+  configuration: null,
+  appliedBytes: 0,
+};
+
 /** What the loop works with. */
 export interface ApplyLoopOptions {
   readonly clock: Clock;
@@ -39,11 +63,11 @@ export interface ApplyLoopOptions {
   readonly proposals: Proposals;
   readonly observer: RaftObserver | undefined;
   /** What is in the state machine already. */
-  readonly appliedIndex: Index;
+  readonly appliedPosition: AppliedPosition;
   /** Called after each tick. */
   readonly ticked: (logTimeMs: LogTimeMs) => void;
   /** Called after each stretch of entries. */
-  readonly applied: (index: Index) => void;
+  readonly applied: (position: AppliedPosition) => void;
   /** Called once if an entry cannot be read or applied; the loop stops for ever. */
   readonly failed: (error: Error) => void;
 }
@@ -52,6 +76,10 @@ export interface ApplyLoopOptions {
 export class ApplyLoop {
   readonly #options: ApplyLoopOptions;
   #appliedIndex: Index;
+  #appliedTerm: Term;
+  #appliedLogTimeMs: LogTimeMs;
+  #appliedBytes: number;
+  #configuration: IndexedConfiguration | null;
   #appliableIndex: Index;
   #running = false;
   #stopped = false;
@@ -61,8 +89,13 @@ export class ApplyLoop {
   /** Creates a loop that waits for {@linkcode ApplyLoop.advance}. */
   constructor(options: ApplyLoopOptions) {
     this.#options = options;
-    this.#appliedIndex = options.appliedIndex;
-    this.#appliableIndex = options.appliedIndex;
+    const { index, term, logTimeMs, appliedBytes, configuration } = options.appliedPosition;
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+    this.#appliedLogTimeMs = logTimeMs;
+    this.#appliedBytes = appliedBytes;
+    this.#configuration = configuration;
+    this.#appliableIndex = index;
   }
 
   /** The last entry applied. */
@@ -117,17 +150,25 @@ export class ApplyLoop {
     let index = this.#appliedIndex + 1;
     const last = Math.min(batch.lastIndex, this.#appliableIndex, this.#appliedIndex + countMax);
     let offset = offsetOf(batch, index);
+    this.#appliedBytes -= offset;
     try {
       for (; index <= last; index += 1) {
         this.#applyRecord(batch.bytes, offset);
         this.#appliedIndex = index;
         offset = recordEnd(batch.bytes, offset);
       }
+      this.#appliedBytes += offset;
     } catch (error) {
       this.#fail(error);
       return false;
     }
-    this.#options.applied(this.#appliedIndex);
+    this.#options.applied({
+      index: this.#appliedIndex,
+      term: this.#appliedTerm,
+      logTimeMs: this.#appliedLogTimeMs,
+      configuration: this.#configuration,
+      appliedBytes: this.#appliedBytes,
+    });
     return true;
   }
 
@@ -135,6 +176,12 @@ export class ApplyLoop {
     const header = recordHeader(bytes, offset);
     assert(header.index === this.#appliedIndex + 1, () => `entry ${header.index} out of order`);
     this.#options.observer?.applying(header, recordPayload(bytes, offset));
+    this.#appliedTerm = header.term;
+    this.#appliedLogTimeMs = header.timestampMs;
+    if (header.kind === EntryKind.configuration) {
+      const configuration = decodeConfiguration(recordPayload(bytes, offset).slice());
+      this.#configuration = { index: header.index, configuration };
+    }
     if (header.kind !== EntryKind.command && header.kind !== EntryKind.tick) return;
     const context = this.#context;
     context.index = header.index;

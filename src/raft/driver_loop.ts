@@ -22,7 +22,7 @@ import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
 import type { CommandGate } from "../state_machine/command_gate.ts";
 import type { Transport } from "../transport/transport.ts";
 import { EntryKind, type Index, type LogTimeMs, type MemberChange } from "../types.ts";
-import { ApplyLoop } from "./apply_loop.ts";
+import { type AppliedPosition, ApplyLoop } from "./apply_loop.ts";
 import { proposalsBytes } from "./batch_encoder.ts";
 import { EffectPerformer } from "./effect_performer.ts";
 import { EntrySender } from "./entry_sender.ts";
@@ -31,6 +31,7 @@ import { MemberRequests } from "./member_requests.ts";
 import type { RaftObserver } from "./observer.ts";
 import { type Proposal, Proposals } from "./proposals.ts";
 import { type Query, Reads } from "./reads.ts";
+import { type SnapshotSettings, SnapshotTaker } from "./snapshot_taker.ts";
 import { TailCache } from "./tail_cache.ts";
 import { TickTimer } from "./tick_timer.ts";
 import { type TimerOptions, Timers } from "./timers.ts";
@@ -48,7 +49,9 @@ export interface DriverLoopOptions extends TimerOptions {
   /** The log time of the last entry. */
   readonly lastTimestampMs: LogTimeMs;
   /** What is in the state machine already. */
-  readonly appliedIndex: Index;
+  readonly appliedPosition: AppliedPosition;
+  /** Where snapshots go, and when they are taken. */
+  readonly snapshots: SnapshotSettings;
   /** Answers a query from the state as it is. */
   readonly serveQuery: (query: Query) => void;
   readonly notLeader: () => NotLeaderError;
@@ -71,6 +74,7 @@ const TICK: Input = {
 /** Drives one core. */
 export class DriverLoop {
   readonly logTime: LogTime;
+  readonly taker: SnapshotTaker;
   readonly #options: DriverLoopOptions;
   readonly #proposals = new Proposals();
   readonly #memberRequests: MemberRequests;
@@ -108,14 +112,16 @@ export class DriverLoop {
       nextDeadlineMs: () => options.gate.nextDeadlineMs(),
       propose: () => this.input(TICK),
     });
+    this.taker = this.#createTaker();
     this.#applyLoop = new ApplyLoop({
       ...options,
       cache,
       proposals: this.#proposals,
       ticked: (logTimeMs) => this.#ticks.ticked(logTimeMs),
-      applied: () => {
+      applied: (position) => {
         this.#ticks.update();
         this.#reads.applied();
+        this.taker.applied(position);
       },
       failed,
     });
@@ -218,6 +224,7 @@ export class DriverLoop {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#applyLoop.stop();
+    this.taker.stop();
     this.#performer.stop(shutdown);
     this.#timers.close();
     this.#ticks.close();
@@ -229,6 +236,15 @@ export class DriverLoop {
       "The node stopped while the command was in its log: it may be applied or replaced",
     );
     this.#reads.failAll(shutdown);
+  }
+
+  #createTaker(): SnapshotTaker {
+    return new SnapshotTaker({
+      ...this.#options,
+      compactableIndex: () => this.#options.consensus.compactableIndex,
+      compacted: (index) => this.input({ type: "compacted", index }),
+      failed: (error) => this.#fail(error),
+    });
   }
 
   #schedule(): void {

@@ -6,15 +6,16 @@
  */
 import type { SoftState } from "../consensus/effects.ts";
 import type { EntryHeader, Log, RecordBatch } from "../log/log.ts";
+import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { Index } from "../types.ts";
 
 /** Takes what happens in one node. */
 export interface RaftObserver {
   /**
    * The log was opened, or the first entry written at birth; the node waits until the promise
-   * resolves.
+   * resolves. The state machine stands where the newest snapshot ends, or at 0.
    */
-  opened(log: Log): Promise<void>;
+  opened(log: Log, snapshot: SnapshotMeta | null): Promise<void>;
   /** Records were appended, not durable yet. */
   appended(batch: RecordBatch): void;
   /** The entries after `lastIndexKept` were removed. */

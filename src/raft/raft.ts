@@ -14,6 +14,7 @@ import {
   ShutdownError,
   StaleReadError,
 } from "../errors.ts";
+import type { StoredSnapshot } from "../log/snapshot_store.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
@@ -22,10 +23,12 @@ import type { TransportHandler } from "../transport/transport.ts";
 import type { Address, Index, InstanceId, LogTimeMs, MemberChange, NodeId } from "../types.ts";
 import type { Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
+import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
 import { ClusterPort } from "./cluster_port.ts";
 import { DriverLoop } from "./driver_loop.ts";
 import { Formation } from "./formation.ts";
 import { Greeter } from "./greeter.ts";
+import { logContents } from "./log_contents.ts";
 import { verifiedMessage } from "./message_intake.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import {
@@ -34,9 +37,10 @@ import {
   type RaftOptions,
 } from "./raft_options.ts";
 import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
-import { formingMembers, logContents, openStorage, type RaftStorage } from "./raft_storage.ts";
+import { formingMembers, openStorage, type RaftStorage } from "./raft_storage.ts";
 import { type Readiness, ReadinessWaiters } from "./readiness.ts";
 import type { Query, QueryOutcome, QuerySink } from "./reads.ts";
+import { restoreState } from "./restore_state.ts";
 
 /** How fresh a query must be. */
 export interface QueryFreshness {
@@ -89,6 +93,8 @@ export class Raft {
   readonly #timing: { readonly heartbeatMs: number; readonly electionTimeoutMs: number };
   readonly #startedAtMs: number;
   readonly #waiters: ReadinessWaiters;
+  /** Where the state machine stands when the node begins to take part. */
+  #startPosition: AppliedPosition = NOTHING_APPLIED;
   #formation: Formation | null = null;
   #running: Running | null = null;
   #knewLeader = false;
@@ -140,7 +146,9 @@ export class Raft {
     const storage = await openStorage(runtime, options);
     const raft = new Raft(runtime, options, storage);
     try {
-      await options.observer?.opened(storage.log);
+      const { snapshots } = storage;
+      raft.#startPosition = await restoreState(storage, { gate: raft.#gate, logger: raft.#logger });
+      await options.observer?.opened(storage.log, snapshots.latest?.meta ?? null);
       await raft.#port.listen();
       if (storage.directory.identity.born) raft.#run();
       else raft.#form();
@@ -263,9 +271,19 @@ export class Raft {
     return { configurationIndex: await this.#running.driver.changeMembership(changes, force) };
   }
 
+  /**
+   * Takes a snapshot of what is applied at this node, and lets its log forget what it covers.
+   *
+   * @throws {RaftError} If the cluster has not formed, or nothing was applied yet.
+   * @throws {StorageError} If the snapshot could not be written; the node goes on without it.
+   */
+  triggerSnapshot(): Promise<StoredSnapshot> {
+    return this.#running?.driver.taker.trigger() ?? Promise.reject(this.#notFormed());
+  }
+
   /** How things stand, as this node sees them. */
   status(): RaftStatus {
-    const { directory, log } = this.#storage;
+    const { directory, log, snapshots } = this.#storage;
     const { transport } = this.#port;
     const frame = {
       nodeId: this.nodeId,
@@ -275,7 +293,12 @@ export class Raft {
       uptimeMs: this.#runtime.clock.nowMs() - this.#startedAtMs,
     };
     if (this.#running !== null) {
-      return runningStatus({ ...frame, notes: [] }, { ...this.#running, log, transport });
+      return runningStatus({ ...frame, notes: [] }, {
+        ...this.#running,
+        log,
+        snapshots,
+        transport,
+      });
     }
     const members = formingMembers(this.#options, this.address);
     return formingStatus({ ...frame, notes: [this.#notFormed().message] }, members, transport);
@@ -339,7 +362,7 @@ export class Raft {
     }
     formation.complete.then(async () => {
       await formation.giveBirth();
-      await this.#options.observer?.opened(this.#storage.log);
+      await this.#options.observer?.opened(this.#storage.log, null);
       if (this.#ending !== null) return;
       this.#logger.info("The cluster has formed", { clusterId: this.clusterId });
       this.#run();
@@ -347,14 +370,13 @@ export class Raft {
   }
 
   #run(): void {
-    const { log, hardState } = this.#storage;
+    const { log, hardState, snapshots: store } = this.#storage;
     const { transport } = this.#port;
-    const contents = logContents(log, this.#formation);
+    const contents = logContents(log, store.latest?.meta ?? null, this.#formation);
     const consensus = new Consensus({
       nodeId: this.nodeId,
       ...hardState.state,
       ...contents,
-      commitIndex: contents.baseIndex,
       ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
     });
     const driver = new DriverLoop({
@@ -368,7 +390,8 @@ export class Raft {
       transport,
       observer: this.#options.observer,
       lastTimestampMs: contents.lastTimestampMs,
-      appliedIndex: contents.baseIndex,
+      appliedPosition: this.#startPosition,
+      snapshots: { ...this.#options, store, clusterId: this.clusterId, logger: this.#logger },
       serveQuery: (query) => this.#serve(query, 0),
       notLeader: () => new NotLeaderError(this.leader?.id ?? null, this.leader?.address || null),
       softState: (state) => this.#noteSoftState(state),
@@ -463,9 +486,12 @@ export class Raft {
     if (error !== null) this.#logger.error("The node stops", { reason: error.message });
     this.#running?.driver.stop();
     this.#options.stopping?.();
-    const { log, hardState, directory } = this.#storage;
-    const steps = [this.#port, log, hardState, directory].map((part) => part.close());
-    const failed = (await Promise.allSettled(steps)).find((step) => step.status === "rejected");
+    const { log, hardState, snapshots, directory } = this.#storage;
+    const steps = [this.#port, log, hardState, snapshots].map((part) => part.close());
+    const ends = await Promise.allSettled(steps);
+    // Last, for whoever gets the directory next must not meet what this node still does to it.
+    ends.push(...await Promise.allSettled([directory.close()]));
+    const failed = ends.find((step) => step.status === "rejected");
     const reason = error ?? (failed?.reason as Error | undefined) ?? null;
     this.#resolveStopped({ error: reason });
     this.#waiters.fail(reason ?? new ShutdownError("The node was stopped"));

@@ -44,6 +44,15 @@ export interface RaftOptions {
   readonly electionTimeoutMs?: number;
   /** The size of a segment of the log, in bytes. */
   readonly segmentBytes?: number;
+  /** A snapshot is taken when so many entries were applied since the last; 100,000 unless given. */
+  readonly snapshotEvery?: number;
+  /** A snapshot is taken when so many bytes were applied since the last; 256 MiB unless given. */
+  readonly snapshotBytes?: number;
+  /**
+   * How many entries that a snapshot covers stay in the log, so that a follower which was away for
+   * a moment needs no snapshot; 10,000 unless given.
+   */
+  readonly trailingEntries?: number;
   /** Brings a log of the application's own; the segmented log unless given. */
   readonly openLog?: (directory: DataDirectory) => Promise<Log>;
   /** Log lines; none unless given. */

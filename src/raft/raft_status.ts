@@ -6,6 +6,7 @@
 import type { Consensus, ConsensusStatus } from "../consensus/consensus.ts";
 import { allMembers, isVoter } from "../consensus/quorum.ts";
 import type { Log } from "../log/log.ts";
+import type { SnapshotStore } from "../log/snapshot_store.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { NodeId } from "../types.ts";
 import type { StatusAnswer, StatusMember } from "../wire/client_messages.ts";
@@ -31,10 +32,11 @@ export function runningStatus(
     readonly consensus: Consensus;
     readonly driver: DriverLoop;
     readonly log: Log;
+    readonly snapshots: SnapshotStore;
     readonly transport: Transport;
   },
 ): RaftStatus {
-  const { driver, log, transport } = parts;
+  const { driver, log, snapshots, transport } = parts;
   const core = parts.consensus.status();
   const members = allMembers(core.configuration);
   const leader = members.find((member) => member.id === core.leaderId);
@@ -51,7 +53,7 @@ export function runningStatus(
     logTimeMs: driver.logTime.now(),
     leaderContactAgeMs: Math.floor(Math.min(driver.leaderAgeMs, frame.uptimeMs)),
     configurationIndex: core.configurationIndex,
-    snapshotIndex: 0,
+    snapshotIndex: snapshots.latest?.meta.lastIncludedIndex ?? 0,
     joint: core.configuration.votersOld.length > 0,
     promotions: core.configuration.promotions,
     transferTarget: 0,

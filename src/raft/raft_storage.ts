@@ -7,29 +7,21 @@ import { BadDataError, InvalidRequestError } from "../errors.ts";
 import { type DataDirectory, openDataDirectory } from "../log/data_directory.ts";
 import { checkHardState } from "../log/hard_state_file.ts";
 import type { HardStateStore, Log } from "../log/log.ts";
+import type { SnapshotMeta } from "../log/snapshot_format.ts";
+import type { SnapshotStore } from "../log/snapshot_store.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { IndexedConfiguration } from "../consensus/membership.ts";
-import type { Address, ClusterId, Index, LogTimeMs, NodeId, Term, TermRun } from "../types.ts";
-import { decodeConfiguration } from "../wire/storage_codec.ts";
+import type { Address, NodeId } from "../types.ts";
 import { deriveClusterId } from "./cluster_id.ts";
-import type { Formation } from "./formation.ts";
+import { checkNoGap } from "./log_contents.ts";
 import type { RaftOptions } from "./raft_options.ts";
+import { randomHexId } from "./random_id.ts";
 
 /** The stores of a node. */
 export interface RaftStorage {
   readonly directory: DataDirectory;
   readonly log: Log;
   readonly hardState: HardStateStore;
-}
-
-/** What a core starts from, of the log. */
-export interface LogContents {
-  readonly baseIndex: Index;
-  readonly baseTerm: Term;
-  readonly lastIndex: Index;
-  readonly lastTimestampMs: LogTimeMs;
-  readonly termRuns: readonly TermRun[];
-  readonly configurations: readonly IndexedConfiguration[];
+  readonly snapshots: SnapshotStore;
 }
 
 /**
@@ -63,8 +55,13 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
         lastIndex: log.lastIndex,
       });
     }
-    checkTerm(hardState, log);
-    return { directory, log, hardState };
+    const snapshots = await directory.openSnapshots();
+    opened.unshift(snapshots);
+    const meta = snapshots.latest?.meta ?? null;
+    checkSnapshot(directory, meta);
+    checkNoGap(log, meta);
+    checkTerm(hardState, log, meta);
+    return { directory, log, hardState, snapshots };
   } catch (error) {
     for (const part of opened) await part.close();
     throw error;
@@ -103,46 +100,33 @@ async function chooseCluster(
   }
   const clusterId = formation.kind === "peers"
     ? deriveClusterId(identity.clusterName, formation.peers)
-    : randomClusterId(runtime);
+    : randomHexId(runtime.random);
   if (clusterId === identity.clusterId) return;
   // Another list than before: what was learned under the old one is void.
   await directory.saveIdentity({ ...identity, clusterId, members: [] });
 }
 
-function randomClusterId(runtime: Runtime): ClusterId {
-  const bytes = runtime.random.fill(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+/** A snapshot of another cluster is not the state of this one. */
+function checkSnapshot(directory: DataDirectory, snapshot: SnapshotMeta | null): void {
+  const { clusterId } = directory.identity;
+  if (snapshot === null || snapshot.clusterId === clusterId) return;
+  throw new BadDataError(
+    `Cannot use "${directory.path}": its snapshot of index ${snapshot.lastIncludedIndex} belongs ` +
+      `to cluster ${snapshot.clusterId}, the directory to ${clusterId || "none"}`,
+    ["put the snapshots of one node only into its data directory"],
+  );
 }
 
-/** What a log holds, as a core starts from it; `formation` wrote what was not there at opening. */
-export function logContents(log: Log, formation: Formation | null): LogContents {
-  const baseIndex = log.firstIndex - 1;
-  const common = { baseIndex, baseTerm: 0, lastIndex: log.lastIndex };
-  const { termRuns, configurations, lastTimestampMs } = log.recovery;
-  if (formation !== null) {
-    return { ...common, ...formation.firstEntry() };
-  }
-  if (configurations.length === 0) {
-    throw new BadDataError(
-      "Cannot start the node as its log holds no configuration, yet the node has been a member",
-      ["give the node the log that it had: a log in memory does not outlive its process"],
-    );
-  }
-  return {
-    ...common,
-    lastTimestampMs,
-    termRuns,
-    configurations: configurations.map(({ index, payload }) => ({
-      index,
-      configuration: decodeConfiguration(payload),
-    })),
-  };
-}
-
-/** A vote or a term that is older than the log has been lost: this node could vote twice. */
-function checkTerm(hardState: HardStateStore, log: Log): void {
+/**
+ * A vote or a term that is older than the log, or the snapshot, has been lost: this node could vote
+ * twice.
+ */
+function checkTerm(hardState: HardStateStore, log: Log, snapshot: SnapshotMeta | null): void {
   // The first entry is written before the first hard state; no vote was cast then.
-  if (hardState.state.currentTerm === 0 && log.lastIndex <= 1) return;
+  if (hardState.state.currentTerm === 0 && log.lastIndex <= 1 && snapshot === null) return;
   const term = log.recovery.termRuns.at(-1)?.term ?? 0;
   checkHardState(hardState.state, { term, index: log.lastIndex });
+  if (snapshot === null) return;
+  const { lastIncludedTerm, lastIncludedIndex } = snapshot;
+  checkHardState(hardState.state, { term: lastIncludedTerm, index: lastIncludedIndex });
 }

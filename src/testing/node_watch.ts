@@ -3,7 +3,7 @@
  *
  * Model: the watch keeps its own copy of the node's log, entry by entry, from what the node
  * reports; at each start it reads the log that the disk gave back, so that what a crash took is
- * gone here too.
+ * gone here too. What the node compacts stays in the copy until then.
  *
  * @module
  */
@@ -11,9 +11,10 @@ import { assert } from "../assert.ts";
 import type { SoftState } from "../consensus/effects.ts";
 import type { EntryHeader, Log, RecordBatch } from "../log/log.ts";
 import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
+import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { RaftObserver } from "../raft/observer.ts";
 import { crc32 } from "../runtime/checksum.ts";
-import type { Index, NodeId } from "../types.ts";
+import type { Index, NodeId, Term } from "../types.ts";
 import type { Observations, ObservedEntry, ObservedLog } from "./checkers/observations.ts";
 
 const READ_BYTES_MAX = 1024 * 1024;
@@ -27,6 +28,9 @@ export function payloadHash(kind: number, payload: Uint8Array): string {
 export class NodeWatch implements RaftObserver {
   readonly #nodeId: NodeId;
   readonly #observations: Observations;
+  /** The entry before the first one of the copy, and its term; null where that is not known. */
+  #baseIndex: Index = 0;
+  #baseTerm: Term | null = 0;
   #log: ObservedEntry[] = [];
   #committedIndex: Index = 0;
   #term = 0;
@@ -40,7 +44,16 @@ export class NodeWatch implements RaftObserver {
 
   /** The log as the node has it. */
   get log(): ObservedLog {
-    return { lastIncludedIndex: 0, lastIncludedTerm: 0, entries: this.#log };
+    return {
+      lastIncludedIndex: this.#baseIndex,
+      lastIncludedTerm: this.#baseTerm ?? 0,
+      entries: this.#log,
+    };
+  }
+
+  /** The index of the last entry of the log. */
+  get lastIndex(): Index {
+    return this.#baseIndex + this.#log.length;
   }
 
   /** The last entry that the node applied in this life. */
@@ -48,12 +61,17 @@ export class NodeWatch implements RaftObserver {
     return this.#lastApplied;
   }
 
-  /** A new life: what the disk gave back is the log now. */
-  async opened(log: Log): Promise<void> {
+  /** A new life: what the disk gave back is the log now, and the state is that of the snapshot. */
+  async opened(log: Log, snapshot: SnapshotMeta | null): Promise<void> {
+    const baseIndex = log.firstIndex - 1;
+    const isBase = snapshot?.lastIncludedIndex === baseIndex;
+    this.#baseTerm = isBase ? snapshot.lastIncludedTerm : this.#termAt(baseIndex);
+    this.#baseIndex = baseIndex;
     this.#log = [];
-    this.#committedIndex = 0;
-    this.#lastApplied = 0;
-    this.#observations.onRestored({ nodeId: this.#nodeId, lastApplied: 0 });
+    const lastApplied = snapshot?.lastIncludedIndex ?? 0;
+    this.#committedIndex = lastApplied;
+    this.#lastApplied = lastApplied;
+    this.#observations.onRestored({ nodeId: this.#nodeId, lastApplied });
     let index = log.firstIndex;
     while (index <= log.lastIndex) {
       const range = { firstIndex: index, lastIndex: log.lastIndex, bytesMax: READ_BYTES_MAX };
@@ -68,24 +86,27 @@ export class NodeWatch implements RaftObserver {
     let offset = 0;
     while (offset < batch.bytes.length) {
       const { index, term, kind } = recordHeader(batch.bytes, offset);
-      assert(index === this.#log.length + 1, () => `entry ${index} follows ${this.#log.length}`);
+      assert(index === this.lastIndex + 1, () => `entry ${index} follows ${this.lastIndex}`);
       const entry = { index, term, payloadHash: hashAt(batch.bytes, offset, kind) };
-      const previousTerm = this.#log[index - 2]?.term ?? 0;
+      const previousTerm = this.#termAt(index - 1);
       this.#log.push(entry);
-      this.#observations.onAppended({ nodeId: this.#nodeId, previousTerm, ...entry });
+      // The first entry of a compacted log may stand alone; it was told of when it was appended.
+      if (previousTerm !== null) {
+        this.#observations.onAppended({ nodeId: this.#nodeId, previousTerm, ...entry });
+      }
       offset = recordEnd(batch.bytes, offset);
     }
   }
 
   /** The node removed the end of its log. */
   truncated(lastIndexKept: Index): void {
-    this.#log.length = Math.min(this.#log.length, lastIndexKept);
+    this.#log.length = Math.min(this.#log.length, Math.max(0, lastIndexKept - this.#baseIndex));
   }
 
   /** The node learned what is committed. */
   committed(index: Index): void {
     for (let next = this.#committedIndex + 1; next <= index; next += 1) {
-      const entry = this.#log[next - 1];
+      const entry = this.#log[next - this.#baseIndex - 1];
       assert(
         entry !== undefined,
         () => `node ${this.#nodeId} commits ${next}, which it does not hold`,
@@ -117,6 +138,12 @@ export class NodeWatch implements RaftObserver {
     if (state.role !== "leader") return;
     const log = { ...this.log, entries: [...this.#log] };
     this.#observations.onLeader({ nodeId: this.#nodeId, term: state.term, log });
+  }
+
+  /** The term of an entry, or null where it is not known. */
+  #termAt(index: Index): Term | null {
+    if (index === this.#baseIndex) return this.#baseTerm;
+    return this.#log[index - this.#baseIndex - 1]?.term ?? null;
   }
 }
 

@@ -20,6 +20,8 @@ export interface SimulatedClusterOptions {
   readonly heartbeatMs?: number;
   readonly electionTimeoutMs?: number;
   readonly segmentBytes?: number;
+  readonly snapshotEvery?: number;
+  readonly trailingEntries?: number;
 }
 
 const PORT = 7238;
@@ -89,6 +91,7 @@ export class SimulatedCluster {
   /** Starts a node on what its disk holds. */
   start(node: SimulatedNode): void {
     const { heartbeatMs, electionTimeoutMs, segmentBytes } = this.#options;
+    const { snapshotEvery, trailingEntries } = this.#options;
     const runtime = node.machine.boot();
     node.up = true;
     startNode(runtime, {
@@ -103,6 +106,8 @@ export class SimulatedCluster {
       ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
       ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
+      ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+      ...(trailingEntries === undefined ? {} : { trailingEntries }),
     }).then((running) => {
       if (node.machine.runtime !== runtime) return;
       node.running = running;

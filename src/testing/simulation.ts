@@ -79,6 +79,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     world,
     nodeCount: options.nodeCount ?? world.prng.fork("shape").pick([1, 3, 3, 3, 5]),
     segmentBytes: 64 * 1024,
+    ...drawSnapshots(world),
   });
   cluster.startAll();
   const clients = new SimulatedClients({
@@ -109,6 +110,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
+/** How often nodes take snapshots: all the time, now and then, or hardly ever. */
+function drawSnapshots(world: SimulatedWorld): {
+  readonly snapshotEvery: number;
+  readonly trailingEntries: number;
+} {
+  const prng = world.prng.fork("snapshots");
+  return { snapshotEvery: prng.pick([20, 50, 200]), trailingEntries: prng.pick([10_000]) };
+}
+
 /** Runs until all nodes have applied the same, and requires that a leader serves. */
 async function settle(
   world: SimulatedWorld,
@@ -134,11 +144,9 @@ async function settle(
 
 function isCaughtUp(cluster: SimulatedCluster): boolean {
   const logs = cluster.nodes.map((node) => node.watch);
-  const lastIndex = logs[0]!.log.entries.length;
+  const { lastIndex } = logs[0]!;
   return cluster.nodes.every((node) => node.running !== null) &&
-    logs.every((watch) =>
-      watch.log.entries.length === lastIndex && watch.lastApplied === lastIndex
-    );
+    logs.every((watch) => watch.lastIndex === lastIndex && watch.lastApplied === lastIndex);
 }
 
 function report(
@@ -160,7 +168,7 @@ function report(
     eventCount: world.scheduler.eventCount,
     operationCount: operations.length,
     answeredCount: clients.answeredCount,
-    lastIndex: cluster.nodes[0]!.watch.log.entries.length,
+    lastIndex: cluster.nodes[0]!.watch.lastIndex,
     faults: faults.events,
     undecidedKeys: undecidedKeys.length,
   };

@@ -6,6 +6,9 @@ import type { Message } from "../../src/consensus/messages.ts";
 import { NotLeaderError, type RaftError } from "../../src/errors.ts";
 import { MemoryLog } from "../../src/log/memory_log.ts";
 import type { HardState, HardStateStore, Log, RecordBatch } from "../../src/log/log.ts";
+import type { SnapshotStore } from "../../src/log/snapshot_store.ts";
+import { silentLogger } from "../../src/observability/logger.ts";
+import { NOTHING_APPLIED } from "../../src/raft/apply_loop.ts";
 import { encodeEntry } from "../../src/raft/batch_encoder.ts";
 import { DriverLoop } from "../../src/raft/driver_loop.ts";
 import type { ProposalOutcome } from "../../src/raft/proposals.ts";
@@ -115,6 +118,9 @@ class HandHardState implements HardStateStore {
   close = () => Promise.resolve();
 }
 
+/** A store that is never asked for anything: so few entries make no snapshot due. */
+const noSnapshots = { latest: null } as unknown as SnapshotStore;
+
 /** How a request ended. */
 export type Ending = { readonly outcome: ProposalOutcome } | { readonly error: RaftError };
 
@@ -177,7 +183,8 @@ export class DriverWorld {
       transport: this.#recordingTransport(),
       observer: undefined,
       lastTimestampMs: recovery.lastTimestampMs,
-      appliedIndex: 0,
+      appliedPosition: NOTHING_APPLIED,
+      snapshots: { store: noSnapshots, clusterId: "c".repeat(32), logger: silentLogger },
       serveQuery: ({ sink, requestId }) =>
         sink.queryAnswered(requestId, {
           servedBy: 1,
