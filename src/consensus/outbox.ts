@@ -32,7 +32,7 @@ export class Outbox {
   #refusals: Refusal[] = [];
   #changes: ChangeOutcome[] = [];
   /** The last word on each timer counts. */
-  #timers = new Map<Timer, boolean>();
+  #timers: TimerChange[] = [];
   #softState: SoftState | null = null;
   readonly #tracing: Tracing | null;
 
@@ -99,12 +99,12 @@ export class Outbox {
 
   /** Arms a timer anew. */
   arm(timer: Timer): void {
-    this.#timers.set(timer, true);
+    this.#changeTimer({ timer, armed: true });
   }
 
   /** Cancels a timer. */
   cancel(timer: Timer): void {
-    this.#timers.set(timer, false);
+    this.#changeTimer({ timer, armed: false });
   }
 
   /** Tells who leads. */
@@ -114,8 +114,6 @@ export class Outbox {
 
   /** Hands the record out and starts the next one. */
   take(): Effects {
-    const timers: TimerChange[] = [];
-    for (const [timer, armed] of this.#timers) timers.push({ timer, armed });
     const effects: Effects = {
       sequence: this.#sequence,
       hardState: this.#hardState,
@@ -126,7 +124,7 @@ export class Outbox {
       reads: this.#reads,
       refusals: this.#refusals,
       changes: this.#changes,
-      timers,
+      timers: this.#timers,
       softState: this.#softState,
     };
     this.#sequence += 1;
@@ -139,8 +137,15 @@ export class Outbox {
     this.#reads = [];
     this.#refusals = [];
     this.#changes = [];
-    this.#timers.clear();
+    this.#timers = [];
     this.#softState = null;
     return effects;
+  }
+
+  /** A list is fast: there are few timers, and most records change none or two. */
+  #changeTimer(change: TimerChange): void {
+    const known = this.#timers.findIndex(({ timer }) => timer === change.timer);
+    if (known === -1) this.#timers.push(change);
+    else this.#timers[known] = change;
   }
 }

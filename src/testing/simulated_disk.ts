@@ -185,7 +185,8 @@ export class SimulatedDisk {
     const limit = failure === null ? end : this.#prng.range(call.position, end);
     let position = call.position;
     for (const part of parts) {
-      const fitting = part.subarray(0, Math.max(0, limit - position));
+      const room = Math.max(0, limit - position);
+      const fitting = part.length <= room ? part : part.subarray(0, room);
       if (fitting.length > 0) inode.write(fitting, position);
       position += part.length;
     }

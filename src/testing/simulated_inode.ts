@@ -80,7 +80,9 @@ export class SimulatedInode {
       if (!this.#visible.has(page) && !this.#durable.has(page)) zero ??= isZero(bytes);
       const skip = zero === true && !this.#visible.has(page) && !this.#durable.has(page);
       if (!skip) {
-        this.#writePage({ page, at, bytes: bytes.subarray(at - position, pageEnd - position) });
+        const isWhole = at === position && pageEnd === end;
+        const part = isWhole ? bytes : bytes.subarray(at - position, pageEnd - position);
+        this.#writePage({ page, at, bytes: part });
       }
       at = pageEnd;
     }

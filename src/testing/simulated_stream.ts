@@ -374,6 +374,10 @@ export class SimulatedStream implements ByteStream {
       length = Math.min(length, READ_BYTES_MAX);
     }
     if (length > 1 && prng.chance(faults.splitChance)) length = prng.range(1, length - 1);
+    if (length === first.length) {
+      this.#received.shift();
+      return first.slice();
+    }
     const chunk = new Uint8Array(length);
     let filled = 0;
     while (filled < length) {

@@ -141,6 +141,8 @@ export class FrameDecoder {
       return null;
     }
     this.#offset = start + frameBytes;
+    // A chunk often is one frame: then no view is made.
+    if (frameBytes === this.#chunk.length) return this.#chunk;
     return this.#chunk.subarray(start, this.#offset);
   }
 

@@ -201,6 +201,8 @@ class Search<State, Input, Output> {
   /** Only calls up to here may be taken: the first return that is left. */
   #orderMax = 0;
   #longest: number[] = [];
+  /** How many operations at its start the longest order shares with the present one. */
+  #common = 0;
   #longestState: State;
 
   constructor(options: SearchOptions<State, Input, Output>) {
@@ -300,7 +302,12 @@ class Search<State, Input, Output> {
     this.#at = HEAD;
     this.#unknownAt = -1;
     if (this.#stack.length <= this.#longest.length) return;
-    this.#longest = this.#stack.map((frame) => frame.operation);
+    // Only what differs is replaced: a copy for each operation would make the search quadratic.
+    this.#longest.length = this.#common;
+    for (let at = this.#common; at < this.#stack.length; at++) {
+      this.#longest.push((this.#stack[at] as Frame<State>).operation);
+    }
+    this.#common = this.#stack.length;
     this.#longestState = next;
   }
 
@@ -316,6 +323,7 @@ class Search<State, Input, Output> {
 
   #undo(frame: Frame<State>): void {
     const { operation } = frame;
+    this.#common = Math.min(this.#common, this.#stack.length);
     assert(this.#isTaken[operation] === true, () => `operation ${operation} was taken`);
     this.#isTaken[operation] = false;
     this.#tried.takeBack(operation);

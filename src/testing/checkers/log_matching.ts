@@ -10,7 +10,7 @@
  * @module
  */
 import { assert } from "../../assert.ts";
-import type { Index, NodeId, Term } from "../../types.ts";
+import type { Index, NodeId } from "../../types.ts";
 import type { AppendObservation, ObservedEntry, ObservedLog } from "./observations.ts";
 import { PropertyViolation } from "./property_violation.ts";
 
@@ -18,7 +18,8 @@ const PROPERTY = "Log Matching";
 
 /** Remembers every entry that was ever written, by index and term. */
 export class LogMatching {
-  readonly #entries = new Map<Index, Map<Term, AppendObservation>>();
+  /** By index, one of each term: most often there is only one. */
+  readonly #entries = new Map<Index, AppendObservation[]>();
 
   /** A node wrote an entry to its log. */
   onAppended(observation: AppendObservation): void {
@@ -31,10 +32,8 @@ export class LogMatching {
           `${observation.previousTerm}`,
       );
     }
-    const terms = this.#entries.get(index) ?? new Map<Term, AppendObservation>();
-    this.#entries.set(index, terms);
-    const known = terms.get(term) ?? observation;
-    terms.set(term, known);
+    const known = this.#firstOf(observation);
+    if (known === observation) return;
     if (known.payloadHash !== observation.payloadHash) {
       throw new PropertyViolation(
         PROPERTY,
@@ -48,6 +47,18 @@ export class LogMatching {
           `${observation.previousTerm}, node ${known.nodeId} one of term ${known.previousTerm}`,
       );
     }
+  }
+
+  /** What was seen first of the same index and term: this very observation where it is new. */
+  #firstOf(observation: AppendObservation): AppendObservation {
+    const terms = this.#entries.get(observation.index);
+    if (terms === undefined) {
+      this.#entries.set(observation.index, [observation]);
+      return observation;
+    }
+    for (const known of terms) if (known.term === observation.term) return known;
+    terms.push(observation);
+    return observation;
   }
 
   /** Compares whole logs with one another. */
