@@ -1,7 +1,7 @@
 /**
  * The commands, queries and results of the key-value state machine as bytes and back. They are
  * flat: one segment without a segment table, as their length is known wherever they travel. The hot
- * ones are placed by hand (kv_hot_codec.ts).
+ * ones are placed by hand (kv_hot_codec.ts, kv_change_codec.ts).
  *
  * What is decoded may hold views of the bytes that it was decoded from: copy what you keep.
  *
@@ -34,6 +34,12 @@ import {
   readPlainPut,
   readPutResult,
 } from "./kv_hot_codec.ts";
+import {
+  encodeChange,
+  encodeChangeResult,
+  readChange,
+  readChangeResult,
+} from "./kv_change_codec.ts";
 import { type KvCommand, type KvCondition, type KvItem, NO_CONDITION } from "./kv_messages.ts";
 import type { KvQuery, KvResult } from "./kv_messages.ts";
 import { buildFlat, readFlat, setData, toInt64, toNumber, toUint64 } from "./library_message.ts";
@@ -50,7 +56,7 @@ export function encodeKvCommand(command: KvCommand): Uint8Array {
   if (command.type === "put" && command.condition.type === "none" && !command.returnPrevious) {
     return encodePlainPut(command.key, command.value);
   }
-  return buildFlat(Command, (root) => fillCommand(root, command));
+  return encodeChange(command) ?? buildFlat(Command, (root) => fillCommand(root, command));
 }
 
 function fillCommand(root: Command, command: KvCommand): void {
@@ -106,7 +112,7 @@ export function decodeKvCommand(bytes: Uint8Array): KvCommand {
     const value = bytes.subarray(plainPut.valueStart, plainPut.valueEnd);
     return { type: "put", key, value, condition: NO_CONDITION, returnPrevious: false };
   }
-  return readFlat(bytes, COMMAND, readCommand);
+  return readChange(bytes) ?? readFlat(bytes, COMMAND, readCommand);
 }
 
 function readCommand(root: Command): KvCommand {
@@ -206,7 +212,7 @@ export function encodeKvResult(result: KvResult): Uint8Array {
     return encodePutResult(result.revision, result.created);
   }
   if (result.type === "get") return encodeGetResult(result);
-  return buildFlat(Result, (root) => fillResult(root, result));
+  return encodeChangeResult(result) ?? buildFlat(Result, (root) => fillResult(root, result));
 }
 
 function fillResult(root: Result, result: KvResult): void {
@@ -267,7 +273,8 @@ function fillItem(struct: Item, item: KvItem): void {
  * @throws {ProtocolError} If the bytes are none.
  */
 export function decodeKvResult(bytes: Uint8Array): KvResult {
-  return readPutResult(bytes) ?? readGetResult(bytes) ?? readFlat(bytes, RESULT, readResult);
+  return readPutResult(bytes) ?? readGetResult(bytes) ?? readChangeResult(bytes) ??
+    readFlat(bytes, RESULT, readResult);
 }
 
 function readResult(root: Result): KvResult {

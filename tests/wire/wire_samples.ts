@@ -255,11 +255,14 @@ export const kvCommands: readonly KvCommand[] = [
   { type: "put", key, value, condition: { type: "none" }, returnPrevious: true },
   { type: "put", key, value, condition: { type: "revision", revision: 9 }, returnPrevious: false },
   { type: "put", key, value, condition: { type: "value", value }, returnPrevious: true },
+  { type: "put", key, value, condition: { type: "absent" }, returnPrevious: false },
+  { type: "put", key, value: bytesOf(""), condition: { type: "present" }, returnPrevious: false },
   { type: "delete", key, condition: { type: "none" } },
   { type: "delete", key, condition: { type: "absent" } },
   { type: "delete", key, condition: { type: "present" } },
   { type: "deletePrefix", prefix: bytesOf("k"), dryRun: true },
   { type: "increment", key, amount: -Number.MAX_SAFE_INTEGER },
+  { type: "increment", key, amount: 1 },
 ];
 
 /** Every query of it. */
