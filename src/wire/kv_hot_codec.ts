@@ -161,8 +161,9 @@ export function encodeGetResult(result: Omit<KvGetResult, "type">): Uint8Array {
   return bytes;
 }
 
-/** Reads the result of a get that found its key, or returns null where it is anything else. */
+/** Reads the result of a get as it is written here, or returns null where it is anything else. */
 export function readGetResult(bytes: Uint8Array): KvGetResult | null {
+  if (bytes.length === 24) return readMissing(bytes);
   if (bytes.length < GET_RESULT_VALUE_OFFSET || getUint32(bytes, 4) !== GET_RESULT_SIZE) {
     return null;
   }
@@ -175,4 +176,14 @@ export function readGetResult(bytes: Uint8Array): KvGetResult | null {
   if (createRevision > INTEGER_MAX || version > INTEGER_MAX) return null;
   const value = bytes.subarray(GET_RESULT_VALUE_OFFSET, GET_RESULT_VALUE_OFFSET + count);
   return { type: "get", found: true, revision, createRevision, version, value };
+}
+
+/** Reads the result of a get that did not find its key. */
+function readMissing(bytes: Uint8Array): KvGetResult | null {
+  const isMissing = getUint32(bytes, 0) === 0 && getUint32(bytes, 4) === GET_RESULT_MISSING_SIZE &&
+    getUint64(bytes, 8) === 0 && getUint32(bytes, 16) === GET_RESULT_WORD &&
+    getUint32(bytes, 20) === 0;
+  if (!isMissing) return null;
+  const value = new Uint8Array(0);
+  return { type: "get", found: false, revision: 0, createRevision: 0, version: 0, value };
 }

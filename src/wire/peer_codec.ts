@@ -1,6 +1,6 @@
 /**
- * Messages between peers as frames and back. AppendEntries is placed by hand
- * (append_entries_codec.ts), everything else goes through capnp-ts.
+ * Messages between peers as frames and back. AppendEntries and ReadIndex are placed by hand
+ * (append_entries_codec.ts, read_index_codec.ts), everything else goes through capnp-ts.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import type {
   AppendEntriesRequest,
   AppendEntriesResponse,
   Message,
+  ReadIndexRequest,
   ReadIndexResponse,
 } from "../consensus/messages.ts";
 import { ProtocolError } from "../errors.ts";
@@ -29,6 +30,7 @@ import type { AppendEntriesResponse as ResponseStruct } from "./generated/peer.t
 import type { Hello, HelloReply } from "./hello.ts";
 import { fillHello, fillHelloReply, readHello, readHelloReply } from "./hello_codec.ts";
 import { buildFramed, readFramed, toNumber, toUint64 } from "./library_message.ts";
+import { readReadIndex, writeReadIndex } from "./read_index_codec.ts";
 import {
   fillInstallSnapshotRequest,
   fillInstallSnapshotResponse,
@@ -67,6 +69,10 @@ export function writePeerMessage(
     writeAccepted(target, message);
     return;
   }
+  if (message.type === "readIndexRequest" || message.type === "readIndexResponse") {
+    writeReadIndex(target, message);
+    return;
+  }
   const frame = buildFramed(PeerMessage, (root) => fillMessage(root, message));
   sealFrame(frame);
   target.append(frame);
@@ -89,10 +95,13 @@ export function encodePeerMessage(
  */
 export function decodePeerFrame(frame: Uint8Array): PeerFrame | PeerGreeting {
   verifyFrame(frame);
-  return readAppendEntries(frame) ?? readAccepted(frame) ?? readFramed(frame, ROOT, readMessage);
+  return readAppendEntries(frame) ?? readAccepted(frame) ?? readReadIndex(frame) ??
+    readFramed(frame, ROOT, readMessage);
 }
 
-type LibraryMessage = Exclude<Message, AppendEntriesRequest> | PeerGreeting;
+type LibraryMessage =
+  | Exclude<Message, AppendEntriesRequest | ReadIndexRequest | ReadIndexResponse>
+  | PeerGreeting;
 
 function fillMessage(root: PeerMessage, message: LibraryMessage): void {
   if (message.type === "hello") return fillHello(root.initHello(), message.hello);
@@ -116,16 +125,6 @@ function fillMessage(root: PeerMessage, message: LibraryMessage): void {
     case "appendEntriesResponse":
       fillAppendEntriesResponse(root.initAppendEntriesResponse(), message);
       return;
-    case "readIndexRequest":
-      root.initReadIndexRequest().setReadId(toUint64(message.readId));
-      return;
-    case "readIndexResponse": {
-      const struct = root.initReadIndexResponse();
-      struct.setReadId(toUint64(message.readId));
-      if (message.readIndex === null) struct.setUnavailable();
-      else struct.setReadIndex(toUint64(message.readIndex));
-      return;
-    }
     case "timeoutNow":
       return root.setTimeoutNow();
     case "installSnapshotRequest":
