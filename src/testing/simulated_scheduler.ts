@@ -16,8 +16,8 @@
  * trace; a test compares them. Do not use `.finally()` in code under simulation: it takes four
  * hops on two engines and two on the third.
  *
- * An engine that runs the microtasks on request (`drain`) needs no hops, and does the same: what
- * is through before the next event is through either way.
+ * An engine that runs the microtasks on request (`drain`) needs no hops, and is exact. The gate
+ * compares traces of both, so it shows a chain that became too long for the hops.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import { SimulatedProcess } from "./simulated_process.ts";
 import type { TraceHash } from "./trace_hash.ts";
 
 /** How often the loop hops after the last sign of activity. */
-export const QUIET_HOPS_DEFAULT = 24;
+export const QUIET_HOPS_DEFAULT = 96;
 
 /** More events than this within one instant are taken for a loop that never ends. */
 export const EVENTS_PER_INSTANT_MAX = 1_000_000;
