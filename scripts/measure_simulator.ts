@@ -60,7 +60,7 @@ for (const [name, share] of await sample()) {
 async function run(first: number, count: number) {
   const sum = { virtualMs: 0, events: 0, operations: 0 };
   for (let seed = first; seed < first + count; seed += 1) {
-    const report = await simulate({ seed, durationMs, drain });
+    const report = await simulate({ seed, durationMs }, { drain });
     sum.virtualMs += report.virtualMs;
     sum.events += report.eventCount;
     sum.operations += report.operationCount;

@@ -27,6 +27,7 @@ export const catalogue: Catalogue = [
   { name: "health", load: async () => (await import("./commands/health.ts")).health },
   { name: "leader", load: async () => (await import("./commands/leader.ts")).leader },
   { name: "bench", load: async () => (await import("./commands/bench.ts")).bench },
+  { name: "simulate", load: async () => (await import("./commands/simulate.ts")).simulate },
   { name: "error", load: async () => (await import("./commands/error.ts")).error },
   { name: "config show", load: async () => (await import("./commands/config_show.ts")).configShow },
   {

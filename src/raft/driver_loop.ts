@@ -15,7 +15,7 @@ import {
   type RaftError,
   ShutdownError,
 } from "../errors.ts";
-import { TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
+import { APPEND_BYTES_MAX, TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
 import type { HardStateStore, Log } from "../log/log.ts";
 import { recordBytes } from "../log/record.ts";
 import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
@@ -46,6 +46,8 @@ export interface DriverLoopOptions extends TimerOptions {
   readonly gate: CommandGate;
   readonly transport: Transport;
   readonly observer: RaftObserver | undefined;
+  /** The most bytes of entries in one message, or one entry that is larger. */
+  readonly appendBytesMax?: number | undefined;
   /** The log time of the last entry. */
   readonly lastTimestampMs: LogTimeMs;
   /** What is in the state machine already. */
@@ -134,6 +136,7 @@ export class DriverLoop {
       appliedIndex: () => this.#applyLoop.appliedIndex,
     });
     const sender = new EntrySender({
+      appendBytesMax: options.appendBytesMax ?? APPEND_BYTES_MAX,
       log,
       cache,
       transport,

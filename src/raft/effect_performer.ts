@@ -196,6 +196,7 @@ export class EffectPerformer {
   #send(send: Send): void {
     assert(send.type !== "snapshot", "a log that was never compacted needs no snapshot");
     this.#assertDurable(send.message);
+    this.#options.observer?.said?.(send.message, send.to);
     if (send.type === "entries") this.#options.sender.send(send);
     else this.#options.transport.send(send.to, send.message, []);
   }

@@ -6,7 +6,6 @@
  */
 import type { SendEntries } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
-import { APPEND_BYTES_MAX } from "../limits.ts";
 import type { Log } from "../log/log.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Index, Term } from "../types.ts";
@@ -17,6 +16,8 @@ export interface EntrySenderOptions {
   readonly log: Log;
   readonly cache: TailCache;
   readonly transport: Transport;
+  /** The most bytes of entries in one message, or one entry that is larger. */
+  readonly appendBytesMax: number;
   /** The term that this node leads, or null. */
   readonly leadingTerm: () => Term | null;
   /** Called with `sent` when a message is out, maybe before `send` returns. */
@@ -35,14 +36,14 @@ export class EntrySender {
 
   /** Sends what `effect` asks for, from storage if memory has dropped it. */
   send(effect: SendEntries): void {
-    const { cache, log, transport } = this.#options;
+    const { cache, log, transport, appendBytesMax } = this.#options;
     const firstIndex = effect.message.prevLogIndex + 1;
     if (!transport.isConnected(effect.to)) {
       // The message would be dropped: the core hears of it when the connection stands again.
       this.#report(effect, firstIndex - 1, 0);
       return;
     }
-    const cached = cache.range(firstIndex, effect.lastIndex, APPEND_BYTES_MAX);
+    const cached = cache.range(firstIndex, effect.lastIndex, appendBytesMax);
     if (cached !== null) {
       this.#sendParts(effect, cached);
       return;
@@ -53,7 +54,7 @@ export class EntrySender {
       this.#report(effect, firstIndex - 1, 0);
       return;
     }
-    log.read({ firstIndex, lastIndex, bytesMax: APPEND_BYTES_MAX }).then((batch) => {
+    log.read({ firstIndex, lastIndex, bytesMax: appendBytesMax }).then((batch) => {
       const { bytes } = batch;
       this.#sendParts(effect, {
         parts: [bytes],

@@ -5,9 +5,10 @@
  * @module
  */
 import type { SoftState } from "../consensus/effects.ts";
-import type { EntryHeader, Log, RecordBatch } from "../log/log.ts";
+import type { Message } from "../consensus/messages.ts";
+import type { EntryHeader, HardState, Log, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
-import type { Index } from "../types.ts";
+import type { Index, NodeId } from "../types.ts";
 
 /** Takes what happens in one node. */
 export interface RaftObserver {
@@ -15,7 +16,7 @@ export interface RaftObserver {
    * The log was opened, or the first entry written at birth; the node waits until the promise
    * resolves. The state machine stands where the newest snapshot ends, or at 0.
    */
-  opened(log: Log, snapshot: SnapshotMeta | null): Promise<void>;
+  opened(log: Log, snapshot: SnapshotMeta | null, hardState: HardState): Promise<void>;
   /** Records were appended, not durable yet. */
   appended(batch: RecordBatch): void;
   /** The entries after `lastIndexKept` were removed. */
@@ -26,4 +27,6 @@ export interface RaftObserver {
   applying(header: EntryHeader, payload: Uint8Array): void;
   /** Role, term or leader changed. */
   roleChanged(state: SoftState): void;
+  /** A message goes out; its entries, where it has any, are not in it. */
+  said?(message: Message, to: NodeId): void;
 }

@@ -146,9 +146,9 @@ export class Raft {
     const storage = await openStorage(runtime, options);
     const raft = new Raft(runtime, options, storage);
     try {
-      const { snapshots } = storage;
+      const { snapshots, hardState, log } = storage;
       raft.#startPosition = await restoreState(storage, { gate: raft.#gate, logger: raft.#logger });
-      await options.observer?.opened(storage.log, snapshots.latest?.meta ?? null);
+      await options.observer?.opened(log, snapshots.latest?.meta ?? null, hardState.state);
       await raft.#port.listen();
       if (storage.directory.identity.born) raft.#run();
       else raft.#form();
@@ -362,7 +362,8 @@ export class Raft {
     }
     formation.complete.then(async () => {
       await formation.giveBirth();
-      await this.#options.observer?.opened(this.#storage.log, null);
+      const { log, hardState } = this.#storage;
+      await this.#options.observer?.opened(log, null, hardState.state);
       if (this.#ending !== null) return;
       this.#logger.info("The cluster has formed", { clusterId: this.clusterId });
       this.#run();
@@ -389,6 +390,7 @@ export class Raft {
       gate: this.#gate,
       transport,
       observer: this.#options.observer,
+      appendBytesMax: this.#options.appendBytesMax,
       lastTimestampMs: contents.lastTimestampMs,
       appliedPosition: this.#startPosition,
       snapshots: { ...this.#options, store, clusterId: this.clusterId, logger: this.#logger },

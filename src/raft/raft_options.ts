@@ -53,6 +53,11 @@ export interface RaftOptions {
    * a moment needs no snapshot; 10,000 unless given.
    */
   readonly trailingEntries?: number;
+  /**
+   * The most bytes of entries in one message, or one entry that is larger; APPEND_BYTES_MAX unless
+   * given. Small ones make catching up slower, and its steps visible to tests.
+   */
+  readonly appendBytesMax?: number;
   /** Brings a log of the application's own; the segmented log unless given. */
   readonly openLog?: (directory: DataDirectory) => Promise<Log>;
   /** Log lines; none unless given. */

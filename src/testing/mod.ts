@@ -49,10 +49,12 @@ export { SimulatedMachine, SimulatedRuntime, SimulatedWorld } from "./simulated_
 export type { SimulatedWorldOptions } from "./simulated_runtime.ts";
 export { SimulatedCluster } from "./simulated_cluster.ts";
 export type { SimulatedClusterOptions, SimulatedNode } from "./simulated_cluster.ts";
-export { faultKinds } from "./simulated_faults.ts";
-export type { FaultEvent, FaultKind } from "./simulated_faults.ts";
-export { simulate, SimulationFailure } from "./simulation.ts";
-export type { SimulationOptions, SimulationReport } from "./simulation.ts";
+export { faultKinds } from "./faults/fault_table.ts";
+export type { FaultKind } from "./faults/fault_table.ts";
+export type { FaultEvent } from "./simulated_faults.ts";
+export { simulate } from "./simulation.ts";
+export { SimulationFailure } from "./simulation_failure.ts";
+export type { SimulationOptions, SimulationReport } from "./simulation_options.ts";
 export { SimulatedScheduler } from "./simulated_scheduler.ts";
 export type { RunEnd, RunOptions } from "./simulated_scheduler.ts";
 export { TraceHash } from "./trace_hash.ts";

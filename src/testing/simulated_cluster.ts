@@ -2,16 +2,25 @@
  * A cluster of whole nodes in a simulated world: the same `Raft`, segmented log, transport and
  * key-value store as in production, each on a machine of its own.
  *
+ * A node that stops by itself is started again after a while, as a service manager does it; one
+ * that refuses its data after bits of it have rotted stays down until they are put right.
+ *
  * @module
  */
 import { AssertionError } from "../assert.ts";
+import type { SoftState } from "../consensus/effects.ts";
+import { BadDataError } from "../errors.ts";
 import { type RunningNode, startNode } from "../node/node.ts";
 import type { Address, NodeId } from "../types.ts";
 import { SafetyCheckers } from "./checkers/safety_checkers.ts";
 import type { ObservedLog } from "./checkers/observations.ts";
+import { Persistence } from "./checkers/persistence.ts";
+import { PropertyViolation } from "./checkers/property_violation.ts";
 import { NodeWatch } from "./node_watch.ts";
 import type { CrashKind } from "./simulated_process.ts";
-import type { SimulatedMachine, SimulatedWorld } from "./simulated_runtime.ts";
+import type { SimulatedMachine, SimulatedRuntime, SimulatedWorld } from "./simulated_runtime.ts";
+import { TappedObserver } from "./tapped_observer.ts";
+import type { Timeline } from "./timeline.ts";
 
 /** How a cluster is made. */
 export interface SimulatedClusterOptions {
@@ -22,34 +31,58 @@ export interface SimulatedClusterOptions {
   readonly segmentBytes?: number;
   readonly snapshotEvery?: number;
   readonly trailingEntries?: number;
+  readonly appendBytesMax?: number;
+  /** Takes a line for each start, end and change of role; nothing unless given. */
+  readonly timeline?: Timeline;
 }
 
 const PORT = 7238;
 
-/** How long a supervised node stays down, in milliseconds. */
+/** How long a node that stopped by itself stays down, in milliseconds. */
 const RESTART_PAUSE_MS = 500;
+
+/** A byte of a file that is not as it was written. */
+export interface Rot {
+  readonly path: string;
+  readonly offset: number;
+  readonly mask: number;
+}
 
 /** A node and its machine. */
 export interface SimulatedNode {
   readonly id: NodeId;
   readonly machine: SimulatedMachine;
   readonly watch: NodeWatch;
+  /** What the node said must be true of it after a crash. */
+  readonly persistence: Persistence;
   /** The node of this life, once it listens. */
   running: RunningNode | null;
   /** The node was started and neither crashed nor stopped since. */
   up: boolean;
   /** Why the node stopped by itself the last time, or null. */
   lastError: Error | null;
+  /** What has rotted on its disk and was not put right, or null. */
+  rot: Rot | null;
+}
+
+/** Is told what nodes do; acts on it by events of the world only, never at once. */
+export interface ClusterTap {
+  /** A node appended records. */
+  readonly appended?: (node: SimulatedNode) => void;
+  /** A node changed role, term or leader. */
+  readonly roleChanged?: (node: SimulatedNode, state: SoftState) => void;
+  /** The process of a node has ended, whoever ended it. */
+  readonly crashed?: (node: SimulatedNode) => void;
 }
 
 /** Nodes that form one cluster. */
 export class SimulatedCluster {
   readonly nodes: readonly SimulatedNode[];
   readonly checkers = new SafetyCheckers();
-  /** The defects that nodes reported: a failed assertion is never part of the plan. */
-  readonly defects: Error[] = [];
-  /** Set to have nodes that stop by themselves started again, as a service manager does. */
-  supervised = false;
+  /** What was found wrong: broken properties, failed assertions, data that is refused unharmed. */
+  readonly defects: unknown[] = [];
+  /** Those who are told what nodes do. */
+  readonly taps = new Set<ClusterTap>();
   readonly #options: SimulatedClusterOptions;
 
   /** Creates machines that run nothing. */
@@ -59,9 +92,11 @@ export class SimulatedCluster {
       id: i + 1,
       machine: options.world.addMachine(machineName(i + 1)),
       watch: new NodeWatch(i + 1, this.checkers),
+      persistence: new Persistence(i + 1),
       running: null,
       up: false,
       lastError: null,
+      rot: null,
     }));
   }
 
@@ -83,31 +118,47 @@ export class SimulatedCluster {
     return leader;
   }
 
-  /** Starts every node that is down. */
+  /** Whether every node has the first entry that a leader wrote: formation needs all of them. */
+  get hasFormed(): boolean {
+    return this.nodes.every((node) => node.watch.lastIndex >= 2);
+  }
+
+  /** Starts every node that is down, but for those that refuse what has rotted. */
   startAll(): void {
-    for (const node of this.nodes) if (!node.up) this.start(node);
+    for (const node of this.nodes) {
+      if (!node.up && !isRefusing(node)) this.start(node);
+    }
   }
 
   /** Starts a node on what its disk holds. */
   start(node: SimulatedNode): void {
-    const { heartbeatMs, electionTimeoutMs, segmentBytes } = this.#options;
+    const { heartbeatMs, electionTimeoutMs, segmentBytes, appendBytesMax } = this.#options;
     const { snapshotEvery, trailingEntries } = this.#options;
     const runtime = node.machine.boot();
     node.up = true;
+    node.lastError = null;
+    // A fault of the disk may end the machine without this cluster's doing.
+    runtime.process.onCrash(() => {
+      node.up = false;
+      node.running = null;
+      for (const tap of [...this.taps]) tap.crashed?.(node);
+    });
+    this.#note(`node ${node.id} starts`);
     startNode(runtime, {
       nodeId: node.id,
-      dataPath: "data",
+      dataPath: DATA_PATH,
       listen: { host: machineName(node.id), port: PORT },
       formation: {
         kind: "peers",
         peers: this.nodes.map(({ id }) => ({ id, address: addressOf(id) })),
       },
-      observer: node.watch,
+      observer: this.#observer(node, runtime),
       ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
       ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
       ...(segmentBytes === undefined ? {} : { segmentBytes }),
       ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
       ...(trailingEntries === undefined ? {} : { trailingEntries }),
+      ...(appendBytesMax === undefined ? {} : { appendBytesMax }),
     }).then((running) => {
       if (node.machine.runtime !== runtime) return;
       node.running = running;
@@ -126,20 +177,60 @@ export class SimulatedCluster {
     node.machine.crash(kind);
   }
 
-  /** The logs of all nodes. */
-  logs(): Map<NodeId, ObservedLog> {
-    return new Map(this.nodes.map((node) => [node.id, node.watch.log]));
+  /** Starts a node after a while, if nothing else has started it by then. */
+  startAfter(node: SimulatedNode, delayMs: number): void {
+    this.#options.world.scheduler.schedule(() => {
+      if (!node.up && !isRefusing(node)) this.start(node);
+    }, delayMs);
+  }
+
+  /** The logs of these nodes, or of all. */
+  logs(nodes: readonly SimulatedNode[] = this.nodes): Map<NodeId, ObservedLog> {
+    return new Map(nodes.map((node) => [node.id, node.watch.log]));
+  }
+
+  #observer(node: SimulatedNode, runtime: SimulatedRuntime): TappedObserver {
+    return new TappedObserver(node.watch, {
+      alive: () => runtime.process.alive,
+      found: (error) => this.defects.push(error),
+      opened: (hardState) => {
+        if (node.rot === null) node.persistence.onRestored(hardState, node.watch.log);
+      },
+      said: (message, to) => node.persistence.onSaid(message, node.watch.log, to),
+      truncated: (lastIndexKept) => node.persistence.onTruncated(lastIndexKept),
+      appended: () => {
+        for (const tap of [...this.taps]) tap.appended?.(node);
+      },
+      roleChanged: (state) => {
+        this.#note(`node ${node.id} is ${describeRole(state)}`);
+        for (const tap of [...this.taps]) tap.roleChanged?.(node, state);
+      },
+    });
   }
 
   #stopped(node: SimulatedNode, error: Error | null): void {
-    if (error instanceof AssertionError || error instanceof TypeError) this.defects.push(error);
+    this.#note(`node ${node.id} stops: ${error?.message ?? "asked to"}`);
+    if (isDefect(error)) this.defects.push(error);
+    if (error instanceof BadDataError && node.rot === null) {
+      const message = `node ${node.id} refuses data that nothing has rotted: ${error.message}`;
+      this.defects.push(new PropertyViolation("Recovery", message));
+    }
     node.lastError = error;
     this.crash(node, "kill");
-    if (!this.supervised) return;
-    this.#options.world.scheduler.schedule(() => {
-      if (!node.up) this.start(node);
-    }, RESTART_PAUSE_MS);
+    this.startAfter(node, RESTART_PAUSE_MS);
   }
+
+  #note(text: string): void {
+    this.#options.timeline?.add(text);
+  }
+}
+
+/** Where a node keeps its data on its machine. */
+export const DATA_PATH = "data";
+
+/** Whether a node is down because of what has rotted on its disk. */
+export function isRefusing(node: SimulatedNode): boolean {
+  return !node.up && node.rot !== null && node.lastError instanceof BadDataError;
 }
 
 /** The machine of a node. */
@@ -149,4 +240,15 @@ export function machineName(id: NodeId): string {
 
 function addressOf(id: NodeId): Address {
   return `${machineName(id)}:${PORT}`;
+}
+
+/** An error that no fault of the world explains. */
+function isDefect(error: Error | null): boolean {
+  return error instanceof AssertionError || error instanceof PropertyViolation ||
+    error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+}
+
+function describeRole({ role, term, leaderId }: SoftState): string {
+  if (role !== "follower") return `${role} of term ${term}`;
+  return leaderId === null ? `follower in term ${term}` : `follower of ${leaderId} in term ${term}`;
 }

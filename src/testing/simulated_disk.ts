@@ -29,6 +29,9 @@ import { SimulatedCrashError } from "./simulated_process.ts";
 import type { SimulatedProcess } from "./simulated_process.ts";
 import type { SimulatedScheduler } from "./simulated_scheduler.ts";
 
+/** A kernel takes what is written a page at a time. */
+const PAGE_BYTES = 4096;
+
 /** What {@linkcode SimulatedDisk} is made of. */
 export interface SimulatedDiskOptions {
   readonly scheduler: SimulatedScheduler;
@@ -181,8 +184,8 @@ export class SimulatedDisk {
     let end = call.position;
     for (const part of parts) end += part.length;
     const failure = this.#writeFailure({ path, bytes: end - inode.sizeBytes });
-    // A write that fails may have written some of its bytes.
-    const limit = failure === null ? end : this.#prng.range(call.position, end);
+    // A write that fails may have written some of its bytes: a kernel goes on page by page.
+    const limit = failure === null ? end : this.#shortEnd(call.position, end);
     let position = call.position;
     for (const part of parts) {
       const room = Math.max(0, limit - position);
@@ -195,6 +198,11 @@ export class SimulatedDisk {
     if (verdict === "ok") return;
     owner.crash("power_loss");
     throw new SimulatedCrashError(owner.name);
+  }
+
+  #shortEnd(position: number, end: number): number {
+    const reached = this.#prng.range(position, end);
+    return reached === end ? end : Math.max(position, reached - reached % PAGE_BYTES);
   }
 
   #writeFailure(write: { path: string; bytes: number }): FileError | null {

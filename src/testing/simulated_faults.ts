@@ -1,225 +1,132 @@
 /**
- * What goes wrong in a simulated cluster, and when: one fault at a time on average, each mended
- * after a while, all drawn from the seed.
+ * What goes wrong in a simulated cluster, and when: a row of faults, numbered from 1, each with
+ * randomness of its own. A fault that is left out therefore changes no other: neither when it
+ * comes, nor what it draws. That is what makes a failing run shrink.
  *
  * @module
  */
-import type { Prng } from "./prng.ts";
 import { calmDisk } from "./disk_faults.ts";
-import { calmNetwork, type FrameVerdict } from "./network_faults.ts";
-import { machineName, type SimulatedCluster, type SimulatedNode } from "./simulated_cluster.ts";
+import type { FaultScene } from "./faults/fault_scene.ts";
+import { faultActions, type FaultKind, frameFaultKinds } from "./faults/fault_table.ts";
+import { FrameFaults } from "./frame_faults.ts";
+import { calmNetwork } from "./network_faults.ts";
+import { machineName, type SimulatedCluster } from "./simulated_cluster.ts";
 import type { SimulatedWorld } from "./simulated_runtime.ts";
+import type { Timeline } from "./timeline.ts";
 
-/** The kinds of faults. */
-export const faultKinds = [
-  "kill",
-  "power_loss",
-  "power_loss_of_all",
-  "pause",
-  "partition",
-  "one_way_partition",
-  "resets",
-  "half_open_resets",
-  "frame_loss",
-  "frame_disorder",
-  "slow_network",
-  "slow_disk",
-  "disk_stall",
-  "sync_error",
-  "clock_drift",
-] as const;
-
-/** One of {@linkcode faultKinds}. */
-export type FaultKind = (typeof faultKinds)[number];
-
-/** A fault that happened, for the timeline. */
+/** A fault that happened. */
 export interface FaultEvent {
+  /** Its place in the row: the name by which it is left out. */
+  readonly number: number;
+  readonly kind: FaultKind;
   readonly atMs: number;
-  readonly text: string;
 }
 
-/** How often, and for how long. */
-export interface SimulatedFaultsOptions {
-  readonly world: SimulatedWorld;
-  readonly cluster: SimulatedCluster;
+/** How often what happens, and for how long. */
+export interface FaultPlan {
+  /** What may happen; nothing does where it is empty. */
   readonly kinds: readonly FaultKind[];
   /** The mean pause between two faults, in milliseconds. */
   readonly everyMs: number;
+  readonly lastsMsMin: number;
+  readonly lastsMsMax: number;
 }
 
-const LASTS_MS_MIN = 500;
-const LASTS_MS_MAX = 9_000;
+/** What {@linkcode SimulatedFaults} is made of. */
+export interface SimulatedFaultsOptions extends FaultPlan {
+  readonly world: SimulatedWorld;
+  readonly cluster: SimulatedCluster;
+  readonly timeline: Timeline;
+  /** The faults that happen, by their numbers; all where null. */
+  readonly only: ReadonlySet<number> | null;
+}
 
 /** Does harm until it is told to stop. */
 export class SimulatedFaults {
   /** What was done, in order. */
   readonly events: FaultEvent[] = [];
   readonly #options: SimulatedFaultsOptions;
-  readonly #prng: Prng;
+  readonly #frames = new FrameFaults();
+  readonly #mends = new Set<() => void>();
   #stopped = false;
 
   /** Plans the first fault. */
   constructor(options: SimulatedFaultsOptions) {
     this.#options = options;
-    this.#prng = options.world.prng.fork("faults");
-    if (options.kinds.length > 0) this.#plan();
+    const { kinds, world } = options;
+    if (kinds.some((kind) => frameFaultKinds.includes(kind))) {
+      this.#frames.install(world.network.faults);
+    }
+    if (kinds.length > 0) this.#plan(1);
   }
 
   /** Mends everything, and does no more harm. */
   stop(): void {
     this.#stopped = true;
+    this.#options.timeline.add("faults end");
     const { world, cluster } = this.#options;
+    for (const mend of this.#mends) mend();
+    this.#mends.clear();
+    this.#frames.clear();
     world.network.mendAll();
-    Object.assign(world.network.faults, calmNetwork());
+    Object.assign(world.network.faults, {
+      ...calmNetwork(),
+      frameFault: world.network.faults.frameFault,
+    });
     for (const node of cluster.nodes) {
       Object.assign(node.machine.disk.faults, calmDisk());
       node.machine.clock.setRate(1);
+      node.machine.clock.latenessMs = 0;
+      for (const other of world.machines) {
+        if (other === node.machine) continue;
+        world.network.link(machineName(node.id), other.name).latency = null;
+      }
       node.machine.runtime?.process.resume();
     }
-    cluster.supervised = true;
     cluster.startAll();
-    this.#note("faults end");
   }
 
-  #plan(): void {
-    const { world, everyMs } = this.#options;
+  #plan(number: number): void {
+    const { world, everyMs, kinds, only } = this.#options;
+    const prng = world.prng.fork(`fault ${number}`);
+    const pauseMs = prng.range(Math.ceil(everyMs / 2), Math.ceil((everyMs * 3) / 2));
     world.scheduler.schedule(() => {
       if (this.#stopped) return;
-      const lastsMs = this.#prng.range(LASTS_MS_MIN, LASTS_MS_MAX);
-      const mend = this.#harm(this.#prng.pick(this.#options.kinds));
-      world.scheduler.schedule(() => {
-        if (!this.#stopped) mend();
-      }, lastsMs);
-      this.#plan();
-    }, this.#prng.range(everyMs / 2, (everyMs * 3) / 2));
-  }
-
-  /** Does one fault; what it returns mends it. */
-  #harm(kind: FaultKind): () => void {
-    const node = this.#prng.pick(this.#options.cluster.nodes);
-    switch (kind) {
-      case "kill":
-      case "power_loss":
-        return this.#crash([node], kind === "kill" ? "kill" : "power_loss");
-      case "power_loss_of_all":
-        return this.#crash(this.#options.cluster.nodes, "power_loss");
-      case "pause":
-        return this.#pause(node);
-      case "partition":
-      case "one_way_partition":
-        return this.#partition(kind === "partition");
-      case "resets":
-      case "half_open_resets":
-        return this.#reset(node, kind === "half_open_resets");
-      case "frame_loss":
-      case "frame_disorder":
-        return this.#disturbFrames(kind);
-      case "slow_network":
-        return this.#slowNetwork();
-      case "clock_drift":
-        return this.#drift(node);
-      default:
-        return this.#disk(kind, node);
-    }
-  }
-
-  #crash(nodes: readonly SimulatedNode[], kind: "kill" | "power_loss"): () => void {
-    const { cluster } = this.#options;
-    const victims = nodes.filter((node) => node.up);
-    for (const node of victims) {
-      this.#note(`${kind} of node ${node.id}`);
-      cluster.crash(node, kind);
-    }
-    return () => {
-      for (const node of victims) {
-        if (node.up) continue;
-        this.#note(`start of node ${node.id}`);
-        cluster.start(node);
+      const kind = prng.pick(kinds);
+      const { lastsMsMin, lastsMsMax } = this.#options;
+      const lastsMs = prng.range(lastsMsMin, lastsMsMax);
+      if (only === null || only.has(number)) {
+        this.events.push({ number, kind, atMs: world.scheduler.nowMs });
+        faultActions[kind](this.#scene(number, lastsMs, prng));
       }
+      this.#plan(number + 1);
+    }, pauseMs);
+  }
+
+  #scene(number: number, lastsMs: number, prng: FaultScene["prng"]): FaultScene {
+    const { world, cluster, timeline } = this.#options;
+    return {
+      world,
+      cluster,
+      frames: this.#frames,
+      prng,
+      lastsMs,
+      note: (text) => timeline.add(`#${number} ${text}`),
+      after: (delayMs, action) => {
+        world.scheduler.schedule(() => {
+          if (!this.#stopped) action();
+        }, delayMs);
+      },
+      mend: (action) => {
+        if (this.#stopped) {
+          action();
+          return;
+        }
+        this.#mends.add(action);
+        world.scheduler.schedule(() => {
+          if (this.#mends.delete(action)) action();
+        }, lastsMs);
+      },
     };
-  }
-
-  #pause(node: SimulatedNode): () => void {
-    const paused = node.machine.runtime?.process;
-    this.#note(`pause of node ${node.id}`);
-    paused?.pause();
-    return () => paused?.resume();
-  }
-
-  #partition(bothWays: boolean): () => void {
-    const { world, cluster } = this.#options;
-    const names = this.#prng.shuffle(cluster.nodes.map(({ id }) => machineName(id)));
-    if (names.length < 2) return () => {};
-    const size = this.#prng.range(1, names.length - 1);
-    const selection = { from: names.slice(0, size), to: names.slice(size), bothWays };
-    this.#note(`${bothWays ? "partition" : "one-way partition"} from ${selection.from.join(",")}`);
-    world.network.cut(selection);
-    return () => world.network.mend(selection);
-  }
-
-  #reset(node: SimulatedNode, halfOpen: boolean): () => void {
-    const hosts = [machineName(node.id)];
-    this.#note(`${halfOpen ? "half-open " : ""}resets of node ${node.id}`);
-    this.#options.world.network.reset({ hosts, halfOpen });
-    return () => {};
-  }
-
-  #disturbFrames(kind: FaultKind): () => void {
-    const { faults } = this.#options.world.network;
-    this.#note(kind);
-    const prng = this.#prng.fork(`frames ${this.events.length}`);
-    faults.frameFault = (): FrameVerdict => {
-      if (!prng.chance(0.05)) return { kind: "deliver" };
-      if (kind === "frame_loss") return { kind: "drop" };
-      if (prng.chance(0.5)) return { kind: "duplicate" };
-      return { kind: "delay", delayMs: prng.range(1, 300) };
-    };
-    // A connection keeps the fault that it was born with: end those that stand, now and afterwards.
-    this.#options.world.network.reset();
-    return () => {
-      faults.frameFault = null;
-      this.#options.world.network.reset();
-    };
-  }
-
-  #slowNetwork(): () => void {
-    const { faults } = this.#options.world.network;
-    this.#note("slow network");
-    faults.latency = { minMs: 5, typicalMs: 50, tailChance: 0.1, tailMs: 500 };
-    return () => {
-      faults.latency = calmNetwork().latency;
-    };
-  }
-
-  #drift(node: SimulatedNode): () => void {
-    const { clock } = node.machine;
-    this.#note(`clock drift of node ${node.id}`);
-    clock.setRate(this.#prng.pick([0.875, 1.125]));
-    clock.stepWall(this.#prng.range(-86_400_000, 86_400_000));
-    return () => clock.setRate(1);
-  }
-
-  #disk(kind: FaultKind, node: SimulatedNode): () => void {
-    const { disk } = node.machine;
-    this.#note(`${kind} of node ${node.id}`);
-    if (kind === "disk_stall") {
-      disk.stall(this.#prng.range(100, 4_000));
-      return () => {};
-    }
-    if (kind === "sync_error") {
-      disk.failNextSync();
-      // The node ends by itself; somebody starts it again.
-      return () => {
-        if (!node.up) this.#options.cluster.start(node);
-      };
-    }
-    disk.faults.syncLatency = { minMs: 5, typicalMs: 30, tailChance: 0.1, tailMs: 300 };
-    return () => {
-      disk.faults.syncLatency = calmDisk().syncLatency;
-    };
-  }
-
-  #note(text: string): void {
-    this.events.push({ atMs: this.#options.world.scheduler.nowMs, text });
   }
 }

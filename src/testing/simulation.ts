@@ -9,167 +9,190 @@ import { checkLinearizability } from "./checkers/linearizability.ts";
 import { keyValueModel } from "./checkers/key_value_model.ts";
 import { PropertyViolation } from "./checkers/property_violation.ts";
 import { SimulatedClients } from "./simulated_clients.ts";
-import { SimulatedCluster } from "./simulated_cluster.ts";
-import {
-  type FaultEvent,
-  type FaultKind,
-  faultKinds,
-  SimulatedFaults,
-} from "./simulated_faults.ts";
+import { isRefusing, SimulatedCluster, type SimulatedNode } from "./simulated_cluster.ts";
+import { SimulatedFaults } from "./simulated_faults.ts";
+import { SimulatedCrashError } from "./simulated_process.ts";
 import { SimulatedWorld } from "./simulated_runtime.ts";
+import { drawPlan, type SimulationPlan } from "./simulation_plan.ts";
+import { lastOperations, SimulationFailure, SimulationStopped } from "./simulation_failure.ts";
+import type { SimulationHooks, SimulationOptions, SimulationReport } from "./simulation_options.ts";
+import { Timeline } from "./timeline.ts";
 
-/** What a run is made of. */
-export interface SimulationOptions {
-  /** Everything that happens follows from it. */
-  readonly seed: number | string;
-  /** Virtual milliseconds with clients and faults. */
-  readonly durationMs: number;
-  /** 1, 3 or 5 by the seed unless given. */
-  readonly nodeCount?: number;
-  /** All unless given. */
-  readonly kinds?: readonly FaultKind[];
-  /** Runs all microtasks that wait, where the engine can: see the scheduler. */
-  readonly drain?: (() => void) | undefined;
-}
+/** How much virtual time passes between two breaths. */
+const SLICE_MS = 2_000;
 
-/** What a run did. */
-export interface SimulationReport {
-  readonly seed: string;
-  readonly traceHash: string;
-  readonly virtualMs: number;
-  readonly eventCount: number;
-  readonly operationCount: number;
-  readonly answeredCount: number;
-  readonly lastIndex: number;
-  readonly faults: readonly FaultEvent[];
-  /** Keys whose history was too long to decide. */
-  readonly undecidedKeys: number;
-}
-
-/** A run that broke a property. */
-export class SimulationFailure extends Error {
-  override readonly name = "SimulationFailure";
-  /** The faults until then. */
-  readonly faults: readonly FaultEvent[];
-
-  /** Creates the failure of a seed around what was broken. */
-  constructor(seed: string, faults: readonly FaultEvent[], cause: unknown) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    super(`Seed ${seed} failed: ${what}`, { cause });
-    this.faults = faults;
-  }
-}
-
-const CLIENT_COUNT = 4;
-const KEY_COUNT = 6;
-const PAUSE_MS = 200;
-const FAULT_EVERY_MS = 5_000;
-/** How long a cluster without faults may take to serve and to catch up. */
+/** A cluster without faults must do a write within so many election timeouts, */
+const SERVE_ELECTION_TIMEOUTS_MAX = 20;
+/** and what dials anew and what TCP sends again: neither goes by the election timeout. */
+const RECONNECT_MS_MAX = 4_000;
+/** How long a cluster without faults may take until every node has applied everything. */
 const REST_MS_MAX = 60_000;
 
 /** Runs one seed. */
-export async function simulate(options: SimulationOptions): Promise<SimulationReport> {
-  const errors: unknown[] = [];
-  const world = new SimulatedWorld({
-    seed: options.seed,
-    onError: (error) => errors.push(error),
-    drain: options.drain,
-  });
-  const cluster = new SimulatedCluster({
-    world,
-    nodeCount: options.nodeCount ?? world.prng.fork("shape").pick([1, 3, 3, 3, 5]),
-    segmentBytes: 64 * 1024,
-    ...drawSnapshots(world),
-  });
-  cluster.startAll();
-  const clients = new SimulatedClients({
-    world,
-    endpoints: cluster.addresses,
-    clientCount: CLIENT_COUNT,
-    keyCount: KEY_COUNT,
-    pauseMs: PAUSE_MS,
-    observations: cluster.checkers,
-  });
-  const faults = new SimulatedFaults({
-    world,
-    cluster,
-    kinds: options.kinds ?? faultKinds,
-    everyMs: FAULT_EVERY_MS,
-  });
-  try {
-    const broken = () => errors.length > 0 || cluster.defects.length > 0;
-    await world.scheduler.run({ untilMs: options.durationMs, until: broken });
-    faults.stop();
-    clients.stopping = true;
-    await settle(world, { cluster, clients, broken });
-    const [first] = [...errors, ...cluster.defects];
-    if (first !== undefined) throw first;
-    return report(world, { cluster, clients, faults });
-  } catch (error) {
-    throw new SimulationFailure(String(options.seed), faults.events, error);
+export function simulate(
+  options: SimulationOptions,
+  hooks: SimulationHooks = {},
+): Promise<SimulationReport> {
+  return new Simulation(options, hooks).run();
+}
+
+/** One run. */
+class Simulation {
+  readonly #options: SimulationOptions;
+  readonly #hooks: SimulationHooks;
+  readonly #plan: SimulationPlan;
+  readonly #world: SimulatedWorld;
+  readonly #timeline: Timeline;
+  readonly #cluster: SimulatedCluster;
+  readonly #clients: SimulatedClients;
+  readonly #faults: SimulatedFaults;
+  #servedAtMs: number | null = null;
+
+  constructor(options: SimulationOptions, hooks: SimulationHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    const plan = drawPlan(options.seed, options);
+    this.#plan = plan;
+    const world = new SimulatedWorld({
+      seed: options.seed,
+      onError: (error) => this.#found(error),
+      drain: hooks.drain,
+    });
+    this.#world = world;
+    this.#timeline = new Timeline(() => world.scheduler.nowMs);
+    const timeline = this.#timeline;
+    const cluster = new SimulatedCluster({ ...plan, world, timeline });
+    this.#cluster = cluster;
+    const only = options.faults === undefined ? null : new Set(options.faults);
+    this.#faults = new SimulatedFaults({ ...plan.faults, world, cluster, timeline, only });
+    cluster.startAll();
+    this.#clients = new SimulatedClients({
+      ...plan.workload,
+      world,
+      endpoints: cluster.addresses,
+      observations: cluster.checkers,
+      found: (error) => this.#found(error),
+    });
   }
-}
 
-/** How often nodes take snapshots: all the time, now and then, or hardly ever. */
-function drawSnapshots(world: SimulatedWorld): {
-  readonly snapshotEvery: number;
-  readonly trailingEntries: number;
-} {
-  const prng = world.prng.fork("snapshots");
-  return { snapshotEvery: prng.pick([20, 50, 200]), trailingEntries: prng.pick([10_000]) };
-}
+  async run(): Promise<SimulationReport> {
+    try {
+      await this.#pass({ untilMs: this.#options.durationMs, until: () => false });
+      this.#faults.stop();
+      this.#clients.stopping = true;
+      const stoppedAtMs = this.#world.scheduler.nowMs;
+      await this.#serve(stoppedAtMs);
+      await this.#rest(stoppedAtMs + REST_MS_MAX);
+      this.#check();
+      return this.#report(stoppedAtMs);
+    } catch (error) {
+      if (error instanceof SimulationStopped) throw error;
+      const { operations } = this.#clients.history;
+      throw new SimulationFailure({
+        options: this.#options,
+        plan: this.#plan,
+        faults: this.#faults.events,
+        timeline: this.#timeline.entries,
+        atMs: this.#world.scheduler.nowMs,
+        operations: lastOperations(operations, error),
+        cause: error,
+      });
+    }
+  }
 
-/** Runs until all nodes have applied the same, and requires that a leader serves. */
-async function settle(
-  world: SimulatedWorld,
-  parts: {
-    readonly cluster: SimulatedCluster;
-    readonly clients: SimulatedClients;
-    readonly broken: () => boolean;
-  },
-): Promise<void> {
-  const { cluster, clients, broken } = parts;
-  const deadlineMs = world.scheduler.nowMs + REST_MS_MAX;
-  const atRest = () => clients.idle && cluster.leader !== null && isCaughtUp(cluster);
-  await world.scheduler.run({ untilMs: deadlineMs, until: () => broken() || atRest() });
-  if (!broken() && !atRest()) {
-    const errors = cluster.nodes.map(({ id, lastError }) => `node ${id}: ${lastError?.message}`);
+  #found(error: unknown): void {
+    if (!(error instanceof SimulatedCrashError)) this.#cluster.defects.push(error);
+  }
+
+  /** Lets time pass until something is found, or as said. */
+  async #pass(end: { readonly untilMs: number; readonly until: () => boolean }): Promise<void> {
+    const { scheduler } = this.#world;
+    const { defects } = this.#cluster;
+    const until = () => defects.length > 0 || end.until();
+    for (;;) {
+      const sliceMs = Math.min(end.untilMs, scheduler.nowMs + SLICE_MS);
+      const why = await scheduler.run({ untilMs: sliceMs, until });
+      if (defects.length > 0) throw defects[0];
+      if (why === "until" || scheduler.nowMs >= end.untilMs) return;
+      if (await this.#hooks.breathe?.() === true) throw new SimulationStopped();
+    }
+  }
+
+  /** A write must be done soon. */
+  async #serve(fromMs: number): Promise<void> {
+    this.#clients.probe(() => {
+      this.#servedAtMs = this.#world.scheduler.nowMs;
+    });
+    const { electionTimeoutMs } = this.#plan;
+    const boundMs = RECONNECT_MS_MAX + SERVE_ELECTION_TIMEOUTS_MAX * electionTimeoutMs;
+    await this.#pass({ untilMs: fromMs + boundMs, until: () => this.#servedAtMs !== null });
+    if (this.#servedAtMs !== null) return;
+    throw new PropertyViolation(
+      "Liveness",
+      `no write was done within ${SERVE_ELECTION_TIMEOUTS_MAX} election timeouts of ` +
+        `${electionTimeoutMs} ms and ${RECONNECT_MS_MAX} ms after the faults ended; ` +
+        this.#describeNodes(),
+    );
+  }
+
+  /** Every node must catch up. */
+  async #rest(untilMs: number): Promise<void> {
+    const atRest = () =>
+      this.#clients.idle && this.#cluster.leader !== null && isCaughtUp(this.#nodesAtRest());
+    await this.#pass({ untilMs, until: atRest });
+    if (atRest()) return;
     throw new PropertyViolation(
       "Liveness",
       `the cluster did not come to rest within ${REST_MS_MAX} ms after the faults ended; ` +
-        `last errors: ${errors.join("; ")}`,
+        this.#describeNodes(),
     );
+  }
+
+  #check(): void {
+    this.#cluster.checkers.checkAtRest(this.#cluster.logs(this.#nodesAtRest()));
+  }
+
+  /** All nodes but those whose data have rotted. */
+  #nodesAtRest(): SimulatedNode[] {
+    return this.#cluster.nodes.filter((node) => !isRefusing(node));
+  }
+
+  #describeNodes(): string {
+    return this.#cluster.nodes.map(({ id, up, running, lastError, watch }) => {
+      const status = running?.status();
+      const role = status === undefined ? "starting" : `${status.role} of term ${status.term}`;
+      const state = up ? role : `down${lastError === null ? "" : ` (${lastError.message})`}`;
+      return `node ${id}: ${state}, applied ${watch.lastApplied} of ${watch.lastIndex}`;
+    }).join("; ");
+  }
+
+  #report(stoppedAtMs: number): SimulationReport {
+    const { operations } = this.#clients.history;
+    const { undecidedKeys } = checkLinearizability({ model: keyValueModel, operations });
+    const { lastIndex, log } = this.#nodesAtRest()[0]!.watch;
+    const servedMs = (this.#servedAtMs ?? stoppedAtMs) - stoppedAtMs;
+    return {
+      seed: this.#world.prng.seed,
+      plan: this.#plan,
+      traceHash: this.#world.trace.digest(),
+      virtualMs: Math.round(this.#world.scheduler.nowMs),
+      eventCount: this.#world.scheduler.eventCount,
+      operationCount: this.#clients.calledCount,
+      answeredCount: this.#clients.answeredCount,
+      lastIndex,
+      lastTerm: log.entries.at(-1)?.term ?? log.lastIncludedTerm,
+      faults: this.#faults.events,
+      timeline: this.#timeline.entries,
+      electionTimeoutsToServe: servedMs / this.#plan.electionTimeoutMs,
+      refusingNodes: this.#cluster.nodes.filter(isRefusing).length,
+      undecidedKeys: undecidedKeys.length,
+    };
   }
 }
 
-function isCaughtUp(cluster: SimulatedCluster): boolean {
-  const logs = cluster.nodes.map((node) => node.watch);
-  const { lastIndex } = logs[0]!;
-  return cluster.nodes.every((node) => node.running !== null) &&
-    logs.every((watch) => watch.lastIndex === lastIndex && watch.lastApplied === lastIndex);
-}
-
-function report(
-  world: SimulatedWorld,
-  parts: {
-    readonly cluster: SimulatedCluster;
-    readonly clients: SimulatedClients;
-    readonly faults: SimulatedFaults;
-  },
-): SimulationReport {
-  const { cluster, clients, faults } = parts;
-  cluster.checkers.checkAtRest(cluster.logs());
-  const { operations } = clients.history;
-  const { undecidedKeys } = checkLinearizability({ model: keyValueModel, operations });
-  return {
-    seed: world.prng.seed,
-    traceHash: world.trace.digest(),
-    virtualMs: Math.round(world.scheduler.nowMs),
-    eventCount: world.scheduler.eventCount,
-    operationCount: operations.length,
-    answeredCount: clients.answeredCount,
-    lastIndex: cluster.nodes[0]!.watch.lastIndex,
-    faults: faults.events,
-    undecidedKeys: undecidedKeys.length,
-  };
+function isCaughtUp(nodes: readonly SimulatedNode[]): boolean {
+  const { lastIndex } = nodes[0]!.watch;
+  return nodes.every(({ running, watch }) =>
+    running !== null && watch.lastIndex === lastIndex && watch.lastApplied === lastIndex
+  );
 }

@@ -5,6 +5,7 @@ import type { Timer } from "../../src/consensus/input.ts";
 import type { Message } from "../../src/consensus/messages.ts";
 import { NotLeaderError, type RaftError } from "../../src/errors.ts";
 import { MemoryLog } from "../../src/log/memory_log.ts";
+import { APPEND_BYTES_MAX } from "../../src/limits.ts";
 import type { HardState, HardStateStore, Log, RecordBatch } from "../../src/log/log.ts";
 import type { SnapshotStore } from "../../src/log/snapshot_store.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
@@ -172,6 +173,7 @@ export class DriverWorld {
       configurations: [{ index: 1, configuration: configurationOf(voters) }],
     });
     this.driver = new DriverLoop({
+      appendBytesMax: APPEND_BYTES_MAX,
       heartbeatMs: 100,
       electionTimeoutMs: ELECTION_TIMEOUT_MS,
       clock: this.clock,

@@ -1,0 +1,67 @@
+/**
+ * Faults of disks that do not end the machine by themselves.
+ *
+ * @module
+ */
+import { calmDisk } from "../disk_faults.ts";
+import { drawNode, type FaultAction } from "./fault_scene.ts";
+
+/** Syncs take long. */
+export const slowDisk: FaultAction = (scene) => {
+  const node = drawNode(scene);
+  const { faults } = node.machine.disk;
+  const typicalMs = scene.prng.pick([5, 30, 150]);
+  scene.note(`slow disk of node ${node.id}, ${typicalMs} ms a sync`);
+  faults.syncLatency = { minMs: typicalMs / 4, typicalMs, tailChance: 0.1, tailMs: 10 * typicalMs };
+  scene.mend(() => {
+    faults.syncLatency = calmDisk().syncLatency;
+  });
+};
+
+/** No sync and no read is answered for a while. */
+export const diskStall: FaultAction = (scene) => {
+  const node = drawNode(scene);
+  scene.note(`disk of node ${node.id} stalls for ${scene.lastsMs} ms`);
+  node.machine.disk.stall(scene.lastsMs);
+};
+
+/** The next sync fails: what it was to make durable may be lost. */
+export const syncError: FaultAction = (scene) => {
+  const node = drawNode(scene);
+  scene.note(`the next sync of node ${node.id} fails`);
+  node.machine.disk.failNextSync();
+};
+
+/** Some writes fail with part of their bytes written, some reads fail. */
+export const diskErrors: FaultAction = (scene) => {
+  const node = drawNode(scene);
+  const { faults } = node.machine.disk;
+  const kind = scene.prng.pick(["writeErrorChance", "readErrorChance"] as const);
+  scene.note(`${kind === "writeErrorChance" ? "writes" : "reads"} of node ${node.id} fail`);
+  faults[kind] = scene.prng.pick([0.01, 0.1]);
+  scene.mend(() => {
+    faults[kind] = 0;
+  });
+};
+
+/** The disk is full for a while. */
+export const diskFull: FaultAction = (scene) => {
+  const { disk } = drawNode(scene).machine;
+  const leftBytes = scene.prng.pick([0, 4_096, 65_536, 200_000]);
+  scene.note(`disk of ${leftBytes} bytes left`);
+  disk.faults.capacityBytes = disk.usedBytes + leftBytes;
+  scene.mend(() => {
+    disk.faults.capacityBytes = Infinity;
+  });
+};
+
+/** The kernel writes back early and in any order: the next loss of power tears what is written. */
+export const earlyWriteBack: FaultAction = (scene) => {
+  scene.note("kernels write back early");
+  for (const { machine } of scene.cluster.nodes) machine.disk.faults.writeBackChance = 0.9;
+  scene.mend(() => {
+    for (const { machine } of scene.cluster.nodes) {
+      machine.disk.faults.writeBackChance = calmDisk().writeBackChance;
+    }
+  });
+};

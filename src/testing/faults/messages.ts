@@ -1,0 +1,52 @@
+/**
+ * Faults of messages: lost, late, out of order, twice.
+ *
+ * @module
+ */
+import type { FrameVerdict } from "../network_faults.ts";
+import { calmNetwork } from "../network_faults.ts";
+import type { FaultAction, FaultScene } from "./fault_scene.ts";
+
+/** Whole messages disappear from connections that stand. */
+export const frameLoss: FaultAction = (scene) => {
+  disturb(scene, "frames are lost", () => ({ kind: "drop" }));
+};
+
+/** Whole messages are overtaken by later ones. */
+export const frameReorder: FaultAction = (scene) => {
+  const { prng } = scene;
+  const delayMsMax = prng.pick([2, 30, 300, 2_000]);
+  disturb(scene, `frames are late by up to ${delayMsMax} ms`, () => ({
+    kind: "delay",
+    delayMs: prng.range(1, delayMsMax),
+  }));
+};
+
+/** Whole messages arrive twice. */
+export const frameDuplication: FaultAction = (scene) => {
+  disturb(scene, "frames arrive twice", () => ({ kind: "duplicate" }));
+};
+
+/** Everything takes long. */
+export const slowNetwork: FaultAction = (scene) => {
+  const { faults } = scene.world.network;
+  const typicalMs = scene.prng.range(5, 80);
+  scene.note(`slow network, ${typicalMs} ms`);
+  faults.latency = { minMs: typicalMs / 8, typicalMs, tailChance: 0.1, tailMs: 10 * typicalMs };
+  scene.mend(() => {
+    faults.latency = calmNetwork().latency;
+  });
+};
+
+function disturb(scene: FaultScene, what: string, verdict: () => FrameVerdict): void {
+  const { prng, frames } = scene;
+  const chance = prng.pick([0.02, 0.1, 0.3]);
+  const betweenNodes = prng.chance(0.7);
+  scene.note(`${what} (${chance * 100} %${betweenNodes ? ", between nodes" : ""})`);
+  scene.mend(frames.add(({ from, to }) => {
+    if (betweenNodes && !(from.startsWith("node-") && to.startsWith("node-"))) {
+      return { kind: "deliver" };
+    }
+    return prng.chance(chance) ? verdict() : { kind: "deliver" };
+  }));
+}

@@ -1,0 +1,91 @@
+/**
+ * Stands between a node and its watch: what the watch throws is a finding of this run and not an
+ * error of the node, a dead process is not listened to, and others may listen as well.
+ *
+ * @module
+ */
+import type { SoftState } from "../consensus/effects.ts";
+import type { Message } from "../consensus/messages.ts";
+import type { EntryHeader, HardState, Log, RecordBatch } from "../log/log.ts";
+import type { SnapshotMeta } from "../log/snapshot_format.ts";
+import type { RaftObserver } from "../raft/observer.ts";
+import type { Index, NodeId } from "../types.ts";
+
+/** What {@linkcode TappedObserver} tells, and whom it asks. */
+export interface ObserverTaps {
+  /** Whether the process still lives: code of a dead one runs to its end without any effect. */
+  readonly alive: () => boolean;
+  /** Takes what the watch found wrong. */
+  readonly found: (error: unknown) => void;
+  /** The node has started on this hard state, and its log was read. */
+  readonly opened: (hardState: HardState) => void;
+  /** The node sends a message. */
+  readonly said: (message: Message, to: NodeId) => void;
+  /** The node removed the end of its log. */
+  readonly truncated: (lastIndexKept: Index) => void;
+  /** The node appended records. */
+  readonly appended: () => void;
+  /** The node changed role, term or leader. */
+  readonly roleChanged: (state: SoftState) => void;
+}
+
+/** Passes on what one life of a node reports. */
+export class TappedObserver implements RaftObserver {
+  readonly #watch: RaftObserver;
+  readonly #taps: ObserverTaps;
+
+  /** Creates the observer of one life. */
+  constructor(watch: RaftObserver, taps: ObserverTaps) {
+    this.#watch = watch;
+    this.#taps = taps;
+  }
+
+  /** The log was opened. An error of reading it is the node's own. */
+  async opened(log: Log, snapshot: SnapshotMeta | null, hardState: HardState): Promise<void> {
+    if (!this.#taps.alive()) return;
+    await this.#watch.opened(log, snapshot, hardState);
+    this.#tell(() => this.#taps.opened(hardState));
+  }
+
+  /** Records were appended. */
+  appended(batch: RecordBatch): void {
+    this.#tell(() => this.#watch.appended(batch));
+    if (this.#taps.alive()) this.#taps.appended();
+  }
+
+  /** The end of the log was removed. */
+  truncated(lastIndexKept: Index): void {
+    this.#tell(() => this.#watch.truncated(lastIndexKept));
+    this.#tell(() => this.#taps.truncated(lastIndexKept));
+  }
+
+  /** Everything up to `index` is committed. */
+  committed(index: Index): void {
+    this.#tell(() => this.#watch.committed(index));
+  }
+
+  /** An entry is about to be applied. */
+  applying(header: EntryHeader, payload: Uint8Array): void {
+    this.#tell(() => this.#watch.applying(header, payload));
+  }
+
+  /** Role, term or leader changed. */
+  roleChanged(state: SoftState): void {
+    this.#tell(() => this.#watch.roleChanged(state));
+    if (this.#taps.alive()) this.#taps.roleChanged(state);
+  }
+
+  /** A message goes out. */
+  said(message: Message, to: NodeId): void {
+    this.#tell(() => this.#taps.said(message, to));
+  }
+
+  #tell(report: () => void): void {
+    if (!this.#taps.alive()) return;
+    try {
+      report();
+    } catch (error) {
+      this.#taps.found(error);
+    }
+  }
+}
