@@ -34,12 +34,16 @@ describe("simulate", () => {
     assert.notEqual(other.traceHash, first.traceHash);
   });
 
-  it("replays a seed exactly whether or not the real world gets its turn", { timeout: 60_000 }, async () => {
-    const options = { seed: 3, durationMs: 6_000 };
-    const plain = await simulate(options);
-    const breathe = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 0));
-    assert.deepEqual(await simulate(options, { breathe }), plain);
-  });
+  it(
+    "replays a seed exactly whether or not the real world gets its turn",
+    { timeout: 60_000 },
+    async () => {
+      const options = { seed: 3, durationMs: 6_000 };
+      const plain = await simulate(options);
+      const breathe = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 0));
+      assert.deepEqual(await simulate(options, { breathe }), plain);
+    },
+  );
 
   it("keeps every property in every seed", { timeout: 600_000 }, async () => {
     const traces: string[] = [];

@@ -148,7 +148,9 @@ function valueBytes(name: string): Uint8Array {
   if (size === undefined) return text;
   const bytes = new Uint8Array(Number(size));
   bytes.set(text);
-  for (let at = text.length + 1; at < bytes.length; at += 1) bytes[at] = (at * 31 + text[1]!) & 0xff;
+  for (let at = text.length + 1; at < bytes.length; at += 1) {
+    bytes[at] = (at * 31 + text[1]!) & 0xff;
+  }
   return bytes;
 }
 

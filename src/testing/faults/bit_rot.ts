@@ -6,10 +6,10 @@
  * @module
  */
 import { DATA_PATH, isRefusing, type Rot, type SimulatedNode } from "../simulated_cluster.ts";
-import { crashFor, type FaultAction, type FaultScene } from "./fault_scene.ts";
+import { crashFor, type FaultScene } from "./fault_scene.ts";
 
 /** Flips a bit of the log, or of the hard state, mostly with a restart that will find it. */
-export const bitRot: FaultAction = (scene) => {
+export function bitRot(scene: FaultScene): void {
   const { cluster, prng } = scene;
   const node = prng.pick(cluster.nodes);
   const rot = drawRot(scene, node);
@@ -27,7 +27,7 @@ export const bitRot: FaultAction = (scene) => {
     node.rot = null;
     cluster.start(node);
   });
-};
+}
 
 /** Whether a quorum is left with one node fewer, counted over the whole run. */
 function canSpare({ cluster }: FaultScene): boolean {

@@ -3,29 +3,29 @@
  *
  * @module
  */
-import { drawNode, type FaultAction } from "./fault_scene.ts";
+import { drawNode, type FaultScene } from "./fault_scene.ts";
 
 const DAY_MS = 86_400_000;
 
 /** Somebody sets the clock of the day, which nothing may depend on. */
-export const clockStep: FaultAction = (scene) => {
+export function clockStep(scene: FaultScene): void {
   const node = drawNode(scene);
   const byMs = scene.prng.pick([-1, 1]) * scene.prng.range(1, DAY_MS);
   scene.note(`clock of node ${node.id} is set by ${Math.round(byMs / 1000)} s`);
   node.machine.clock.stepWall(byMs);
-};
+}
 
 /** The monotonic clock runs too fast or too slow. */
-export const clockDrift: FaultAction = (scene) => {
+export function clockDrift(scene: FaultScene): void {
   const node = drawNode(scene);
   const rate = scene.prng.pick([0.5, 0.875, 1.125, 2]);
   scene.note(`clock of node ${node.id} runs at ${rate}`);
   node.machine.clock.setRate(rate);
   scene.mend(() => node.machine.clock.setRate(1));
-};
+}
 
 /** Timers fire late, as on a busy machine. */
-export const lateTimers: FaultAction = (scene) => {
+export function lateTimers(scene: FaultScene): void {
   const node = drawNode(scene);
   const latenessMs = scene.prng.pick([5, 50, 400]);
   scene.note(`timers of node ${node.id} fire up to ${latenessMs} ms late`);
@@ -33,4 +33,4 @@ export const lateTimers: FaultAction = (scene) => {
   scene.mend(() => {
     node.machine.clock.latenessMs = 0;
   });
-};
+}

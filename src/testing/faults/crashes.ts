@@ -3,26 +3,26 @@
  *
  * @module
  */
-import { crashFor, drawDownMs, drawNode, type FaultAction } from "./fault_scene.ts";
+import { crashFor, drawDownMs, drawNode, type FaultScene } from "./fault_scene.ts";
 
 /** One process ends; its machine keeps what was written. */
-export const kill: FaultAction = (scene) => {
+export function kill(scene: FaultScene): void {
   crashFor(scene, drawNode(scene), { kind: "kill", downMs: drawDownMs(scene) });
-};
+}
 
 /** One machine loses power, and with it what was not synced. */
-export const powerLoss: FaultAction = (scene) => {
+export function powerLoss(scene: FaultScene): void {
   crashFor(scene, drawNode(scene), { kind: "power_loss", downMs: drawDownMs(scene) });
-};
+}
 
 /** All machines lose power at once. */
-export const powerLossOfAll: FaultAction = (scene) => {
+export function powerLossOfAll(scene: FaultScene): void {
   const downMs = drawDownMs(scene);
   for (const node of scene.cluster.nodes) crashFor(scene, node, { kind: "power_loss", downMs });
-};
+}
 
 /** One node, or each, crashes again and again with moments between. */
-export const crashLoop: FaultAction = (scene) => {
+export function crashLoop(scene: FaultScene): void {
   const { cluster, prng } = scene;
   const victims = prng.chance(0.5) ? cluster.nodes : [drawNode(scene)];
   const rounds = prng.range(2, 6);
@@ -34,14 +34,14 @@ export const crashLoop: FaultAction = (scene) => {
     scene.after(prng.range(1, pauseMs), () => round(left - 1));
   };
   round(rounds);
-};
+}
 
 /** One process stands still, and goes on as if nothing had been. */
-export const pause: FaultAction = (scene) => {
+export function pause(scene: FaultScene): void {
   const node = drawNode(scene);
   const paused = node.machine.runtime?.process;
   if (paused === undefined) return;
   scene.note(`pause of node ${node.id} for ${scene.lastsMs} ms`);
   paused.pause();
   scene.mend(() => paused.resume());
-};
+}

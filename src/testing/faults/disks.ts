@@ -4,10 +4,10 @@
  * @module
  */
 import { calmDisk } from "../disk_faults.ts";
-import { drawNode, type FaultAction } from "./fault_scene.ts";
+import { drawNode, type FaultScene } from "./fault_scene.ts";
 
 /** Syncs take long. */
-export const slowDisk: FaultAction = (scene) => {
+export function slowDisk(scene: FaultScene): void {
   const node = drawNode(scene);
   const { faults } = node.machine.disk;
   const typicalMs = scene.prng.pick([5, 30, 150]);
@@ -16,24 +16,24 @@ export const slowDisk: FaultAction = (scene) => {
   scene.mend(() => {
     faults.syncLatency = calmDisk().syncLatency;
   });
-};
+}
 
 /** No sync and no read is answered for a while. */
-export const diskStall: FaultAction = (scene) => {
+export function diskStall(scene: FaultScene): void {
   const node = drawNode(scene);
   scene.note(`disk of node ${node.id} stalls for ${scene.lastsMs} ms`);
   node.machine.disk.stall(scene.lastsMs);
-};
+}
 
 /** The next sync fails: what it was to make durable may be lost. */
-export const syncError: FaultAction = (scene) => {
+export function syncError(scene: FaultScene): void {
   const node = drawNode(scene);
   scene.note(`the next sync of node ${node.id} fails`);
   node.machine.disk.failNextSync();
-};
+}
 
 /** Some writes fail with part of their bytes written, some reads fail. */
-export const diskErrors: FaultAction = (scene) => {
+export function diskErrors(scene: FaultScene): void {
   const node = drawNode(scene);
   const { faults } = node.machine.disk;
   const kind = scene.prng.pick(["writeErrorChance", "readErrorChance"] as const);
@@ -42,10 +42,10 @@ export const diskErrors: FaultAction = (scene) => {
   scene.mend(() => {
     faults[kind] = 0;
   });
-};
+}
 
 /** The disk is full for a while. */
-export const diskFull: FaultAction = (scene) => {
+export function diskFull(scene: FaultScene): void {
   const { disk } = drawNode(scene).machine;
   const leftBytes = scene.prng.pick([0, 4_096, 65_536, 200_000]);
   scene.note(`disk of ${leftBytes} bytes left`);
@@ -53,10 +53,10 @@ export const diskFull: FaultAction = (scene) => {
   scene.mend(() => {
     disk.faults.capacityBytes = Infinity;
   });
-};
+}
 
 /** The kernel writes back early and in any order: the next loss of power tears what is written. */
-export const earlyWriteBack: FaultAction = (scene) => {
+export function earlyWriteBack(scene: FaultScene): void {
   scene.note("kernels write back early");
   for (const { machine } of scene.cluster.nodes) machine.disk.faults.writeBackChance = 0.9;
   scene.mend(() => {
@@ -64,4 +64,4 @@ export const earlyWriteBack: FaultAction = (scene) => {
       machine.disk.faults.writeBackChance = calmDisk().writeBackChance;
     }
   });
-};
+}

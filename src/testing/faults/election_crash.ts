@@ -5,17 +5,10 @@
  */
 import type { Role } from "../../consensus/effects.ts";
 import type { SimulatedNode } from "../simulated_cluster.ts";
-import {
-  crashFor,
-  drawDownMs,
-  drawMomentMs,
-  type FaultAction,
-  type FaultScene,
-  isolate,
-} from "./fault_scene.ts";
+import { crashFor, drawDownMs, drawMomentMs, type FaultScene, isolate } from "./fault_scene.ts";
 
 /** Crashes, freezes or cuts off whoever changes its role, or somebody who may have voted. */
-export const electionCrash: FaultAction = (scene) => {
+export function electionCrash(scene: FaultScene): void {
   const { cluster, prng } = scene;
   const awaited = prng.pick<Role>(["preCandidate", "candidate", "candidate", "leader", "leader"]);
   let left = prng.range(1, 3);
@@ -29,7 +22,7 @@ export const electionCrash: FaultAction = (scene) => {
   };
   cluster.taps.add(tap);
   scene.mend(() => cluster.taps.delete(tap));
-};
+}
 
 function strike(scene: FaultScene, subject: SimulatedNode): void {
   const { cluster, prng } = scene;

@@ -8,11 +8,11 @@
 import type { Role } from "../../consensus/effects.ts";
 import { calmNetwork } from "../network_faults.ts";
 import type { SimulatedNode } from "../simulated_cluster.ts";
-import { crashFor, drawMomentMs, type FaultAction, type FaultScene, isolate } from "./fault_scene.ts";
+import { crashFor, drawMomentMs, type FaultScene, isolate } from "./fault_scene.ts";
 import { armHardStateCrash } from "./storage_crashes.ts";
 
 /** Starts with the fall of the leader, and goes on for as long as the fault lasts. */
-export const electionStorm: FaultAction = (scene) => {
+export function electionStorm(scene: FaultScene): void {
   const { cluster, prng, world } = scene;
   if (cluster.nodes.length < 2) return;
   const typicalMs = prng.pick([0.5, 5, 20, 60]);
@@ -35,7 +35,7 @@ export const electionStorm: FaultAction = (scene) => {
   });
   const { leader } = cluster;
   if (leader !== null) isolateForAWhile(scene, leader);
-};
+}
 
 /** Somebody who may just have voted forgets what is not on its disk. */
 function shake(scene: FaultScene, candidate: SimulatedNode): void {

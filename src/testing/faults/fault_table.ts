@@ -1,8 +1,8 @@
 /**
  * Every kind of fault.
  *
- * To add one: write a {@linkcode FaultAction} in a file of this folder, alone or beside its kin, and
- * name it here. The action is called once for each fault of its kind, at a time that is drawn. It
+ * To add one: write a {@linkcode FaultAction} in a file of this folder, alone or beside its kin,
+ * and name it here. The action is called once for each fault of its kind, at a time that is drawn. It
  *
  * - draws from `scene.prng` and from nothing else, so that leaving a fault out shifts no other;
  * - says what it does by `scene.note`, for the timeline;
@@ -46,40 +46,40 @@ import {
 /** The kinds of faults by name. The order counts: seeds draw from it. */
 export const faultActions = {
   kill,
-  power_loss: powerLoss,
-  power_loss_of_all: powerLossOfAll,
-  crash_loop: crashLoop,
-  crash_before_sync: crashBeforeSync,
-  crash_after_sync: crashAfterSync,
-  crash_in_hard_state: crashInHardState,
-  crash_in_directory: crashInDirectory,
-  election_crash: electionCrash,
-  election_storm: electionStorm,
-  leader_crash_in_batch: leaderCrashInBatch,
-  leader_isolation: leaderIsolation,
-  leader_swap: leaderSwap,
+  "power_loss": powerLoss,
+  "power_loss_of_all": powerLossOfAll,
+  "crash_loop": crashLoop,
+  "crash_before_sync": crashBeforeSync,
+  "crash_after_sync": crashAfterSync,
+  "crash_in_hard_state": crashInHardState,
+  "crash_in_directory": crashInDirectory,
+  "election_crash": electionCrash,
+  "election_storm": electionStorm,
+  "leader_crash_in_batch": leaderCrashInBatch,
+  "leader_isolation": leaderIsolation,
+  "leader_swap": leaderSwap,
   pause,
   partition,
-  one_way_partition: oneWayPartition,
-  ragged_partition: raggedPartition,
-  flapping_partition: flappingPartition,
+  "one_way_partition": oneWayPartition,
+  "ragged_partition": raggedPartition,
+  "flapping_partition": flappingPartition,
   resets,
-  half_open_resets: halfOpenResets,
-  frame_loss: frameLoss,
-  frame_reorder: frameReorder,
-  frame_duplication: frameDuplication,
-  slow_network: slowNetwork,
-  slow_link: slowLink,
-  slow_disk: slowDisk,
-  disk_stall: diskStall,
-  sync_error: syncError,
-  disk_errors: diskErrors,
-  disk_full: diskFull,
-  early_write_back: earlyWriteBack,
-  bit_rot: bitRot,
-  clock_step: clockStep,
-  clock_drift: clockDrift,
-  late_timers: lateTimers,
+  "half_open_resets": halfOpenResets,
+  "frame_loss": frameLoss,
+  "frame_reorder": frameReorder,
+  "frame_duplication": frameDuplication,
+  "slow_network": slowNetwork,
+  "slow_link": slowLink,
+  "slow_disk": slowDisk,
+  "disk_stall": diskStall,
+  "sync_error": syncError,
+  "disk_errors": diskErrors,
+  "disk_full": diskFull,
+  "early_write_back": earlyWriteBack,
+  "bit_rot": bitRot,
+  "clock_step": clockStep,
+  "clock_drift": clockDrift,
+  "late_timers": lateTimers,
 } satisfies Readonly<Record<string, FaultAction>>;
 
 /** The name of a kind of fault. */

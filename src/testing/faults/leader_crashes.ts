@@ -4,16 +4,10 @@
  * @module
  */
 import type { SimulatedNode } from "../simulated_cluster.ts";
-import {
-  crashFor,
-  drawDownMs,
-  drawMomentMs,
-  type FaultAction,
-  isolate,
-} from "./fault_scene.ts";
+import { crashFor, drawDownMs, drawMomentMs, type FaultScene, isolate } from "./fault_scene.ts";
 
 /** The leader ends in the middle of a batch: some followers have it, some have not. */
-export const leaderCrashInBatch: FaultAction = (scene) => {
+export function leaderCrashInBatch(scene: FaultScene): void {
   const { cluster, prng } = scene;
   const skipped = prng.range(0, 8);
   let seen = 0;
@@ -32,19 +26,19 @@ export const leaderCrashInBatch: FaultAction = (scene) => {
   };
   cluster.taps.add(tap);
   scene.mend(() => cluster.taps.delete(tap));
-};
+}
 
 /** The leader alone is cut off: it goes on for a while, and another one is elected. */
-export const leaderIsolation: FaultAction = (scene) => {
+export function leaderIsolation(scene: FaultScene): void {
   const { leader } = scene.cluster;
   if (leader !== null) isolate(scene, leader);
-};
+}
 
 /**
  * The leader is cut off, and as soon as another one has led for a while, that one is ended or cut
  * off as well and the first comes back: whose log wins now?
  */
-export const leaderSwap: FaultAction = (scene) => {
+export function leaderSwap(scene: FaultScene): void {
   const { cluster, prng } = scene;
   const first = cluster.leader;
   if (first === null) return;
@@ -67,4 +61,4 @@ export const leaderSwap: FaultAction = (scene) => {
   };
   cluster.taps.add(tap);
   scene.mend(() => cluster.taps.delete(tap));
-};
+}

@@ -5,30 +5,30 @@
  */
 import type { FrameVerdict } from "../network_faults.ts";
 import { calmNetwork } from "../network_faults.ts";
-import type { FaultAction, FaultScene } from "./fault_scene.ts";
+import type { FaultScene } from "./fault_scene.ts";
 
 /** Whole messages disappear from connections that stand. */
-export const frameLoss: FaultAction = (scene) => {
+export function frameLoss(scene: FaultScene): void {
   disturb(scene, "frames are lost", () => ({ kind: "drop" }));
-};
+}
 
 /** Whole messages are overtaken by later ones. */
-export const frameReorder: FaultAction = (scene) => {
+export function frameReorder(scene: FaultScene): void {
   const { prng } = scene;
   const delayMsMax = prng.pick([2, 30, 300, 2_000]);
   disturb(scene, `frames are late by up to ${delayMsMax} ms`, () => ({
     kind: "delay",
     delayMs: prng.range(1, delayMsMax),
   }));
-};
+}
 
 /** Whole messages arrive twice. */
-export const frameDuplication: FaultAction = (scene) => {
+export function frameDuplication(scene: FaultScene): void {
   disturb(scene, "frames arrive twice", () => ({ kind: "duplicate" }));
-};
+}
 
 /** Everything takes long. */
-export const slowNetwork: FaultAction = (scene) => {
+export function slowNetwork(scene: FaultScene): void {
   const { faults } = scene.world.network;
   const typicalMs = scene.prng.range(5, 80);
   scene.note(`slow network, ${typicalMs} ms`);
@@ -36,7 +36,7 @@ export const slowNetwork: FaultAction = (scene) => {
   scene.mend(() => {
     faults.latency = calmNetwork().latency;
   });
-};
+}
 
 function disturb(scene: FaultScene, what: string, verdict: () => FrameVerdict): void {
   const { prng, frames } = scene;

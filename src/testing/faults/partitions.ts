@@ -5,20 +5,20 @@
  */
 import { machineName } from "../simulated_cluster.ts";
 import type { LinkSelection } from "../simulated_network.ts";
-import { drawNode, type FaultAction, type FaultScene, othersThan } from "./fault_scene.ts";
+import { drawNode, type FaultScene, othersThan } from "./fault_scene.ts";
 
 /** The nodes fall into two parts, clients on either side. */
-export const partition: FaultAction = (scene) => {
+export function partition(scene: FaultScene): void {
   cut(scene, divide(scene, true), "partition");
-};
+}
 
 /** One part hears the other and is not heard. */
-export const oneWayPartition: FaultAction = (scene) => {
+export function oneWayPartition(scene: FaultScene): void {
   cut(scene, divide(scene, false), "one-way partition");
-};
+}
 
 /** A wire that is cut and mended again and again. */
-export const flappingPartition: FaultAction = (scene) => {
+export function flappingPartition(scene: FaultScene): void {
   const { prng, world } = scene;
   const selection = divide(scene, prng.chance(0.7));
   const pauseMs = prng.pick([10, 50, 300]);
@@ -37,10 +37,10 @@ export const flappingPartition: FaultAction = (scene) => {
     isOver = true;
     world.network.mend(selection);
   });
-};
+}
 
 /** Some pairs of nodes do not reach each other, others do: no two nodes see the same cluster. */
-export const raggedPartition: FaultAction = (scene) => {
+export function raggedPartition(scene: FaultScene): void {
   const { cluster, prng, world } = scene;
   const names = cluster.nodes.map(({ id }) => machineName(id));
   const selections = names.flatMap((from) =>
@@ -53,16 +53,20 @@ export const raggedPartition: FaultAction = (scene) => {
   scene.note(`ragged partition: ${selections.map(describe).join(", ") || "nothing cut"}`);
   for (const selection of selections) world.network.cut(selection);
   scene.mend(() => selections.forEach((selection) => world.network.mend(selection)));
-};
+}
 
 /** Connections of one machine are reset. */
-export const resets: FaultAction = (scene) => reset(scene, false);
+export function resets(scene: FaultScene): void {
+  reset(scene, false);
+}
 
 /** Connections of one machine are reset, and one side does not learn of it. */
-export const halfOpenResets: FaultAction = (scene) => reset(scene, true);
+export function halfOpenResets(scene: FaultScene): void {
+  reset(scene, true);
+}
 
 /** One machine is far away in one direction. */
-export const slowLink: FaultAction = (scene) => {
+export function slowLink(scene: FaultScene): void {
   const { prng, world } = scene;
   const node = drawNode(scene);
   const typicalMs = prng.range(5, 200);
@@ -77,7 +81,7 @@ export const slowLink: FaultAction = (scene) => {
   scene.mend(() => {
     for (const link of links) link.latency = null;
   });
-};
+}
 
 function divide({ cluster, prng, world }: FaultScene, bothWays: boolean): LinkSelection {
   const nodes = prng.shuffle(cluster.nodes.map(({ id }) => machineName(id)));

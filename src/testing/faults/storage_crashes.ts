@@ -5,7 +5,7 @@
  */
 import type { DiskCall, DiskVerdict } from "../disk_faults.ts";
 import { DATA_PATH, type SimulatedNode } from "../simulated_cluster.ts";
-import { drawDownMs, drawNode, type FaultAction, type FaultScene } from "./fault_scene.ts";
+import { crashFor, drawDownMs, drawNode, type FaultScene, isolate } from "./fault_scene.ts";
 
 /** A moment in the calls to a disk. */
 interface CrashPoint {
@@ -20,7 +20,7 @@ const HARD_STATE_PATH = `${DATA_PATH}/hard_state`;
 const LOG_PATH = `${DATA_PATH}/log/`;
 
 /** Power fails when entries were written and their sync is not done. */
-export const crashBeforeSync: FaultAction = (scene) => {
+export function crashBeforeSync(scene: FaultScene): void {
   const verdict = scene.prng.pick(["crash-after", "crash-before"] as const);
   const kind = verdict === "crash-after" ? "write" : "sync";
   armRandom(scene, {
@@ -28,31 +28,35 @@ export const crashBeforeSync: FaultAction = (scene) => {
     matches: (call) => call.kind === kind && call.path.startsWith(LOG_PATH),
     verdict,
   });
-};
+}
 
 /** Power fails when entries were synced and nobody was told. */
-export const crashAfterSync: FaultAction = (scene) => {
+export function crashAfterSync(scene: FaultScene): void {
   armRandom(scene, {
     name: "after a sync of the log",
     matches: (call) => call.kind === "sync" && call.path.startsWith(LOG_PATH),
     verdict: "crash-after",
   });
-};
+}
 
-/** Power fails while term and vote are written. */
-export const crashInHardState: FaultAction = (scene) => {
-  armHardStateCrash(scene, drawNode(scene), drawDownMs(scene));
-};
+/** Power fails while term and vote are written, in the election that follows a leader's end. */
+export function crashInHardState(scene: FaultScene): void {
+  const { leader, nodes } = scene.cluster;
+  armHardStateCrash(scene, scene.prng.pick(nodes), drawDownMs(scene));
+  if (leader === null) return;
+  if (scene.prng.chance(0.5)) isolate(scene, leader);
+  else crashFor(scene, leader, { kind: "kill", downMs: drawDownMs(scene) });
+}
 
 /** Power fails while files are made, renamed or removed. */
-export const crashInDirectory: FaultAction = (scene) => {
+export function crashInDirectory(scene: FaultScene): void {
   const kinds = new Set(["open", "rename", "remove", "syncDirectory", "truncate"]);
   armRandom(scene, {
     name: "in a change of files",
     matches: (call) => kinds.has(call.kind),
     verdict: scene.prng.pick(["crash-before", "crash-after"] as const),
   });
-};
+}
 
 /** Ends a node in one of the next writes and syncs of its hard state. */
 export function armHardStateCrash(scene: FaultScene, node: SimulatedNode, downMs: number): void {
