@@ -362,8 +362,7 @@ export class Raft {
     }
     formation.complete.then(async () => {
       await formation.giveBirth();
-      const { log, hardState } = this.#storage;
-      await this.#options.observer?.opened(log, null, hardState.state);
+      await this.#options.observer?.opened(this.#storage.log, null, this.#storage.hardState.state);
       if (this.#ending !== null) return;
       this.#logger.info("The cluster has formed", { clusterId: this.clusterId });
       this.#run();

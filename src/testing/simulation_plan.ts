@@ -43,7 +43,7 @@ export interface SimulationPlan {
   readonly electionTimeoutMs: number;
   readonly segmentBytes: number;
   readonly appendBytesMax: number;
-  /** Nodes take a snapshot when they have applied so many entries: all the time, or now and then. */
+  /** Nodes take a snapshot each time that they have applied so many entries. */
   readonly snapshotEvery: number;
   readonly trailingEntries: number;
   readonly intensity: Intensity;

@@ -2,7 +2,7 @@
  * Every kind of fault.
  *
  * To add one: write a {@linkcode FaultAction} in a file of this folder, alone or beside its kin,
- * and name it here. The action is called once for each fault of its kind, at a time that is drawn. It
+ * and name it here. The action is called once for each fault of its kind, when its time comes. It
  *
  * - draws from `scene.prng` and from nothing else, so that leaving a fault out shifts no other;
  * - says what it does by `scene.note`, for the timeline;
