@@ -12,12 +12,20 @@ export const ID_BYTES = 16;
 const HEX_ID = /^[0-9a-f]{32}$/;
 const EMPTY = new Uint8Array(0);
 
+/** The two digits of each byte: every hello and status carries ids. */
+const DIGITS: readonly string[] = Array.from(
+  { length: 256 },
+  (_, byte) => byte.toString(16).padStart(2, "0"),
+);
+
 /** The bytes of `id`; none for the empty one. */
 export function idToBytes(id: string): Uint8Array {
   if (id === "") return EMPTY;
   assert(HEX_ID.test(id), () => `id "${id}" is 32 lower-case hexadecimal digits`);
   const bytes = new Uint8Array(ID_BYTES);
-  for (let i = 0; i < ID_BYTES; i += 1) bytes[i] = Number.parseInt(id.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < ID_BYTES; i += 1) {
+    bytes[i] = 16 * digitAt(id, 2 * i) + digitAt(id, 2 * i + 1);
+  }
   return bytes;
 }
 
@@ -32,6 +40,12 @@ export function bytesToId(bytes: Uint8Array): string {
     throw new ProtocolError(`Cannot read an id of ${bytes.length} bytes: want ${ID_BYTES}`);
   }
   let id = "";
-  for (const byte of bytes) id += byte.toString(16).padStart(2, "0");
+  for (let i = 0; i < ID_BYTES; i += 1) id += DIGITS[bytes[i]!]!;
   return id;
+}
+
+/** The value of a digit: "0" to "9" are 48 to 57, "a" to "f" 97 to 102. */
+function digitAt(id: string, position: number): number {
+  const code = id.charCodeAt(position);
+  return code < 58 ? code - 48 : code - 87;
 }
