@@ -59,12 +59,16 @@ export type { NodeOptions, RunningNode } from "./src/node/node.ts";
 
 export { RaftClient } from "./src/client/raft_client.ts";
 export type {
+  ChangeMembershipOptions,
   OpenSessionOptions,
   ProposeOptions,
   QueryOptions,
   RaftClientOptions,
   StatusOptions,
+  TransferOptions,
 } from "./src/client/raft_client.ts";
+export type { MembershipOutcome, TransferOutcome } from "./src/client/cluster_administration.ts";
+export type { ClusterMember, Membership } from "./src/client/membership.ts";
 export { Session } from "./src/client/session.ts";
 export type { Proposer } from "./src/client/proposer.ts";
 export { ConditionFailedError, KeyValueClient } from "./src/client/key_value_client.ts";
@@ -123,6 +127,8 @@ export type {
   InstanceId,
   LogTimeMs,
   Member,
+  MemberAction,
+  MemberChange,
   NodeId,
   Term,
   TermRun,

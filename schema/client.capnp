@@ -241,6 +241,9 @@ struct ErrorAnswer {
 
   logTimeMs @5 :UInt64;
   # The node's log time in milliseconds, for a new command id.
+
+  why @6 :List(Text);
+  # The facts behind a refusal, for people, a line each.
 }
 
 enum ErrorCode {

@@ -12,6 +12,7 @@
 import process from "node:process";
 import { RaftClient } from "../src/client/raft_client.ts";
 import type { ClientAnswerSink, ClientBackend, NodeStatus } from "../src/node/client_backend.ts";
+import { NotFoundError } from "../src/errors.ts";
 import { ClientService } from "../src/node/client_service.ts";
 import { detectRuntime } from "../src/runtime/detect.ts";
 import type { ByteStream, ByteStreamHandler, Runtime } from "../src/runtime/runtime.ts";
@@ -37,6 +38,18 @@ class EchoBackend implements ClientBackend {
 
   query(_query: Uint8Array, _freshness: unknown, sink: ClientAnswerSink, requestId: number): void {
     sink.queryAnswered(requestId, this.#read);
+  }
+
+  changeMembership(): Promise<never> {
+    return Promise.reject(new NotFoundError("An echo has no members"));
+  }
+
+  transferLeadership(): Promise<never> {
+    return Promise.reject(new NotFoundError("An echo has no leader"));
+  }
+
+  triggerSnapshot(): Promise<never> {
+    return Promise.reject(new NotFoundError("An echo has no state"));
   }
 
   status(): NodeStatus {

@@ -165,6 +165,14 @@ export class DeniedError extends RaftError {
   override readonly name = "DeniedError";
   override readonly code = "denied";
   override readonly applied = "no";
+  /** What the operator can do, one step an element; may be empty. */
+  readonly fix: readonly string[];
+
+  /** Creates the error; `message` says who refuses whom, and why. */
+  constructor(message: string, options: ErrorOptions & { readonly fix?: readonly string[] } = {}) {
+    super(message, options);
+    this.fix = options.fix ?? [];
+  }
 }
 
 /** Bytes from the network do not form a valid message: their connection is closed. */

@@ -12,8 +12,18 @@ export type KeyValueAccess = Pick<
   "get" | "put" | "delete" | "deletePrefix" | "increment" | "list"
 >;
 
+/** The operations of the client that commands use as they are. */
+type ClientOperation =
+  | "statusOfAll"
+  | "leader"
+  | "members"
+  | "changeMembership"
+  | "transferLeadership"
+  | "triggerSnapshot"
+  | "close";
+
 /** The cluster as commands see it. Rejects with the errors of the client library. */
-export interface Cluster extends Pick<RaftClient, "statusOfAll" | "leader" | "close"> {
+export interface Cluster extends Pick<RaftClient, ClientOperation> {
   /** The key-value state machine. */
   readonly keyValue: KeyValueAccess;
 }

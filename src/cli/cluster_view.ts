@@ -20,12 +20,18 @@ export interface MemberView {
   readonly address: Address;
   readonly role: MemberRole;
   readonly voter: boolean;
+  /** A learner that becomes a voter once it has caught up. */
+  readonly promotion: boolean;
+  /** Whether it is in the configuration; a node that waits to be taken in is not. */
+  readonly isMember: boolean;
   /** Whether it answered this client. */
   readonly reachable: boolean;
   /** The last entry that is known to be in its log; null where nobody knows. */
   readonly matchIndex: number | null;
   /** How many entries it is behind the leader; null where nobody knows. */
   readonly lag: number | null;
+  /** The last entry that its newest snapshot covers, 0 for none; null where nobody knows. */
+  readonly snapshotIndex: number | null;
   readonly version: string;
 }
 
@@ -36,6 +42,12 @@ export interface ClusterView {
   readonly leader: { readonly id: NodeId; readonly address: Address } | null;
   readonly term: number;
   readonly commitIndex: number;
+  /** The index of the configuration in effect. */
+  readonly configurationIndex: number;
+  /** A change of the voters is under way. */
+  readonly joint: boolean;
+  /** The member that the leader is handing leadership to, or null. */
+  readonly transferTarget: NodeId | null;
   readonly members: readonly MemberView[];
   /** What the members want people to know. */
   readonly notes: readonly string[];
@@ -92,18 +104,22 @@ function viewMember(
     id: member.id,
     address: member.address,
     role: own?.role ?? "unknown",
+    isMember: true,
     voter: member.voter,
+    promotion: chosen.promotions.includes(member.id),
     reachable: own !== undefined,
     matchIndex,
     lag: isLed && matchIndex !== null ? Math.max(0, chosen.lastIndex - matchIndex) : null,
+    snapshotIndex: own?.snapshotIndex ?? null,
     version: own?.version ?? member.version,
   };
 }
 
 /** A node that answered and is in nobody's configuration: one that waits to be taken in. */
 function viewStranger(answer: StatusAnswer, address: Address): MemberView {
-  const { nodeId: id, role, lastIndex: matchIndex, version } = answer;
-  return { id, address, role, voter: false, reachable: true, matchIndex, lag: null, version };
+  const { nodeId: id, role, lastIndex: matchIndex, snapshotIndex, version } = answer;
+  const unknown = { isMember: false, voter: false, promotion: false, lag: null };
+  return { id, address, role, reachable: true, matchIndex, snapshotIndex, version, ...unknown };
 }
 
 /**
@@ -134,6 +150,9 @@ export function viewCluster(statuses: readonly MemberStatus[]): ClusterView {
     leader: leading === null ? null : { id: leading.nodeId, address: leaderAddress },
     term: Math.max(...answers.map(({ term }) => term)),
     commitIndex: Math.max(...answers.map(({ commitIndex }) => commitIndex)),
+    configurationIndex: chosen.configurationIndex,
+    joint: chosen.joint,
+    transferTarget: chosen.transferTarget === 0 ? null : chosen.transferTarget,
     members: [...members, ...strangers].sort((a, b) => a.id - b.id),
     notes: answers.flatMap(({ nodeId, notes }) => notes.map((note) => `node ${nodeId}: ${note}`)),
     voters: {
@@ -143,6 +162,20 @@ export function viewCluster(statuses: readonly MemberStatus[]): ClusterView {
     },
     leaderContactAgeMs: leading?.leaderContactAgeMs ?? null,
   };
+}
+
+/** Whether a member votes, in a word: `soon` for a learner that becomes a voter. */
+export function voteOf({ voter, promotion }: Pick<MemberView, "voter" | "promotion">): string {
+  if (voter) return "yes";
+  return promotion ? "soon" : "no";
+}
+
+/** What the leader is doing to the members or to its leadership, a sentence each. */
+export function changesUnderWay({ joint, transferTarget }: ClusterView): string[] {
+  return [
+    ...(joint ? ["a change of the voters is under way"] : []),
+    ...(transferTarget === null ? [] : [`leadership is being handed to node ${transferTarget}`]),
+  ];
 }
 
 /** How well the cluster is. */

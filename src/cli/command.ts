@@ -45,6 +45,7 @@ export const commandGroups = [
   "DATA",
   "COORDINATION",
   "CLUSTER",
+  "BACKUP AND REPAIR",
   "TROUBLESHOOTING",
   "SET-UP",
 ] as const;

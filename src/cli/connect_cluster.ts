@@ -13,6 +13,10 @@ export function connectCluster(
     keyValue: new KeyValueClient(client),
     statusOfAll: (options) => client.statusOfAll(options),
     leader: (options) => client.leader(options),
+    members: (options) => client.members(options),
+    changeMembership: (changes, options) => client.changeMembership(changes, options),
+    transferLeadership: (options) => client.transferLeadership(options),
+    triggerSnapshot: (options) => client.triggerSnapshot(options),
     close: () => client.close(),
   };
 }

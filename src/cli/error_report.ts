@@ -12,13 +12,16 @@ import {
   AnswerForgottenError,
   type Applied,
   BadDataError,
+  ChangeInProgressError,
   DeniedError,
   InvalidRequestError,
   LeadershipLostError,
   NoQuorumError,
+  NotFoundError,
   NotLeaderError,
   OverloadedError,
   RaftError,
+  RefusedError,
   RequestExpiredError,
   SessionExpiredError,
   ShutdownError,
@@ -173,6 +176,23 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
     fix: ["allow older data: --consistency stale:MAX_AGE", "see who lost contact: raft status"],
     retryable: true,
   })],
+  [RefusedError, (error) => ({
+    exit: ExitCode.refused,
+    why: (error as RefusedError).why,
+    fix: ["see how things are: raft status"],
+  })],
+  [ChangeInProgressError, (error) => ({
+    exit: ExitCode.condition,
+    message: "another change of the members is under way: this one was not made",
+    why: [error.message],
+    fix: ["wait for it and try again: raft member ls", "does it not end? see: raft health"],
+    retryable: true,
+  })],
+  [NotFoundError, () => ({
+    exit: ExitCode.notFound,
+    why: [],
+    fix: ["see who is a member: raft member ls"],
+  })],
   [RequestExpiredError, () => ({
     exit: ExitCode.refused,
     fix: ["read the key and decide; a request id is remembered for 15 minutes at most"],
@@ -188,9 +208,11 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
     ],
   })],
   [InvalidRequestError, () => ({ exit: ExitCode.usage, fix: ["see: raft help COMMAND"] })],
-  [DeniedError, () => ({
+  [DeniedError, (error) => ({
     exit: ExitCode.denied,
-    fix: ["check that the endpoint, the id and the cluster name are those you mean"],
+    fix: (error as DeniedError).fix.length > 0
+      ? (error as DeniedError).fix
+      : ["check that the endpoint, the id and the cluster name are those you mean"],
   })],
   [BadDataError, (error) => ({ exit: ExitCode.badData, fix: (error as BadDataError).fix })],
   [LockedError, (error) => ({

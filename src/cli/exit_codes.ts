@@ -60,15 +60,23 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
     name: "not_found",
     meaning: "The key, member, revision or file does not exist",
     retry: "no",
-    advice: ["list what exists: raft ls", "print something else instead: raft get KEY --default V"],
+    advice: [
+      "list what exists: raft ls, raft member ls",
+      "print something else instead: raft get KEY --default V",
+    ],
   },
   {
     code: ExitCode.condition,
     name: "condition",
     meaning: "A compare failed, the key exists, the cluster is degraded (health), " +
-      "or what was waited for did not happen in time (wait)",
+      "what was waited for did not happen in time (wait), " +
+      "or another change of the members is under way (member)",
     retry: "the caller decides",
-    advice: ["read what is there now: raft get KEY -o json", "look at the cluster: raft health"],
+    advice: [
+      "read what is there now: raft get KEY -o json",
+      "look at the cluster: raft health",
+      "member: wait until the other change is made, then try again: raft member ls",
+    ],
   },
   {
     code: ExitCode.unreachable,
@@ -91,6 +99,7 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
     retry: "with the request id that the message prints",
     advice: [
       "repeat the command with --request-id ID from the message: it is never applied twice",
+      "member, transfer: see how things are (raft member ls); the same command again does no harm",
       "an id older than 15 minutes is refused: then read the key and decide",
     ],
   },
@@ -99,7 +108,10 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
     name: "denied",
     meaning: "Refused by the other side: TLS, certificate, wrong cluster, removed member",
     retry: "no",
-    advice: ["check that the endpoints belong to the cluster you mean: raft status"],
+    advice: [
+      "check that the endpoints belong to the cluster you mean: raft status",
+      "a removed member: it may join again, with an empty data directory: raft start --join",
+    ],
   },
   {
     code: ExitCode.badData,
@@ -118,7 +130,11 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
     name: "refused",
     meaning: "Unsafe without an explicit flag, a quota is full, or too large",
     retry: "no",
-    advice: ["keys take at most 64KiB, values at most 8MiB", "the message names the flag, if any"],
+    advice: [
+      "keys take at most 64KiB, values at most 8MiB",
+      "member: start the voters that are down first; --force loses the quorum until they are up",
+      "the message names the flag, if any",
+    ],
   },
 ];
 

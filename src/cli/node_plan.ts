@@ -5,7 +5,7 @@
  * @module
  */
 import type { SettingValues } from "../config.ts";
-import { isWildcard, parseAddress, type Peer } from "../config/address.ts";
+import { isLoopback, isWildcard, parseAddress, type Peer } from "../config/address.ts";
 import type { startSettings } from "../config/start_settings.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { KnownAs } from "../log/identity_file.ts";
@@ -18,6 +18,7 @@ export type StartValues = SettingValues<(typeof startSettings)["shape"]>;
 export type Formation =
   | { readonly kind: "bootstrap" }
   | { readonly kind: "peers"; readonly peers: readonly Peer[] }
+  | { readonly kind: "join"; readonly endpoints: readonly Address[]; readonly learner: boolean }
   | { readonly kind: "existing" };
 
 /** What a node is started with. */
@@ -31,20 +32,31 @@ export interface NodePlan {
 }
 
 const LISTEN_DEFAULT = "127.0.0.1:7238";
-const CLUSTER_DEFAULT = "raft";
+/** The name of a cluster that nobody named. */
+export const CLUSTER_DEFAULT = "raft";
 
 /** An election needs to outlast a few heartbeats. */
 const HEARTBEATS_IN_ELECTION_TIMEOUT_MIN = 3;
 
-function formationOf({ bootstrap, peers }: StartValues): Formation {
-  if (bootstrap && peers !== undefined) {
-    throw new UsageError("Cannot use --bootstrap together with --peers", {
+function formationOf({ bootstrap, peers, join, learner }: StartValues): Formation {
+  const given = [
+    ...(bootstrap ? ["--bootstrap"] : []),
+    ...(peers === undefined ? [] : ["--peers"]),
+    ...(join === undefined ? [] : ["--join"]),
+  ];
+  if (given.length > 1) {
+    throw new UsageError(`Cannot use ${given.join(" together with ")}`, {
       fix: [
         "--bootstrap founds a cluster of this one node",
         "--peers founds one of all the nodes that it lists",
+        "--join joins a cluster that there is",
       ],
     });
   }
+  if (learner && join === undefined) {
+    throw new UsageError("Cannot use --learner without --join: the nodes that found it are voters");
+  }
+  if (join !== undefined) return { kind: "join", endpoints: join, learner };
   if (peers !== undefined) return { kind: "peers", peers };
   return bootstrap ? { kind: "bootstrap" } : { kind: "existing" };
 }
@@ -85,6 +97,21 @@ function advertiseOf(
   });
 }
 
+/** A node that joins must be reached by the members, and is none of them itself. */
+function checkJoin(endpoints: readonly Address[], advertise: Address): void {
+  if (endpoints.includes(advertise)) {
+    throw new UsageError(`Cannot join at ${advertise}: this node itself is to be there`, {
+      fix: ["name nodes of the cluster: --join HOST:PORT", "another place for this one: --listen"],
+    });
+  }
+  const far = endpoints.find((endpoint) => !isLoopback(endpoint));
+  if (far === undefined || !isLoopback(advertise)) return;
+  throw new UsageError(`Cannot join from ${advertise}: only this machine reaches it`, {
+    why: [`the cluster is at ${far}, and its nodes are told this address`],
+    fix: ["say how this machine is reached: --listen HOST:PORT, or --advertise HOST:PORT"],
+  });
+}
+
 /** Where the data directory is. */
 export function dataPathOf({ data, id }: StartValues): string {
   return data ?? `raft-data/${id}`;
@@ -108,12 +135,14 @@ export function planNode(values: StartValues, known: KnownAs | null = null): Nod
   const formation: Formation = known === null ? formationOf(values) : { kind: "existing" };
   const own = known === null ? ownEntry(values) : undefined;
   const listen = values.listen ?? known?.address ?? own?.address ?? LISTEN_DEFAULT;
+  const advertise = advertiseOf(values, { listen, own, known });
+  if (formation.kind === "join") checkJoin(formation.endpoints, advertise);
   return {
     nodeId: id,
     dataPath: dataPathOf(values),
     clusterName: values.cluster ?? known?.clusterName ?? CLUSTER_DEFAULT,
     listen,
-    advertise: advertiseOf(values, { listen, own, known }),
+    advertise,
     formation,
   };
 }

@@ -15,7 +15,8 @@ import { REQUEST_WINDOW_MS } from "../limits.ts";
 import { isSessionCommand } from "../state_machine/command_id.ts";
 import { requestIssueTimeMs } from "../state_machine/request_id.ts";
 import type { Address, Index, NodeId, Term } from "../types.ts";
-import type { ClientAnswer, ErrorAnswer } from "../wire/client_messages.ts";
+import type { ClientAnswer, ErrorAnswer, StatusAnswer } from "../wire/client_messages.ts";
+import { answerError } from "./answer_error.ts";
 import { InternalError } from "./client_errors.ts";
 import type { SendFailure } from "./connection_request.ts";
 import type { OperationOptions } from "./operation.ts";
@@ -34,7 +35,7 @@ export interface Settle<Outcome> {
 }
 
 /** An operation for the leader. */
-abstract class LeaderOperation extends Operation {
+export abstract class LeaderOperation extends Operation {
   #hintsFollowed = 0;
 
   /** Sends to the leader, if one is known. */
@@ -136,8 +137,7 @@ export class ProposeOperation extends LeaderOperation {
       case "errorAnswer":
         this.#refused(answer);
         return;
-      case "queryAnswer":
-      case "statusAnswer":
+      default:
         this.#isUnknown = true;
         this.fail(new InternalError(`Answered with a "${answer.type}"`, "unknown"));
     }
@@ -181,7 +181,7 @@ export class ProposeOperation extends LeaderOperation {
       return this.fail(new AnswerForgottenError(answer.message, this.causedBy()));
     }
     if (answer.applied === "unknown") this.#isUnknown = true;
-    const error = this.finalError(answer);
+    const error = answerError(answer, this.causedBy());
     if (error !== null) return this.fail(error);
     this.refusal = answer.code;
     switch (answer.code) {
@@ -236,30 +236,37 @@ export interface Leader {
   readonly term: Term;
 }
 
+/** What the leader says of itself and the cluster. */
+export interface LeaderStatus extends Leader {
+  /** Its status. */
+  readonly status: StatusAnswer;
+}
+
 /** The question who leads, answered by the leader itself. */
 export class FindLeaderOperation extends LeaderOperation {
   readonly message: { readonly type: "status"; requestId: number } = {
     type: "status",
     requestId: 0,
   };
-  readonly #settle: Settle<Leader>;
+  readonly #settle: Settle<LeaderStatus>;
 
   /** Creates the operation. */
-  constructor(options: OperationOptions & { readonly settle: Settle<Leader> }) {
+  constructor(options: OperationOptions & { readonly settle: Settle<LeaderStatus> }) {
     super(options);
     this.#settle = options.settle;
   }
 
   /** The status of the node that is taken for the leader. */
-  answered(answer: ClientAnswer): void {
+  answered(status: ClientAnswer): void {
     const { endpoint } = this;
-    if (answer.type !== "statusAnswer" || endpoint === null) return this.lookElsewhere();
-    this.host.finder.learnStatus(endpoint, answer);
-    if (answer.role !== "leader") return this.lookElsewhere();
+    if (status.type !== "statusAnswer" || endpoint === null) return this.lookElsewhere();
+    this.host.finder.learnStatus(endpoint, status);
+    if (status.role !== "leader") return this.lookElsewhere();
     this.finish();
-    const { nodeId: id, term } = answer;
-    const member = answer.members.find((other) => other.id === id);
-    this.#settle.resolve({ id, address: member?.address ?? endpoint.address, term });
+    const { nodeId: id, term } = status;
+    const member = status.members.find((other) => other.id === id);
+    const address = member?.address ?? endpoint.address;
+    this.#settle.resolve({ id, address, term, status });
   }
 
   /** The attempt has no answer. */

@@ -6,20 +6,17 @@
 import { assert } from "../assert.ts";
 import {
   DeniedError,
-  InvalidRequestError,
   NoQuorumError,
   OverloadedError,
   ShutdownError,
   StaleReadError,
-  TooLargeError,
   UnreachableError,
 } from "../errors.ts";
 import type { RaftError } from "../errors.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { LogTimeMs } from "../types.ts";
-import type { ClientAnswer, ErrorAnswer, ErrorCode } from "../wire/client_messages.ts";
+import type { ClientAnswer, ErrorCode } from "../wire/client_messages.ts";
 import type { ByteSlab } from "./byte_slab.ts";
-import { InternalError } from "./client_errors.ts";
 import type { ConnectionRequest, OutgoingRequest, SendFailure } from "./connection_request.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EndpointDirectory } from "./endpoint_directory.ts";
@@ -210,19 +207,5 @@ export abstract class Operation implements ConnectionRequest {
 
   #closedError(): ShutdownError {
     return new ShutdownError("The client was closed before the request had an answer");
-  }
-
-  /** The error for an answer that no retry can change; null where a retry may help. */
-  protected finalError(answer: ErrorAnswer): RaftError | null {
-    switch (answer.code) {
-      case "tooLarge":
-        return new TooLargeError(answer.message, this.causedBy());
-      case "invalidRequest":
-        return new InvalidRequestError(answer.message, this.causedBy());
-      case "internal":
-        return new InternalError(answer.message, answer.applied, this.causedBy());
-      default:
-        return null;
-    }
   }
 }

@@ -14,12 +14,21 @@ import {
   SESSION_NONCE_BYTES,
 } from "../state_machine/command_id.ts";
 import { REQUEST_ID_BYTES } from "../state_machine/request_id.ts";
-import type { Address, ClusterId } from "../types.ts";
-import type { StatusAnswer } from "../wire/client_messages.ts";
+import type { Address, ClusterId, Index, NodeId } from "../types.ts";
+import type { MemberChange, StatusAnswer } from "../wire/client_messages.ts";
+import { LeaderRequestOperation, TriggerSnapshotOperation } from "./admin_operation.ts";
 import { askEveryMember } from "./ask_every_member.ts";
 import type { MemberStatus } from "./ask_every_member.ts";
+import { changeMembership, transferLeadership } from "./cluster_administration.ts";
+import type {
+  AdministrationHost,
+  MembershipOutcome,
+  TransferOutcome,
+} from "./cluster_administration.ts";
 import { FindLeaderOperation, ProposeOperation } from "./leader_operation.ts";
-import type { Leader, ProposeOutcome } from "./leader_operation.ts";
+import type { Leader, LeaderStatus, ProposeOutcome } from "./leader_operation.ts";
+import { membershipOf } from "./membership.ts";
+import type { Membership } from "./membership.ts";
 import { QueryOperation, StatusOperation } from "./read_operation.ts";
 import type { QueryOutcome, ReadRoute } from "./read_operation.ts";
 import type { ProposeOptions, QueryOptions } from "./proposer.ts";
@@ -64,6 +73,22 @@ export interface OpenSessionOptions {
 export interface StatusOptions {
   /** Ask this node and no other. */
   readonly endpoint?: Address;
+  /** The time for this request. */
+  readonly timeoutMs?: number;
+}
+
+/** The options of {@linkcode RaftClient.changeMembership}. */
+export interface ChangeMembershipOptions {
+  /** Also where too few of the voters that would be left are up to form a quorum. */
+  readonly force?: boolean;
+  /** The time for this request. */
+  readonly timeoutMs?: number;
+}
+
+/** The options of {@linkcode RaftClient.transferLeadership}. */
+export interface TransferOptions {
+  /** Who is to lead; the voter that is furthest unless given. */
+  readonly target?: NodeId;
   /** The time for this request. */
   readonly timeoutMs?: number;
 }
@@ -243,13 +268,58 @@ export class RaftClient {
   }
 
   /** Who leads, as the leader itself says. */
-  leader(options: { readonly timeoutMs?: number } = {}): Promise<Leader> {
+  async leader(options: { readonly timeoutMs?: number } = {}): Promise<Leader> {
+    const { id, address, term } = await this.#findLeader(options);
+    return { id, address, term };
+  }
+
+  /** The members of the cluster, as the leader says them. */
+  async members(options: { readonly timeoutMs?: number } = {}): Promise<Membership> {
+    return membershipOf(await this.#findLeader(options));
+  }
+
+  /**
+   * Changes the members, all at once, and waits until the change is committed. A change that is
+   * there already is no error. Where the answer is lost, this looks until the members are as they
+   * were to be, or the time is over.
+   *
+   * @throws {RefusedError} If too few voters would be up afterwards, unless `force` is set.
+   * @throws {NotFoundError} If a member that is to be changed does not exist.
+   * @throws {ChangeInProgressError} If another change takes longer than the time for this one.
+   * @throws {RaftError} Not made, or unknown: see `applied`.
+   */
+  changeMembership(
+    changes: readonly MemberChange[],
+    options: ChangeMembershipOptions = {},
+  ): Promise<MembershipOutcome> {
+    const { force = false, timeoutMs = this.#timeoutMs } = options;
+    return changeMembership(this.#administration, { changes, force, timeoutMs });
+  }
+
+  /**
+   * Hands leadership to `target`, or to the voter that is furthest, and waits until it leads.
+   *
+   * @throws {RaftError} It does not lead, or nobody knows: see `applied`.
+   */
+  transferLeadership(options: TransferOptions = {}): Promise<TransferOutcome> {
+    const { target = null, timeoutMs = this.#timeoutMs } = options;
+    return transferLeadership(this.#administration, { target, timeoutMs });
+  }
+
+  /**
+   * Has one node take a snapshot of its state, the given one or the first that answers, and waits
+   * until it is durable.
+   *
+   * @returns The last entry that the snapshot covers.
+   */
+  triggerSnapshot(options: StatusOptions = {}): Promise<{ readonly index: Index }> {
     return new Promise((resolve, reject) => {
-      const operation = new FindLeaderOperation({
+      const operation = new TriggerSnapshotOperation({
         host: this.#scheduler,
         timeoutMs: options.timeoutMs ?? this.#timeoutMs,
         bytes: 0,
-        settle: { resolve, reject },
+        route: this.#route(options),
+        settle: { resolve: ({ index }) => resolve({ index }), reject },
       });
       this.#scheduler.start(operation);
     });
@@ -259,6 +329,37 @@ export class RaftClient {
   close(): void {
     for (const session of [...this.#sessions]) session.stop();
     this.#scheduler.close();
+  }
+
+  get #administration(): AdministrationHost {
+    return {
+      clock: this.#scheduler.clock,
+      leader: (options) => this.#findLeader(options),
+      ask: (request, { subject, timeoutMs }) =>
+        new Promise((resolve, reject) => {
+          const operation = new LeaderRequestOperation({
+            host: this.#scheduler,
+            timeoutMs,
+            bytes: 0,
+            request: { ...request, requestId: 0 },
+            subject,
+            settle: { resolve, reject },
+          });
+          this.#scheduler.start(operation);
+        }),
+    };
+  }
+
+  #findLeader(options: { readonly timeoutMs?: number }): Promise<LeaderStatus> {
+    return new Promise((resolve, reject) => {
+      const operation = new FindLeaderOperation({
+        host: this.#scheduler,
+        timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+        bytes: 0,
+        settle: { resolve, reject },
+      });
+      this.#scheduler.start(operation);
+    });
   }
 
   #route(options: { readonly endpoint?: Address; readonly spread?: boolean }): ReadRoute {

@@ -12,6 +12,7 @@ import type {
   ErrorAnswer,
   StatusAnswer,
 } from "../wire/client_messages.ts";
+import { answerError } from "./answer_error.ts";
 import { InternalError } from "./client_errors.ts";
 import type { SendFailure } from "./connection_request.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -28,7 +29,7 @@ export interface ReadRoute {
 }
 
 /** An operation for any node. */
-abstract class ReadOperation extends Operation {
+export abstract class ReadOperation extends Operation {
   readonly #route: ReadRoute;
   /** The endpoints that failed this read in the round `#triedRound` of the finder. */
   readonly #tried = new Set<Endpoint>();
@@ -63,7 +64,7 @@ abstract class ReadOperation extends Operation {
 
   protected refused(answer: ErrorAnswer): void {
     this.endpoint?.noteAnswer();
-    const error = this.finalError(answer);
+    const error = answerError(answer, this.causedBy());
     if (error !== null) return this.fail(error);
     this.refusal = answer.code;
     const isLeaderInDoubt = answer.code !== "overloaded" && answer.code !== "tooStale";
@@ -157,8 +158,7 @@ export class QueryOperation extends ReadOperation {
       }
       case "errorAnswer":
         return this.refused(answer);
-      case "proposeAnswer":
-      case "statusAnswer":
+      default:
         this.fail(new InternalError(`Answered with a "${answer.type}"`, "no", this.causedBy()));
     }
   }

@@ -69,6 +69,12 @@ export function isWildcard(address: Address): boolean {
   return host === "0.0.0.0" || /^[0:]+$/.test(host) || host === "*";
 }
 
+/** Whether only processes on the same machine can be reached at the address. */
+export function isLoopback(address: Address): boolean {
+  const { host } = parseAddress(address);
+  return host === "localhost" || host === "::1" || /^127\./.test(host);
+}
+
 /** Checks an address and gives it back in its normal form. */
 export function normalAddress(text: string): Address {
   return formatAddress(parseAddress(text));

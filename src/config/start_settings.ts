@@ -1,5 +1,6 @@
 import {
   address,
+  addressList,
   choice,
   duration,
   integer,
@@ -45,6 +46,14 @@ export const startSettings = settings({
     summary: "First start: found a cluster of these nodes, this one included",
     isConfigurable: true,
   })),
+  join: optional(addressList({
+    summary: "First start: join the cluster of these nodes; first as a learner",
+    isConfigurable: true,
+  })),
+  learner: toggle({
+    summary: "With --join: stay a learner, without a vote",
+    isConfigurable: true,
+  }),
   cluster: optional(text({
     placeholder: "NAME",
     summary: "The name of the cluster",

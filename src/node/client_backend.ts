@@ -9,7 +9,11 @@
  */
 import type { RaftError } from "../errors.ts";
 import type { Address, Index, LogTimeMs, NodeId, Term } from "../types.ts";
-import type { Consistency, StatusAnswer } from "../wire/client_messages.ts";
+import type {
+  ChangeMembershipRequest,
+  Consistency,
+  StatusAnswer,
+} from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 
 /** A command was applied, now or (a retry) before. The caller may reuse the object afterwards. */
@@ -66,7 +70,10 @@ export interface LeaderHint {
 /** What a node says of itself: a `StatusAnswer` of the wire without its envelope. */
 export type NodeStatus = Omit<StatusAnswer, "type" | "requestId">;
 
-/** The part of a node that answers clients. No method throws, blocks or returns a promise. */
+/**
+ * The part of a node that answers clients. No method throws or blocks; those for operators, which
+ * are rare, return a promise that rejects with a `RaftError`.
+ */
 export interface ClientBackend {
   /**
    * Takes a command. `commandId` (16 bytes) and `command` are views into a received chunk that
@@ -87,6 +94,16 @@ export interface ClientBackend {
     sink: ClientAnswerSink,
     requestId: number,
   ): void;
+  /** Changes the members, all at once; resolves when the change is committed. */
+  changeMembership(
+    request: Pick<ChangeMembershipRequest, "changes" | "force">,
+  ): Promise<{ readonly configurationIndex: Index }>;
+  /** Hands leadership to a member, or with null to the voter that is furthest. */
+  transferLeadership(
+    target: NodeId | null,
+  ): Promise<{ readonly leaderId: NodeId; readonly term: Term }>;
+  /** Takes a snapshot of the state machine of this node. */
+  triggerSnapshot(): Promise<{ readonly index: Index }>;
   /** What this node knows now of itself and the cluster. */
   status(): NodeStatus;
   /** Accepts or refuses a client: wrong cluster, no common version, not ready. */

@@ -12,15 +12,22 @@
  * @module
  */
 import { assert, unreachable } from "../assert.ts";
-import { NotLeaderError, OverloadedError, ProtocolError } from "../errors.ts";
-import type { RaftError } from "../errors.ts";
+import { InternalError } from "../client/client_errors.ts";
+import {
+  NotLeaderError,
+  OverloadedError,
+  ProtocolError,
+  RaftError,
+  RefusedError,
+} from "../errors.ts";
 import { CLIENT_REQUESTS_MAX, WRITE_BUFFER_BYTES_MAX } from "../limits.ts";
 import type { ByteStream, ByteStreamHandler, Clock } from "../runtime/runtime.ts";
 import { ByteBuilder } from "../wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../wire/client_codec.ts";
 import type {
+  AdminAnswer,
+  AdminRequest,
   ClientMessage,
-  ErrorCode,
   ProposeAnswer,
   ProposeRequest,
   QueryAnswer,
@@ -33,6 +40,7 @@ import type {
   ProposalOutcome,
   QueryOutcome,
 } from "./client_backend.ts";
+import { errorCodeOf } from "./error_code.ts";
 
 /** Above this many bytes of answers that wait to be sent, no requests are read. */
 export const PAUSE_BYTES: number = WRITE_BUFFER_BYTES_MAX / 4;
@@ -45,21 +53,6 @@ export const REFUSE_READS_BYTES: number = WRITE_BUFFER_BYTES_MAX / 2;
 
 /** Answers are written before the end of the turn when so many bytes of them stand ready. */
 const FLUSH_BYTES = 1024 * 1024;
-
-/** The words of the wire for the errors of the library. */
-const ERROR_CODES: ReadonlyMap<string, ErrorCode> = new Map([
-  ["not_leader", "notLeader"],
-  ["overloaded", "overloaded"],
-  ["no_quorum", "noQuorum"],
-  ["leadership_lost", "leadershipLost"],
-  ["request_expired", "requestExpired"],
-  ["too_large", "tooLarge"],
-  ["invalid_request", "invalidRequest"],
-  ["shutdown", "shutdown"],
-  ["too_stale", "tooStale"],
-  ["answer_forgotten", "answerForgotten"],
-  ["session_expired", "sessionExpired"],
-]);
 
 /** A type whose fields can be set. */
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
@@ -236,6 +229,7 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
       case "changeMembership":
       case "transferLeadership":
       case "triggerSnapshot":
+        return this.#administer(message);
       case "hello":
       case "helloReply":
       case "membershipAnswer":
@@ -261,6 +255,43 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
     this.#backend.query(request.query, request, this, request.requestId);
   }
 
+  /** What operators ask for is rare: here a promise a request costs nothing that counts. */
+  #administer(request: AdminRequest): void {
+    const { requestId } = request;
+    if (!this.#admit(requestId)) return;
+    this.#perform(request).then((answer) => {
+      this.#unansweredCount--;
+      if (this.#isClosed) return;
+      writeClientMessage(this.#builder, answer);
+      this.#scheduleFlush();
+    }, (error) => {
+      this.#unansweredCount--;
+      if (error instanceof RaftError) return this.#writeError(requestId, error);
+      // A defect: the client is told, and it must not go unnoticed here.
+      this.#writeError(requestId, new InternalError(String(error), "unknown"));
+      throw error;
+    });
+  }
+
+  async #perform(request: AdminRequest): Promise<AdminAnswer> {
+    const { requestId } = request;
+    switch (request.type) {
+      case "changeMembership": {
+        const { configurationIndex } = await this.#backend.changeMembership(request);
+        return { type: "membershipAnswer", requestId, configurationIndex };
+      }
+      case "transferLeadership": {
+        const target = request.target === 0 ? null : request.target;
+        const { leaderId, term } = await this.#backend.transferLeadership(target);
+        return { type: "transferAnswer", requestId, leaderId, term };
+      }
+      case "triggerSnapshot": {
+        const { index } = await this.#backend.triggerSnapshot();
+        return { type: "snapshotAnswer", requestId, index };
+      }
+    }
+  }
+
   #admit(requestId: number): boolean {
     if (this.#unansweredCount < CLIENT_REQUESTS_MAX) {
       this.#unansweredCount++;
@@ -279,12 +310,13 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
     writeClientMessage(this.#builder, {
       type: "errorAnswer",
       requestId,
-      code: ERROR_CODES.get(error.code) ?? "internal",
+      code: errorCodeOf(error),
       applied: error.applied,
       message: error.message,
       leaderId: hint?.id ?? 0,
       leaderAddress: hint?.address ?? "",
       logTimeMs: this.#backend.logTimeMs(),
+      why: error instanceof RefusedError ? error.why : [],
     });
     this.#scheduleFlush();
   }

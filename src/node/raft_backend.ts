@@ -3,8 +3,11 @@
  *
  * @module
  */
+import { InternalError } from "../client/client_errors.ts";
+import { InvalidRequestError, RaftError } from "../errors.ts";
 import type { Raft } from "../raft/raft.ts";
-import type { LogTimeMs } from "../types.ts";
+import type { Index, LogTimeMs, NodeId, Term } from "../types.ts";
+import type { ChangeMembershipRequest } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import type {
   ClientAnswerSink,
@@ -41,6 +44,34 @@ export class RaftBackend implements ClientBackend {
     requestId: number,
   ): void {
     this.#raft().queryTo(query, freshness, sink, requestId);
+  }
+
+  /** Changes the members. */
+  changeMembership(
+    { changes, force }: Pick<ChangeMembershipRequest, "changes" | "force">,
+  ): Promise<{ readonly configurationIndex: Index }> {
+    return this.#raft().changeMembership({ changes, force });
+  }
+
+  /** Hands leadership over. */
+  transferLeadership(
+    target: NodeId | null,
+  ): Promise<{ readonly leaderId: NodeId; readonly term: Term }> {
+    const whom = target === null ? "another node" : `node ${target}`;
+    const message = `Cannot hand leadership to ${whom}: this version does not know how`;
+    return Promise.reject(new InvalidRequestError(message));
+  }
+
+  /** Takes a snapshot; the node goes on without it where that fails. */
+  async triggerSnapshot(): Promise<{ readonly index: Index }> {
+    try {
+      const { meta } = await this.#raft().triggerSnapshot();
+      return { index: meta.lastIncludedIndex };
+    } catch (error) {
+      if (error instanceof RaftError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new InternalError(`Cannot take a snapshot: ${reason}`, "no", { cause: error });
+    }
   }
 
   /** What the node knows now. */

@@ -112,6 +112,8 @@ function fillError(root: MessageStruct, answer: ErrorAnswer): void {
   struct.setLeaderId(toUint64(answer.leaderId));
   struct.setLeaderAddress(answer.leaderAddress);
   struct.setLogTimeMs(toUint64(answer.logTimeMs));
+  const why = struct.initWhy(answer.why.length);
+  for (const [i, line] of answer.why.entries()) why.set(i, line);
 }
 
 function readMessage(root: MessageStruct): ClientMessage {
@@ -183,5 +185,6 @@ function readError(root: MessageStruct, requestId: number): ErrorAnswer {
     leaderId: toNumber(struct.getLeaderId()),
     leaderAddress: struct.getLeaderAddress(),
     logTimeMs: toNumber(struct.getLogTimeMs()),
+    why: struct.getWhy().toArray(),
   };
 }

@@ -139,6 +139,8 @@ export interface ErrorAnswer {
   readonly leaderAddress: Address | "";
   /** The node's log time, for a new request id. */
   readonly logTimeMs: LogTimeMs;
+  /** The facts behind a refusal, for people, a line each. */
+  readonly why: readonly string[];
 }
 
 /** Changes of the members, all at once; only a leader takes it. */

@@ -9,11 +9,14 @@ import { UsageError } from "../../src/config/usage_error.ts";
 import {
   AnswerForgottenError,
   BadDataError,
+  ChangeInProgressError,
   DeniedError,
   LeadershipLostError,
   NoQuorumError,
+  NotFoundError,
   NotLeaderError,
   OverloadedError,
+  RefusedError,
   RequestExpiredError,
   StaleReadError,
   StorageError,
@@ -53,6 +56,9 @@ describe("reportError", () => {
       [new LockedError("DIR/LOCK", 12), 9, "no"],
       [new TooLargeError("x"), 10, "no"],
       [new RequestExpiredError("x"), 10, "unknown"],
+      [new RefusedError("x", []), 10, "no"],
+      [new ChangeInProgressError("x"), 4, "no"],
+      [new NotFoundError("x"), 3, "no"],
       [new FileError("ENOENT", "f", "x"), 3, "no"],
       [new FileError("EACCES", "f", "x"), 1, "no"],
       [new NetworkError("EADDRINUSE", "x"), 1, "no"],
@@ -73,6 +79,12 @@ describe("reportError", () => {
     assert.match(made.why[0] ?? "", /2 of 3 voters are needed, 1 answered within 5s/);
     assert.match(made.fix[0] ?? "", /start node 2 or 3/);
     assert.equal(made.retryable, true);
+  });
+
+  it("says what the one who refuses advises", () => {
+    const fix = ["start it with an empty data directory"];
+    assert.deepEqual(reportError(new DeniedError("Node 2 was removed", { fix })).fix, fix);
+    assert.match(reportError(new DeniedError("x")).fix.join(), /check that the endpoint/);
   });
 
   it("prints the request id where the outcome is unknown", () => {

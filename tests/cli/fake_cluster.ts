@@ -1,9 +1,11 @@
 import type { Cluster, KeyValueAccess } from "../../src/cli/cluster.ts";
 import type { MemberStatus } from "../../src/client/ask_every_member.ts";
 import { ConditionFailedError } from "../../src/client/key_value_client.ts";
+import type { Membership } from "../../src/client/membership.ts";
 import { InvalidRequestError } from "../../src/errors.ts";
+import type { MemberChange } from "../../src/wire/client_messages.ts";
 import type { KvCondition, KvItem } from "../../src/wire/kv_messages.ts";
-import { statusOf } from "./fake_status.ts";
+import { memberOf, statusOf } from "./fake_status.ts";
 
 type BytesOrText = Uint8Array | string;
 
@@ -13,6 +15,23 @@ function textOf(bytes: BytesOrText): string {
 
 function bytesOf(text: BytesOrText): Uint8Array {
   return typeof text === "string" ? new TextEncoder().encode(text) : text;
+}
+
+/** A membership of these voters, the first of which leads. */
+export function membershipOf(...ids: number[]): Membership {
+  return {
+    clusterName: "raft",
+    leaderId: ids[0] ?? 0,
+    term: 3,
+    configurationIndex: 7,
+    commitIndex: 100,
+    isJoint: false,
+    transferTarget: 0,
+    members: ids.map((id) => {
+      const { address } = memberOf(id);
+      return { id, address, voter: true, isPromoted: false, reachable: true, matchIndex: 100 };
+    }),
+  };
 }
 
 /** A key-value store in memory, which remembers how it was asked. */
@@ -25,6 +44,10 @@ export class FakeCluster implements Cluster {
   onAsk: (count: number) => void = () => {};
   statuses: MemberStatus[] = [statusOf({ nodeId: 1, role: "leader" })];
   isClosed = false;
+  /** What the leader says of the members: three voters on this machine, 1 leads. */
+  membership: Membership = membershipOf(1, 2, 3);
+  /** Thrown by what changes members or leadership, or takes a snapshot, if set. */
+  adminError: Error | null = null;
   revision = 10;
   readonly keyValue: KeyValueAccess = {
     get: async (key, options) => {
@@ -92,6 +115,35 @@ export class FakeCluster implements Cluster {
     return Promise.resolve(this.statuses);
   }
 
+  members(): Promise<Membership> {
+    this.#ask("members", {});
+    return Promise.resolve(this.membership);
+  }
+
+  changeMembership(
+    changes: readonly MemberChange[],
+    options: unknown,
+  ): Promise<{ configurationIndex: number }> {
+    this.#administer("changeMembership", { changes, ...options as object });
+    return Promise.resolve({ configurationIndex: this.membership.configurationIndex + 1 });
+  }
+
+  transferLeadership(
+    options: { readonly target?: number } = {},
+  ): Promise<{ leaderId: number; term: number }> {
+    this.#administer("transferLeadership", options);
+    const { leaderId, term } = this.membership;
+    const chosen = this.membership.members.find(({ id }) => id !== leaderId)?.id ?? leaderId;
+    const next = options.target ?? chosen;
+    this.membership = { ...this.membership, leaderId: next, term: term + 1 };
+    return Promise.resolve({ leaderId: next, term: term + 1 });
+  }
+
+  triggerSnapshot(options: unknown): Promise<{ index: number }> {
+    this.#administer("triggerSnapshot", options);
+    return Promise.resolve({ index: 100 });
+  }
+
   leader(): Promise<{ id: number; address: string; term: number }> {
     this.#ask("leader", {});
     return Promise.resolve({ id: 1, address: "127.0.0.1:7238", term: 3 });
@@ -99,6 +151,11 @@ export class FakeCluster implements Cluster {
 
   close(): void {
     this.isClosed = true;
+  }
+
+  #administer(name: string, options: unknown): void {
+    this.#ask(name, options);
+    if (this.adminError !== null) throw this.adminError;
   }
 
   #ask(name: string, options: unknown): void {

@@ -33,6 +33,35 @@ describe("planNode", () => {
     assert.equal(formation.kind, "peers");
   });
 
+  it("joins the cluster of some endpoints, as a learner that stays one if told", () => {
+    const join = "10.0.0.1:7238,10.0.0.2:7238";
+    const endpoints = ["10.0.0.1:7238", "10.0.0.2:7238"];
+    const listen = "10.0.0.4:7238";
+    assert.deepEqual(plan({ id: "4", join, listen }).formation, {
+      kind: "join",
+      endpoints,
+      learner: false,
+    });
+    const learner = plan({ id: "4", join, listen, learner: true });
+    assert.deepEqual(learner.formation, { kind: "join", endpoints, learner: true });
+    // A node that has a cluster keeps it.
+    assert.equal(plan({ id: "2", join }, known).formation.kind, "existing");
+  });
+
+  it("refuses to join where it cannot be meant", () => {
+    const cases: readonly (readonly [Record<string, unknown>, RegExp])[] = [
+      [{ join: "a:1", bootstrap: true }, /Cannot use --bootstrap together with --join/],
+      [{ join: "a:1", peers }, /Cannot use --peers together with --join/],
+      [{ learner: true }, /Cannot use --learner without --join/],
+      [{ join: "a:1", listen: "a:1" }, /this node itself is to be there/],
+      [{ join: "10.0.0.1:7238" }, /only this machine reaches it/],
+      [{ join: "a" }, /the port is missing/],
+    ];
+    for (const [flags, message] of cases) assert.throws(() => plan({ id: "4", ...flags }), message);
+    const advertised = plan({ id: "4", join: "10.0.0.1:7238", advertise: "10.0.0.4:7238" });
+    assert.equal(advertised.advertise, "10.0.0.4:7238");
+  });
+
   it("listens on a wildcard and advertises its entry", () => {
     const { listen, advertise } = plan({ peers, listen: "0.0.0.0:7238" });
     assert.deepEqual([listen, advertise], ["0.0.0.0:7238", "10.0.0.1:7238"]);

@@ -90,7 +90,12 @@ describe("session", () => {
       dryRun: true,
     });
     assert.deepEqual(await json("del", "a"), { deleted: 0, revision: 17 });
-    assert.deepEqual(await json("leader"), { id: 1, address: "127.0.0.1:7238", term: 3 });
+    assert.deepEqual(await json("leader"), {
+      id: 1,
+      address: "127.0.0.1:7238",
+      term: 3,
+      transferTarget: null,
+    });
     assert.deepEqual(Object.keys(await json("version")), [
       "version",
       "commit",

@@ -117,7 +117,7 @@ export class ScriptedNode {
       sendMessage(stream, { type: "helloReply", reply: this.#reply() });
       return;
     }
-    assert.ok(message.type === "propose" || message.type === "query" || message.type === "status");
+    assert.ok(isRequest(message), `a node gets a ${message.type}`);
     const exchange = this.#exchange(stream, message);
     this.exchanges.push(exchange);
     if (this.script?.(exchange) !== true) this.#answer(exchange);
@@ -142,6 +142,7 @@ export class ScriptedNode {
           leaderId: 0,
           leaderAddress: "",
           logTimeMs: this.#cluster.logTimeMs,
+          why: [],
           ...more,
         }),
     };
@@ -167,6 +168,8 @@ export class ScriptedNode {
         const leaderAddress = leaderId === 0 ? "" : addressOf(leaderId);
         return exchange.refuse("notLeader", { leaderId, leaderAddress });
       }
+      default:
+        assert.fail(`a test says what a node does with a ${request.type}`);
     }
   }
 
@@ -318,6 +321,19 @@ export class ScriptedCluster {
     return error;
   }
 }
+
+function isRequest(message: ClientMessage): message is ClientRequest {
+  return REQUESTS.has(message.type);
+}
+
+const REQUESTS: ReadonlySet<string> = new Set<ClientRequest["type"]>([
+  "propose",
+  "query",
+  "status",
+  "changeMembership",
+  "transferLeadership",
+  "triggerSnapshot",
+]);
 
 /** Writes one message to a stream. */
 export function sendMessage(stream: ByteStream, message: ClientMessage): void {

@@ -228,6 +228,18 @@ export const clientMessages: readonly ClientMessage[] = [
     leaderId: 2,
     leaderAddress: "10.0.0.2:7238",
     logTimeMs: 12_345,
+    why: [],
+  },
+  {
+    type: "errorAnswer",
+    requestId: 5,
+    code: "refused",
+    applied: "no",
+    message: "Cannot remove member 3",
+    leaderId: 0,
+    leaderAddress: "",
+    logTimeMs: 12_345,
+    why: ["1 of 2 voters would be up", "node 2 does not answer"],
   },
   {
     type: "changeMembership",

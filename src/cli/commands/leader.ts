@@ -15,9 +15,14 @@ export const leader = declareCommand({
   options: settings({}),
   async run(context) {
     const cluster = await context.cluster();
-    const { id, address, term } = await cluster.leader({
+    const { leaderId: id, term, members, transferTarget } = await cluster.members({
       timeoutMs: context.remainingMs(),
     });
-    return { document: { id, address, term }, text: `${id} ${address} (term ${term})` };
+    const address = members.find((member) => member.id === id)?.address ?? "";
+    return {
+      document: { id, address, term, transferTarget: transferTarget || null },
+      text: `${id} ${address} (term ${term})`,
+      notes: transferTarget === 0 ? [] : [`leadership is being handed to node ${transferTarget}`],
+    };
   },
 });

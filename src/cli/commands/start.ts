@@ -1,12 +1,19 @@
 import { settings } from "../../config.ts";
 import { parseAddress } from "../../config/address.ts";
 import { startSettings } from "../../config/start_settings.ts";
+import { UsageError } from "../../config/usage_error.ts";
 import { readKnownAs } from "../../log/identity_file.ts";
 import { startNode } from "../../node/node.ts";
 import { createLogtapeLogger, type LogtapeLogger } from "../../observability/logtape_logger.ts";
 import { TraceWriter } from "../../observability/trace_writer.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
-import { dataPathOf, type NodePlan, planNode, type StartValues } from "../node_plan.ts";
+import {
+  dataPathOf,
+  type Formation,
+  type NodePlan,
+  planNode,
+  type StartValues,
+} from "../node_plan.ts";
 import { parseConfigurationFile, resolveSettings } from "../resolve_settings.ts";
 import { styleFor } from "../style.ts";
 import { onStopSignals, signalExitCode } from "../terminal.ts";
@@ -34,12 +41,16 @@ function createLogger(context: CommandContext, values: StartValues): LogtapeLogg
   });
 }
 
+/** Where the cluster is reached, as far as the command line says. */
+function endpointsOf(formation: Formation, node: RunningNode): readonly string[] {
+  if (formation.kind === "peers") return formation.peers.map(({ address }) => address);
+  return formation.kind === "join" ? [...formation.endpoints, node.address] : [node.address];
+}
+
 /** What to type next, for a person who has just started a node. */
 function nextSteps(plan: NodePlan, node: RunningNode): string[] {
   const { formation } = plan;
-  const endpoints = formation.kind === "peers"
-    ? formation.peers.map(({ address }) => address).join(",")
-    : node.address;
+  const endpoints = endpointsOf(formation, node).join(",");
   const isDefault = endpoints === "127.0.0.1:7238";
   return [
     `node ${node.nodeId} is ready at ${node.address}; next, in another terminal:`,
@@ -106,12 +117,15 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
   const { host, program } = context;
   const runtime = await context.runtime();
   const plan = planNode(values, await readKnownAs(runtime, dataPathOf(values)));
+  const { formation } = plan;
+  if (formation.kind === "join") throw new UsageError("Cannot join a cluster in this version yet");
   const logger = createLogger(context, values);
   const trace = values.trace === undefined
     ? null
     : await TraceWriter.open(runtime, values.trace, logger);
   const node = await startNode(runtime, {
     ...plan,
+    formation,
     listen: parseAddress(plan.listen),
     heartbeatMs: values.heartbeatMs,
     electionTimeoutMs: values.electionTimeoutMs,
@@ -157,16 +171,23 @@ export const start = declareCommand({
   name: "start",
   group: "GETTING STARTED",
   summary: "Run a node",
-  description: "The first start of a cluster says how it comes about: --bootstrap for a cluster " +
-    "of this one node, or --peers with every node, the same list on each of them. Later starts " +
-    "need neither: the data directory knows the cluster and this node's address.\n\n" +
-    "One port serves the other nodes and clients. SIGTERM or Ctrl-C stops in good order within " +
-    "5 seconds; a second one at once. An id belongs to its data directory for ever.",
+  description:
+    "The first start of a cluster says how it comes about: --bootstrap for a cluster of " +
+    "this one node, or --peers with every node, the same list on each of them. A node that " +
+    "comes later says --join with nodes of the cluster: it gets the log as a learner, and " +
+    "becomes a voter once it has caught up (never with --learner). Later starts need none " +
+    "of these: the data directory knows the cluster and this node's address.\n\n" +
+    "One port serves the other nodes and clients. SIGTERM or Ctrl-C stops in good order " +
+    "within 5 seconds; a second one at once. An id belongs to its data directory for ever.",
   examples: [
     { command: "raft start --id 1 --bootstrap", note: "a cluster of one node" },
     {
       command: "raft start --id 1 --peers 1=10.0.0.1:7238,2=10.0.0.2:7238,3=10.0.0.3:7238",
       note: "the first of three; the same on the others with --id 2 and --id 3",
+    },
+    {
+      command: "raft start --id 4 --listen 10.0.0.4:7238 --join 10.0.0.1:7238,10.0.0.2:7238",
+      note: "a fourth, while the others run",
     },
     { command: "raft start --id 1", note: "again, after a stop or a crash" },
   ],

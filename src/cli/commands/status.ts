@@ -1,29 +1,55 @@
 import { settings } from "../../config.ts";
-import { type ClusterView, type MemberView, viewCluster } from "../cluster_view.ts";
+import {
+  changesUnderWay,
+  type ClusterView,
+  type MemberView,
+  viewCluster,
+  voteOf,
+} from "../cluster_view.ts";
 import { declareCommand } from "../command.ts";
 import { statusTimeoutMs } from "../status_timeout.ts";
 import type { Style } from "../style.ts";
 import { alignColumns } from "../text_table.ts";
 
-const COLUMNS = ["id", "address", "role", "voter", "reachable", "match", "lag", "version"];
+const COLUMNS = [
+  "id",
+  "address",
+  "role",
+  "voter",
+  "reachable",
+  "match",
+  "lag",
+  "snapshot",
+  "version",
+];
 
 function rowOf(member: MemberView): string[] {
-  const { id, address, role, voter, reachable, matchIndex, lag, version } = member;
+  const { id, address, role, reachable, matchIndex, lag, snapshotIndex, version } = member;
   return [
     String(id),
     address,
     role,
-    voter ? "yes" : "no",
+    voteOf(member),
     reachable ? "yes" : "NO",
     String(matchIndex ?? "-"),
     String(lag ?? "-"),
+    String(snapshotIndex ?? "-"),
     version || "-",
   ];
 }
 
+/** A member with the fields of the contract first. */
+function documentOf(member: MemberView) {
+  const { id, address, role, voter, reachable, matchIndex, lag, version } = member;
+  const { promotion, snapshotIndex } = member;
+  const contract = { id, address, role, voter, reachable, matchIndex, lag, version };
+  return { ...contract, promotion, snapshotIndex };
+}
+
 /** The page for people: the cluster in one line, then a line a member. */
 function pageOf(view: ClusterView, style: Style): string {
-  const { cluster, clusterId, leader, term, commitIndex, members, notes } = view;
+  const { cluster, clusterId, leader, term, commitIndex, members } = view;
+  const notes = [...view.notes, ...changesUnderWay(view)];
   const leads = leader === null
     ? style.red("no leader")
     : `leader ${style.green(`${leader.id}`)} at ${leader.address}`;
@@ -52,6 +78,7 @@ export const status = declareCommand({
     const statuses = await cluster.statusOfAll({ timeoutMs: statusTimeoutMs(context) });
     const view = viewCluster(statuses);
     const { cluster: name, clusterId, leader, term, commitIndex, members, notes } = view;
+    const { configurationIndex, joint, transferTarget } = view;
     return {
       document: {
         cluster: name,
@@ -59,7 +86,10 @@ export const status = declareCommand({
         leader,
         term,
         commitIndex,
-        members: members.map((member) => ({ ...member })),
+        members: members.map(documentOf),
+        configurationIndex,
+        joint,
+        transferTarget,
         notes,
       },
       text: pageOf(view, context.style),

@@ -452,7 +452,7 @@ export class StatusMember extends __S {
     override toString(): string { return "StatusMember_" + super.toString(); }
 }
 export class ErrorAnswer extends __S {
-    static override readonly _capnp = { displayName: "ErrorAnswer", id: "bfea6d95cb9e19bc", size: new __O(24, 2) };
+    static override readonly _capnp = { displayName: "ErrorAnswer", id: "bfea6d95cb9e19bc", size: new __O(24, 3) };
     getCode(): ErrorCode { return __S.getUint16(0, this); }
     setCode(value: ErrorCode): void { __S.setUint16(0, value, this); }
     getApplied(): Applied { return __S.getUint16(2, this); }
@@ -465,6 +465,12 @@ export class ErrorAnswer extends __S {
     setLeaderAddress(value: string): void { __S.setText(1, value, this); }
     getLogTimeMs(): bigint { return __S.getUint64(16, this); }
     setLogTimeMs(value: bigint): void { __S.setUint64(16, value, this); }
+    adoptWhy(value: capnp.Orphan<capnp.List<string>>): void { __S.adopt(value, __S.getPointer(2, this)); }
+    disownWhy(): capnp.Orphan<capnp.List<string>> { return __S.disown(this.getWhy()); }
+    getWhy(): capnp.List<string> { return __S.getList(2, capnp.TextList, this); }
+    hasWhy(): boolean { return !__S.isNull(__S.getPointer(2, this)); }
+    initWhy(length: number): capnp.List<string> { return __S.initList(2, capnp.TextList, length, this); }
+    setWhy(value: capnp.List<string>): void { __S.copyFrom(value, __S.getPointer(2, this)); }
     override toString(): string { return "ErrorAnswer_" + super.toString(); }
 }
 export enum ErrorCode {

@@ -197,7 +197,7 @@ export const clientStatusAnswerLayout: StructLayout = {
 export const clientErrorAnswerLayout: StructLayout = {
   name: "ErrorAnswer",
   dataWords: 3,
-  pointers: 2,
+  pointers: 3,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -208,6 +208,7 @@ export const clientErrorAnswerLayout: StructLayout = {
       { kind: "integer", name: "leaderId", tag: -1, byte: 8, signed: false },
       { kind: "text", name: "leaderAddress", tag: -1, slot: 1 },
       { kind: "integer", name: "logTimeMs", tag: -1, byte: 16, signed: false },
+      { kind: "textList", name: "why", tag: -1, slot: 2 },
     ],
   },
 };

@@ -17,7 +17,14 @@ describe("completeLine", () => {
   });
 
   it("offers the second word of a command", async () => {
-    assert.deepEqual(await complete("wait "), ["leader", "healthy", "key", "absent", "index"]);
+    assert.deepEqual(await complete("wait "), [
+      "leader",
+      "healthy",
+      "key",
+      "absent",
+      "index",
+      "member",
+    ]);
     assert.deepEqual(await complete("wait he"), ["healthy"]);
     assert.deepEqual(await complete("wai"), ["wait"]);
   });
