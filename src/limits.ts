@@ -28,6 +28,12 @@ export const APPEND_BYTES_MAX = 1 * MIB;
 /** The largest frame on a connection, in bytes; a longer one closes the connection. */
 export const FRAME_BYTES_MAX = 16 * MIB;
 
+/** The most bytes of a snapshot in one message. */
+export const SNAPSHOT_SEND_BYTES_MAX = 128 * KIB;
+
+/** The most bytes of a snapshot that are sent ahead of what the follower has stored. */
+export const SNAPSHOT_WINDOW_BYTES_MAX = 512 * KIB;
+
 /** The most AppendEntries messages with entries that are unanswered at one follower. */
 export const INFLIGHT_MESSAGES_MAX = 256;
 

@@ -68,8 +68,17 @@ export interface ApplyLoopOptions {
   readonly ticked: (logTimeMs: LogTimeMs) => void;
   /** Called after each stretch of entries. */
   readonly applied: (position: AppliedPosition) => void;
+  /** Called after a snapshot replaced the state. */
+  readonly restored: (position: AppliedPosition) => void;
   /** Called once if an entry cannot be read or applied; the loop stops for ever. */
   readonly failed: (error: Error) => void;
+}
+
+/** A state that replaces that of the state machine. */
+interface Restore {
+  /** Where it stands. */
+  readonly position: AppliedPosition;
+  readonly run: () => Promise<void>;
 }
 
 /** The applying half of a node. */
@@ -83,6 +92,9 @@ export class ApplyLoop {
   #appliableIndex: Index;
   #running = false;
   #stopped = false;
+  /** A snapshot is to replace the state, or does. */
+  #isRestoring = false;
+  #nextRestore: Restore | null = null;
   /** Reused for every entry. */
   readonly #context = { index: 0, term: 0, logTimeMs: 0 };
 
@@ -110,15 +122,44 @@ export class ApplyLoop {
     if (!this.#running) this.#run();
   }
 
+  /** Whether the state machine is between two states: it may not be asked. */
+  get isRestoring(): boolean {
+    return this.#isRestoring;
+  }
+
+  /**
+   * Lets a snapshot replace the state. Entries behind it are applied once it has; a snapshot that
+   * comes meanwhile is restored next.
+   */
+  restore(restore: Restore): void {
+    const { index } = restore.position;
+    assert(index > this.#appliedIndex, () => `${index} is applied already`);
+    this.#appliableIndex = Math.max(this.#appliableIndex, index);
+    this.#nextRestore = restore;
+    if (this.#isRestoring) return;
+    this.#isRestoring = true;
+    this.#runRestores().catch((error) => this.#fail(error));
+  }
+
   /** Applies nothing more. */
   stop(): void {
     this.#stopped = true;
   }
 
+  get #position(): AppliedPosition {
+    return {
+      index: this.#appliedIndex,
+      term: this.#appliedTerm,
+      logTimeMs: this.#appliedLogTimeMs,
+      configuration: this.#configuration,
+      appliedBytes: this.#appliedBytes,
+    };
+  }
+
   #run(): void {
     let budget = APPLY_SLICE_ENTRIES;
     this.#running = true;
-    while (this.#appliedIndex < this.#appliableIndex && !this.#stopped) {
+    while (this.#appliedIndex < this.#appliableIndex && !this.#stopped && !this.#isRestoring) {
       if (budget <= 0) {
         this.#options.clock.defer(() => this.#run());
         return;
@@ -140,9 +181,30 @@ export class ApplyLoop {
     const firstIndex = this.#appliedIndex + 1;
     const range = { firstIndex, lastIndex: this.#appliableIndex, bytesMax: APPEND_BYTES_MAX };
     this.#options.log.read(range).then((batch) => {
-      if (this.#stopped || !this.#applyBatch(batch, Infinity)) return;
+      // A snapshot may have covered the entries, and their log be gone.
+      const isCovered = this.#isRestoring || this.#appliedIndex >= firstIndex;
+      if (this.#stopped || (!isCovered && !this.#applyBatch(batch, Infinity))) return;
       this.#run();
-    }, (error) => this.#fail(error));
+    }, (error) => {
+      if (this.#isRestoring || this.#appliedIndex >= firstIndex) this.#run();
+      else this.#fail(error);
+    });
+  }
+
+  async #runRestores(): Promise<void> {
+    for (let next = this.#nextRestore; next !== null; next = this.#nextRestore) {
+      this.#nextRestore = null;
+      await next.run();
+      if (this.#stopped) return;
+      const { index, term, logTimeMs, configuration } = next.position;
+      this.#appliedIndex = index;
+      this.#appliedTerm = term;
+      this.#appliedLogTimeMs = logTimeMs;
+      this.#configuration = configuration;
+    }
+    this.#isRestoring = false;
+    this.#options.restored(this.#position);
+    if (!this.#running) this.#run();
   }
 
   /** Applies the entries of `batch` that are due; false where one failed. */
@@ -162,13 +224,7 @@ export class ApplyLoop {
       this.#fail(error);
       return false;
     }
-    this.#options.applied({
-      index: this.#appliedIndex,
-      term: this.#appliedTerm,
-      logTimeMs: this.#appliedLogTimeMs,
-      configuration: this.#configuration,
-      appliedBytes: this.#appliedBytes,
-    });
+    this.#options.applied(this.#position);
     return true;
   }
 

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { assert } from "../assert.ts";
+import { assert, AssertionError } from "../assert.ts";
 import type { Consensus } from "../consensus/consensus.ts";
 import type { SoftState } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
@@ -21,7 +21,7 @@ import { recordBytes } from "../log/record.ts";
 import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
 import type { CommandGate } from "../state_machine/command_gate.ts";
 import type { Transport } from "../transport/transport.ts";
-import { EntryKind, type Index, type LogTimeMs, type MemberChange } from "../types.ts";
+import { EntryKind, type Index, type LogTimeMs, type MemberChange, type Term } from "../types.ts";
 import { type AppliedPosition, ApplyLoop } from "./apply_loop.ts";
 import { proposalsBytes } from "./batch_encoder.ts";
 import { EffectPerformer } from "./effect_performer.ts";
@@ -31,6 +31,8 @@ import { MemberRequests } from "./member_requests.ts";
 import type { RaftObserver } from "./observer.ts";
 import { type Proposal, Proposals } from "./proposals.ts";
 import { type Query, Reads } from "./reads.ts";
+import { SnapshotIntake } from "./snapshot_intake.ts";
+import { SnapshotSender } from "./snapshot_sender.ts";
 import { type SnapshotSettings, SnapshotTaker } from "./snapshot_taker.ts";
 import { TailCache } from "./tail_cache.ts";
 import { TickTimer } from "./tick_timer.ts";
@@ -84,6 +86,8 @@ export class DriverLoop {
   readonly #reads: Reads;
   readonly #applyLoop: ApplyLoop;
   readonly #performer: EffectPerformer;
+  readonly #snapshotSender: SnapshotSender;
+  readonly #snapshotIntake: SnapshotIntake;
   readonly #timers: Timers;
   readonly #ticks: TickTimer;
   #inputs: Input[] = [];
@@ -115,32 +119,23 @@ export class DriverLoop {
       propose: () => this.input(TICK),
     });
     this.taker = this.#createTaker();
-    this.#applyLoop = new ApplyLoop({
-      ...options,
-      cache,
-      proposals: this.#proposals,
-      ticked: (logTimeMs) => this.#ticks.ticked(logTimeMs),
-      applied: (position) => {
-        this.#ticks.update();
-        this.#reads.applied();
-        this.taker.applied(position);
-      },
-      failed,
-    });
+    this.#applyLoop = this.#createApplyLoop(cache);
     this.#reads = new Reads({
       clock,
       electionTimeoutMs: options.electionTimeoutMs,
       // A late answer to a read of an earlier run must not meet one of this run.
       firstReadId: random.uint32() * 65536 + 1,
       serve: options.serveQuery,
-      appliedIndex: () => this.#applyLoop.appliedIndex,
+      appliedIndex: () => this.#applyLoop.isRestoring ? -1 : this.#applyLoop.appliedIndex,
     });
+    this.#snapshotSender = this.#createSnapshotSender();
+    this.#snapshotIntake = this.#createSnapshotIntake();
     const sender = new EntrySender({
       appendBytesMax: options.appendBytesMax ?? APPEND_BYTES_MAX,
       log,
       cache,
       transport,
-      leadingTerm: () => consensus.isLeader ? consensus.term : null,
+      leadingTerm: () => this.#leadingTerm(),
       sent: (input) => this.input(input),
       failed,
     });
@@ -148,6 +143,10 @@ export class DriverLoop {
       ...options,
       cache,
       sender,
+      snapshotSender: this.#snapshotSender,
+      snapshotIntake: this.#snapshotIntake,
+      snapshots: options.snapshots.store,
+      restoreState: (chunks) => options.gate.restoreSnapshot(chunks),
       timers: this.#timers,
       applyLoop: this.#applyLoop,
       proposals: this.#proposals,
@@ -166,6 +165,11 @@ export class DriverLoop {
   /** The last entry applied. */
   get appliedIndex(): Index {
     return this.#applyLoop.appliedIndex;
+  }
+
+  /** Whether a snapshot replaces the state: it may not be asked, nor a snapshot be taken of it. */
+  get isRestoring(): boolean {
+    return this.#applyLoop.isRestoring;
   }
 
   /** Milliseconds since a leader was heard; 0 at a leader. */
@@ -222,12 +226,20 @@ export class DriverLoop {
     this.#schedule();
   }
 
+  /** Has `serve` answer a query from the state as it is; the sink is called exactly once. */
+  staleQuery(query: Query, serve: (query: Query) => void): void {
+    if (this.#stopped) query.sink.queryFailed(query.requestId, shutdown());
+    else this.#reads.addStale(query, serve);
+  }
+
   /** Ends: everything that waits is answered, and nothing is done any more. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#applyLoop.stop();
     this.taker.stop();
+    this.#snapshotSender.stop();
+    this.#snapshotIntake.stop();
     this.#performer.stop(shutdown);
     this.#timers.close();
     this.#ticks.close();
@@ -241,9 +253,55 @@ export class DriverLoop {
     this.#reads.failAll(shutdown);
   }
 
+  #createApplyLoop(cache: TailCache): ApplyLoop {
+    return new ApplyLoop({
+      ...this.#options,
+      cache,
+      proposals: this.#proposals,
+      ticked: (logTimeMs) => this.#ticks.ticked(logTimeMs),
+      applied: (position) => {
+        this.#ticks.update();
+        this.#reads.applied();
+        this.taker.applied(position);
+      },
+      restored: (position) => {
+        this.#ticks.update();
+        this.#reads.restored();
+        this.taker.restored(position);
+      },
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  #createSnapshotSender(): SnapshotSender {
+    return new SnapshotSender({
+      ...this.#options,
+      snapshots: this.#options.snapshots.store,
+      leadingTerm: () => this.#leadingTerm(),
+      ended: (input) => this.input(input),
+      failed: (error) => this.#snapshotFailed(error),
+    });
+  }
+
+  #createSnapshotIntake(): SnapshotIntake {
+    return new SnapshotIntake({
+      ...this.#options,
+      snapshots: this.#options.snapshots.store,
+      term: () => this.#options.consensus.term,
+      received: (input) => this.input(input),
+      failed: (error) => this.#snapshotFailed(error),
+    });
+  }
+
+  #leadingTerm(): Term | null {
+    const { consensus } = this.#options;
+    return consensus.isLeader ? consensus.term : null;
+  }
+
   #createTaker(): SnapshotTaker {
     return new SnapshotTaker({
       ...this.#options,
+      isRestoring: () => this.#applyLoop.isRestoring,
       compactableIndex: () => this.#options.consensus.compactableIndex,
       compacted: (index) => this.input({ type: "compacted", index }),
       failed: (error) => this.#fail(error),
@@ -290,10 +348,11 @@ export class DriverLoop {
     const inputs = this.#inputs;
     this.#inputs = [];
     for (const input of inputs) {
-      if (input.type === "message" && input.message.type === "appendEntriesRequest") {
+      if (isOfLeader(input)) {
         this.#leaderHeardAtMs = this.#options.clock.nowMs();
       }
       consensus.step(input);
+      this.#noteSnapshots(input);
     }
     if (this.#reads.isDue) {
       consensus.step({ type: "readIndex", readId: this.#reads.ask() });
@@ -302,6 +361,21 @@ export class DriverLoop {
     // What is proposed while a sync runs becomes the next batch: it could not be durable sooner.
     const hold = consensus.isLeader && this.#performer.isSyncing;
     if (this.#proposals.isWaiting && !hold) this.#stepProposals();
+  }
+
+  /** The core knows how far a follower is; the sender also wants to know how many bytes it has. */
+  #noteSnapshots(input: Input): void {
+    if (input.type === "connectionLost") this.#snapshotSender.connectionLost(input.peer);
+    if (input.type !== "message" || input.message.type !== "installSnapshotResponse") return;
+    this.#snapshotSender.answered(input.from, input.message);
+  }
+
+  #snapshotFailed(error: unknown): void {
+    if (error instanceof AssertionError || !(error instanceof Error)) this.#fail(error);
+    else if (!this.#stopped) {
+      const { logger } = this.#options.snapshots;
+      logger.warn("A snapshot was not sent or received", { reason: error.message });
+    }
   }
 
   #stepProposals(): void {
@@ -349,6 +423,12 @@ export class DriverLoop {
     assert(this.#stopped, "a failed loop goes on");
     this.#options.failed(cause);
   }
+}
+
+function isOfLeader(input: Input): boolean {
+  if (input.type !== "message") return false;
+  const { type } = input.message;
+  return type === "appendEntriesRequest" || type === "installSnapshotRequest";
 }
 
 function shutdown(): RaftError {

@@ -9,18 +9,23 @@ import type { Input } from "../consensus/input.ts";
 import type { Message } from "../consensus/messages.ts";
 import { type NotLeaderError, OverloadedError, type RaftError } from "../errors.ts";
 import type { HardState, HardStateStore, Log, RecordBatch } from "../log/log.ts";
+import type { SnapshotStore, StoredSnapshot } from "../log/snapshot_store.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type Configuration, EntryKind, type Term } from "../types.ts";
 import { encodeConfiguration } from "../wire/storage_codec.ts";
 import type { ApplyLoop } from "./apply_loop.ts";
 import { encodeEntry, encodeProposals } from "./batch_encoder.ts";
 import type { EntrySender } from "./entry_sender.ts";
+import { restartLog } from "./log_contents.ts";
 import type { LogTime } from "./log_time.ts";
 import type { MemberRequests } from "./member_requests.ts";
 import { lastTimestampMs, receivedBatch, type ReceivedRecords } from "./message_intake.ts";
 import type { RaftObserver } from "./observer.ts";
 import type { ProposalBatch, Proposals } from "./proposals.ts";
 import type { Reads } from "./reads.ts";
+import { positionOf } from "./restore_state.ts";
+import type { SnapshotIntake } from "./snapshot_intake.ts";
+import type { SnapshotSender } from "./snapshot_sender.ts";
 import type { TailCache } from "./tail_cache.ts";
 import type { Timers } from "./timers.ts";
 
@@ -31,6 +36,11 @@ export interface EffectPerformerOptions {
   readonly cache: TailCache;
   readonly transport: Transport;
   readonly sender: EntrySender;
+  readonly snapshotSender: SnapshotSender;
+  readonly snapshotIntake: SnapshotIntake;
+  readonly snapshots: SnapshotStore;
+  /** Replaces the state of the state machine. */
+  readonly restoreState: (chunks: AsyncIterable<Uint8Array>) => Promise<void>;
   readonly timers: Timers;
   readonly applyLoop: ApplyLoop;
   readonly proposals: Proposals;
@@ -125,6 +135,7 @@ export class EffectPerformer {
     for (const change of effects.logChanges) appended = this.#changeLog(change) || appended;
     for (const send of effects.messagesNow) this.#send(send);
     if (appended) this.#sync(effects.sequence);
+    for (const chunk of effects.snapshotChunks) this.#options.snapshotIntake.take(chunk);
     if (effects.appliableIndex !== null) {
       this.#options.observer?.committed(effects.appliableIndex);
       this.#options.applyLoop.advance(effects.appliableIndex);
@@ -150,7 +161,10 @@ export class EffectPerformer {
     const leadingTerm = softState.role === "leader" ? softState.term : null;
     if (leadingTerm === this.#leadingTerm) return false;
     const lost = this.#leadingTerm !== null;
-    if (lost) this.#options.logTime.steppedDown();
+    if (lost) {
+      this.#options.logTime.steppedDown();
+      this.#options.snapshotSender.stop();
+    }
     if (leadingTerm !== null) this.#options.logTime.elected();
     this.#leadingTerm = leadingTerm;
     return lost;
@@ -165,12 +179,36 @@ export class EffectPerformer {
       this.#options.observer?.truncated(change.lastIndexKept);
       return false;
     }
-    assert(change.type === "append", `a log without snapshots takes a ${change.type}`);
+    if (change.type === "installSnapshot") {
+      this.#install(change.source as StoredSnapshot);
+      return false;
+    }
     const batch = this.#batch(change.append);
     log.append(batch);
     cache.push(batch);
     this.#options.observer?.appended(batch);
     return true;
+  }
+
+  /**
+   * Starts the log anew behind a snapshot. The snapshot was made durable before, and a start after
+   * a crash discards a log that does not hold its last entry: so nothing waits for the disk here.
+   */
+  #install(stored: StoredSnapshot): void {
+    const { log, cache, applyLoop, proposals, snapshots, failed } = this.#options;
+    const { meta } = stored;
+    proposals.failLogged(
+      applyLoop.appliedIndex,
+      "A snapshot of the leader replaced the log that held the command: it may be applied",
+    );
+    restartLog(log, meta.lastIncludedIndex).catch(failed);
+    cache.truncateSuffix(0);
+    this.#options.logTime.appended(meta.logTimeMs);
+    this.#options.observer?.installed(meta);
+    applyLoop.restore({
+      position: positionOf(meta),
+      run: () => this.#options.restoreState(snapshots.state(stored)),
+    });
   }
 
   #batch(append: Append): RecordBatch {
@@ -194,7 +232,7 @@ export class EffectPerformer {
   }
 
   #send(send: Send): void {
-    assert(send.type !== "snapshot", "a log that was never compacted needs no snapshot");
+    if (send.type === "snapshot") return this.#options.snapshotSender.send(send);
     this.#assertDurable(send.message);
     this.#options.observer?.said?.(send.message, send.to);
     if (send.type === "entries") this.#options.sender.send(send);

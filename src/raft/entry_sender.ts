@@ -62,7 +62,11 @@ export class EntrySender {
         bytes: bytes.length,
       });
       transport.flush();
-    }, (error) => this.#options.failed(error));
+    }, (error) => {
+      // A leader after this one may have replaced the log meanwhile.
+      if (this.#options.leadingTerm() === effect.message.term) this.#options.failed(error);
+      else this.#report(effect, firstIndex - 1, 0);
+    });
   }
 
   #sendParts(effect: SendEntries, records: RecordParts): void {

@@ -71,13 +71,17 @@ export async function discardStaleLog(log: Log, snapshot: SnapshotMeta): Promise
   return true;
 }
 
-/** Empties a log, durably; its next entry is the one behind `lastIncludedIndex`. */
+/**
+ * Empties a log, durably; its next entry is the one behind `lastIncludedIndex`. The log is empty
+ * when this returns, and entries may be appended before it resolves.
+ */
 export async function restartLog(log: Log, lastIncludedIndex: Index): Promise<void> {
   // In two steps, for a prefix that is cut leaves what is behind it. A crash between them leaves
   // an empty log, which is restarted at the next start.
-  await log.truncateSuffix(log.firstIndex - 1);
-  if (log.firstIndex <= lastIncludedIndex) await log.truncatePrefix(lastIncludedIndex + 1);
+  const steps = [log.truncateSuffix(log.firstIndex - 1)];
+  if (log.firstIndex <= lastIncludedIndex) steps.push(log.truncatePrefix(lastIncludedIndex + 1));
   assert(log.firstIndex === lastIncludedIndex + 1, () => `the log starts at ${log.firstIndex}`);
+  await Promise.all(steps);
 }
 
 /**

@@ -5,10 +5,11 @@
  * @module
  */
 import { getUint64 } from "../bytes.ts";
-import type { EntriesSlice, Message } from "../consensus/messages.ts";
+import type { EntriesSlice, InstallSnapshotRequest, Message } from "../consensus/messages.ts";
 import { ProtocolError } from "../errors.ts";
 import type { RecordBatch } from "../log/log.ts";
 import { recordPayload, verifyRecords } from "../log/record.ts";
+import { crc32 } from "../runtime/checksum.ts";
 import type { Configuration, Index, LogTimeMs } from "../types.ts";
 import type { AppendEntriesFrame } from "../wire/append_entries_codec.ts";
 import type { PeerFrame } from "../wire/peer_codec.ts";
@@ -23,11 +24,12 @@ export interface ReceivedRecords {
 }
 
 /**
- * The message of a frame, with its entries verified.
+ * The message of a frame, with its entries or its part of a snapshot verified.
  *
- * @throws {ProtocolError} If the records are not what the message says.
+ * @throws {ProtocolError} If what it carries is not what the message says.
  */
 export function verifiedMessage(frame: PeerFrame): Message {
+  if (frame.type === "installSnapshotRequest") return verifiedChunk(frame);
   if (frame.type !== "appendEntriesRequest") return frame;
   const { term, prevLogIndex, prevLogTerm, leaderCommit, readSequence, session } = frame;
   return {
@@ -55,6 +57,15 @@ export function receivedBatch(records: ReceivedRecords, firstIndex: Index): Reco
 /** The log time of the last record. */
 export function lastTimestampMs(records: ReceivedRecords): LogTimeMs {
   return getUint64(records.bytes, records.offsets[records.offsets.length - 1]! + 24);
+}
+
+function verifiedChunk(request: InstallSnapshotRequest): InstallSnapshotRequest {
+  const { data, dataChecksum, offset } = request;
+  const checksum = crc32(data);
+  if (checksum === dataChecksum) return request;
+  throw new ProtocolError(
+    `Part of a snapshot at ${offset} has the checksum ${checksum}: want ${dataChecksum}`,
+  );
 }
 
 function verifiedEntries(frame: AppendEntriesFrame): EntriesSlice {

@@ -21,6 +21,8 @@ export interface RaftObserver {
   appended(batch: RecordBatch): void;
   /** The entries after `lastIndexKept` were removed. */
   truncated(lastIndexKept: Index): void;
+  /** A snapshot from the leader replaced every entry; the state machine follows in its time. */
+  installed(meta: SnapshotMeta): void;
   /** Everything up to `index` is known to be committed, and durable here. */
   committed(index: Index): void;
   /** An entry is about to be applied. */

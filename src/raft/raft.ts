@@ -455,8 +455,8 @@ export class Raft {
     const ageMs = running.driver.leaderAgeMs;
     if (maxAgeMs === 0 || ageMs <= maxAgeMs) {
       const uptimeMs = this.#runtime.clock.nowMs() - this.#startedAtMs;
-      this.#serve(query, Math.floor(Math.min(ageMs, uptimeMs)));
-      return;
+      const age = Math.floor(Math.min(ageMs, uptimeMs));
+      return running.driver.staleQuery(query, () => this.#serve(query, age));
     }
     const message = `Cannot serve a read so stale: the leader was heard ${ageMs} ms ago, ` +
       `want at most ${maxAgeMs} ms`;

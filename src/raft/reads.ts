@@ -48,6 +48,7 @@ export interface ReadsOptions {
   readonly firstReadId: number;
   /** Answers a query from the state as it is. */
   readonly serve: (query: Query) => void;
+  /** The last entry applied, or -1 while the state may not be asked. */
   readonly appliedIndex: () => Index;
 }
 
@@ -58,6 +59,8 @@ export class Reads {
   #waiting: Query[] = [];
   #asked: { readonly readId: number; readonly queries: Query[]; readonly atMs: number } | null =
     null;
+  /** Need no confirmation, and wait until the state may be asked. */
+  #stale: { readonly query: Query; readonly serve: (query: Query) => void }[] = [];
   /** Confirmed, by ascending index. */
   #confirmed: { readonly readIndex: Index; readonly queries: Query[] }[] = [];
 
@@ -85,6 +88,16 @@ export class Reads {
       return;
     }
     this.#waiting.push(query);
+  }
+
+  /** Has `serve` answer a query that needs no confirmation, as soon as the state may be asked. */
+  addStale(query: Query, serve: (query: Query) => void): void {
+    if (this.#options.appliedIndex() >= 0) serve(query);
+    else if (this.#stale.length < READS_WAITING_MAX) this.#stale.push({ query, serve });
+    else {
+      const message = `Cannot take the query as ${this.#stale.length} wait for a snapshot`;
+      query.sink.queryFailed(query.requestId, new OverloadedError(message));
+    }
   }
 
   /** Starts a confirmation for everything that waits, and returns its id for the core. */
@@ -120,6 +133,12 @@ export class Reads {
     }
   }
 
+  /** Serves what waited for a snapshot to be restored. */
+  restored(): void {
+    for (const { query, serve } of this.#stale.splice(0)) serve(query);
+    this.applied();
+  }
+
   /** Gives up a confirmation that takes too long, and queries that have waited too long. */
   expire(): void {
     const { clock, electionTimeoutMs } = this.#options;
@@ -141,7 +160,9 @@ export class Reads {
       ...this.#confirmed.flatMap((read) => read.queries),
       ...(this.#asked?.queries ?? []),
       ...this.#waiting,
+      ...this.#stale.map(({ query }) => query),
     ];
+    this.#stale = [];
     this.#confirmed = [];
     this.#asked = null;
     this.#waiting = [];

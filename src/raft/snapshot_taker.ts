@@ -56,6 +56,8 @@ export interface SnapshotTakerOptions {
   readonly snapshots: SnapshotSettings;
   /** What is in the state machine already. */
   readonly appliedPosition: AppliedPosition;
+  /** Whether a snapshot of the leader's replaces the state, of which none may be taken then. */
+  readonly isRestoring: () => boolean;
   /** How far the log may be compacted without harm to a follower that keeps up. */
   readonly compactableIndex: () => Index;
   /** Called when the log no longer holds the entries up to `index`. */
@@ -105,8 +107,16 @@ export class SnapshotTaker {
    */
   applied(position: AppliedPosition): void {
     this.#position = position;
+    this.#beginForWaiters();
     if (this.#isTaking || this.#isStopped || !this.#isDue(position)) return;
     this.#begin();
+  }
+
+  /** A snapshot of the leader's replaced the state: the next one is due so much later. */
+  restored(position: AppliedPosition): void {
+    this.#position = position;
+    this.#since = position;
+    this.#beginForWaiters();
   }
 
   /**
@@ -127,7 +137,7 @@ export class SnapshotTaker {
     }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      if (!this.#isTaking) this.#begin();
+      this.#beginForWaiters();
     });
   }
 
@@ -158,8 +168,14 @@ export class SnapshotTaker {
       logger.error("Could not take a snapshot: the log stays as it is", { reason: error.message });
     }).then(() => {
       this.#isTaking = false;
-      if (this.#waiters.length > 0 && !this.#isStopped) this.#begin();
+      this.#beginForWaiters();
     });
+  }
+
+  #beginForWaiters(): void {
+    if (this.#waiters.length === 0 || this.#isTaking || this.#isStopped) return;
+    // They are served once the state is whole again.
+    if (!this.#options.isRestoring()) this.#begin();
   }
 
   async #take(): Promise<StoredSnapshot> {
@@ -199,7 +215,6 @@ export class SnapshotTaker {
       if (!this.#isStopped) failed(error as Error);
       return;
     }
-    assert(log.firstIndex <= firstIndexKept, () => `${log.firstIndex} is past ${firstIndexKept}`);
     if (log.firstIndex > before && !this.#isStopped) compacted(log.firstIndex - 1);
   }
 }

@@ -35,6 +35,8 @@ export class NodeWatch implements RaftObserver {
   #committedIndex: Index = 0;
   #term = 0;
   #lastApplied: Index = 0;
+  /** How many times a snapshot of a leader's replaced the log, in all lives. */
+  installations = 0;
 
   /** Creates a watch of a node that has not started. */
   constructor(nodeId: NodeId, observations: Observations) {
@@ -66,12 +68,7 @@ export class NodeWatch implements RaftObserver {
     const baseIndex = log.firstIndex - 1;
     const isBase = snapshot?.lastIncludedIndex === baseIndex;
     this.#baseTerm = isBase ? snapshot.lastIncludedTerm : this.#termAt(baseIndex);
-    this.#baseIndex = baseIndex;
-    this.#log = [];
-    const lastApplied = snapshot?.lastIncludedIndex ?? 0;
-    this.#committedIndex = lastApplied;
-    this.#lastApplied = lastApplied;
-    this.#observations.onRestored({ nodeId: this.#nodeId, lastApplied });
+    this.#startAt(baseIndex, snapshot?.lastIncludedIndex ?? 0);
     let index = log.firstIndex;
     while (index <= log.lastIndex) {
       const range = { firstIndex: index, lastIndex: log.lastIndex, bytesMax: READ_BYTES_MAX };
@@ -99,6 +96,13 @@ export class NodeWatch implements RaftObserver {
       }
       offset = recordEnd(batch.bytes, offset);
     }
+  }
+
+  /** A snapshot from the leader replaced the log; the state machine goes on behind it. */
+  installed({ lastIncludedIndex, lastIncludedTerm }: SnapshotMeta): void {
+    this.installations += 1;
+    this.#baseTerm = lastIncludedTerm;
+    this.#startAt(lastIncludedIndex, lastIncludedIndex);
   }
 
   /** The node removed the end of its log. */
@@ -143,6 +147,14 @@ export class NodeWatch implements RaftObserver {
     if (state.role !== "leader") return;
     const log = { ...this.log, entries: [...this.#log] };
     this.#observations.onLeader({ nodeId: this.#nodeId, term: state.term, log });
+  }
+
+  #startAt(baseIndex: Index, lastApplied: Index): void {
+    this.#baseIndex = baseIndex;
+    this.#log = [];
+    this.#committedIndex = lastApplied;
+    this.#lastApplied = lastApplied;
+    this.#observations.onRestored({ nodeId: this.#nodeId, lastApplied });
   }
 
   /** The term of an entry, or null where it is not known. */

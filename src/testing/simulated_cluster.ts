@@ -198,6 +198,10 @@ export class SimulatedCluster {
       },
       said: (message, to) => node.persistence.onSaid(message, node.watch.log, to),
       truncated: (lastIndexKept) => node.persistence.onTruncated(lastIndexKept),
+      installed: (lastIncludedIndex) => {
+        node.persistence.onInstalled();
+        this.#note(`node ${node.id} installs a snapshot of index ${lastIncludedIndex}`);
+      },
       appended: () => {
         for (const tap of [...this.taps]) tap.appended?.(node);
       },

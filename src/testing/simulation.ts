@@ -181,6 +181,7 @@ class Simulation {
       answeredCount: this.#clients.answeredCount,
       lastIndex,
       lastTerm: log.entries.at(-1)?.term ?? log.lastIncludedTerm,
+      installations: this.#cluster.nodes.reduce((sum, { watch }) => sum + watch.installations, 0),
       faults: this.#faults.events,
       timeline: this.#timeline.entries,
       electionTimeoutsToServe: servedMs / this.#plan.electionTimeoutMs,

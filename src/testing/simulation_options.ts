@@ -42,6 +42,8 @@ export interface SimulationReport {
   readonly lastIndex: number;
   /** The term in the end: how many elections there were, and more that came to nothing. */
   readonly lastTerm: number;
+  /** How many times a leader's snapshot replaced the log of a node. */
+  readonly installations: number;
   readonly faults: readonly FaultEvent[];
   /** What happened, a line each. */
   readonly timeline: readonly TimelineEntry[];

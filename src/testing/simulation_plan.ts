@@ -104,7 +104,10 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
 function drawSnapshots(
   prng: Prng,
 ): { readonly snapshotEvery: number; readonly trailingEntries: number } {
-  return { snapshotEvery: prng.pick([20, 50, 200]), trailingEntries: 10_000 };
+  return {
+    snapshotEvery: prng.pick([20, 50, 200]),
+    trailingEntries: prng.pick([0, 5, 50, 10_000]),
+  };
 }
 
 function drawWorkload(prng: Prng, overrides: PlanOverrides): WorkloadPlan {

@@ -23,6 +23,8 @@ export interface ObserverTaps {
   readonly said: (message: Message, to: NodeId) => void;
   /** The node removed the end of its log. */
   readonly truncated: (lastIndexKept: Index) => void;
+  /** A snapshot that covers everything up to `lastIncludedIndex` replaced the log. */
+  readonly installed: (lastIncludedIndex: Index) => void;
   /** The node appended records. */
   readonly appended: () => void;
   /** The node changed role, term or leader. */
@@ -57,6 +59,12 @@ export class TappedObserver implements RaftObserver {
   truncated(lastIndexKept: Index): void {
     this.#tell(() => this.#watch.truncated(lastIndexKept));
     this.#tell(() => this.#taps.truncated(lastIndexKept));
+  }
+
+  /** A snapshot from the leader replaced the log. */
+  installed(meta: SnapshotMeta): void {
+    this.#tell(() => this.#watch.installed(meta));
+    if (this.#taps.alive()) this.#taps.installed(meta.lastIncludedIndex);
   }
 
   /** Everything up to `index` is committed. */

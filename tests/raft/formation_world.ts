@@ -165,6 +165,7 @@ export class FormationWorld {
       },
       appended: nothing,
       truncated: nothing,
+      installed: nothing,
       committed: nothing,
       applying: nothing,
       roleChanged: nothing,

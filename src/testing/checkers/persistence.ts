@@ -40,9 +40,16 @@ export class Persistence {
     if (message.type === "requestVoteRequest") this.#vote(this.#nodeId);
     if (message.type === "requestVoteResponse" && message.voteGranted) this.#vote(to);
     if (message.type === "appendEntriesResponse" && message.accepted) {
-      const entry = log.entries[message.matchIndex - log.lastIncludedIndex - 1];
-      if (entry !== undefined && entry.index > this.#acknowledged.index) this.#acknowledged = entry;
+      this.#acknowledge(message.matchIndex, log);
     }
+    if (message.type === "installSnapshotResponse" && message.status === "installed") {
+      this.#acknowledge(message.lastIncludedIndex, log);
+    }
+  }
+
+  /** A snapshot of the leader's replaced the log, as far as it went. */
+  onInstalled(): void {
+    this.#acknowledged = { index: 0, term: 0 };
   }
 
   /** The end of the log was removed, as a leader wanted it. */
@@ -71,6 +78,15 @@ export class Persistence {
       `node ${this.#nodeId} acknowledged entry ${index} of term ${term}, and starts with ` +
         `${entry === undefined ? "nothing" : `term ${entry.term}`} there`,
     );
+  }
+
+  #acknowledge(index: Index, log: ObservedLog): void {
+    const { lastIncludedIndex, lastIncludedTerm, entries } = log;
+    const isBase = index === lastIncludedIndex;
+    const term = isBase ? lastIncludedTerm : entries[index - lastIncludedIndex - 1]?.term;
+    if (term !== undefined && index > this.#acknowledged.index) {
+      this.#acknowledged = { index, term };
+    }
   }
 
   #vote(candidate: NodeId): void {
