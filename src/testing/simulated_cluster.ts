@@ -14,6 +14,7 @@ import { type RunningNode, startNode } from "../node/node.ts";
 import type { Address, NodeId } from "../types.ts";
 import { SafetyCheckers } from "./checkers/safety_checkers.ts";
 import type { ObservedLog } from "./checkers/observations.ts";
+import { CommitRule } from "./checkers/commit_rule.ts";
 import { Persistence } from "./checkers/persistence.ts";
 import { PropertyViolation } from "./checkers/property_violation.ts";
 import { NodeWatch } from "./node_watch.ts";
@@ -55,6 +56,8 @@ export interface SimulatedNode {
   readonly watch: NodeWatch;
   /** What the node said must be true of it after a crash. */
   readonly persistence: Persistence;
+  /** What the node, as a leader, may say to be committed. */
+  readonly commitRule: CommitRule;
   /** The node of this life, once it listens. */
   running: RunningNode | null;
   /** The node was started and neither crashed nor stopped since. */
@@ -93,6 +96,7 @@ export class SimulatedCluster {
       machine: options.world.addMachine(machineName(i + 1)),
       watch: new NodeWatch(i + 1, this.checkers),
       persistence: new Persistence(i + 1),
+      commitRule: new CommitRule(i + 1),
       running: null,
       up: false,
       lastError: null,
@@ -196,7 +200,10 @@ export class SimulatedCluster {
       opened: (hardState) => {
         if (node.rot === null) node.persistence.onRestored(hardState, node.watch.log);
       },
-      said: (message, to) => node.persistence.onSaid(message, node.watch.log, to),
+      said: (message, to) => {
+        node.persistence.onSaid(message, node.watch.log, to);
+        node.commitRule.onSaid(message, node.watch.log);
+      },
       truncated: (lastIndexKept) => node.persistence.onTruncated(lastIndexKept),
       installed: (lastIncludedIndex) => {
         node.persistence.onInstalled();
