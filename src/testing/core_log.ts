@@ -23,6 +23,23 @@ export interface CoreSnapshot extends SnapshotSummary {
   readonly entries: readonly CoreEntry[];
 }
 
+/** A snapshot of a log with these terms, whose configuration is that of `configurationIndex`. */
+export function snapshotOf(
+  terms: readonly Term[],
+  carried: IndexedConfiguration = { index: 0, configuration: configurationOf([1, 2, 3]) },
+): CoreSnapshot {
+  const last = terms[terms.length - 1];
+  assert(last !== undefined, "a snapshot of nothing");
+  return {
+    snapshotId: `${terms.length}@${last}`,
+    lastIncludedIndex: terms.length,
+    lastIncludedTerm: last,
+    configurationIndex: carried.index,
+    configuration: carried.configuration,
+    entries: entriesOfTerms(terms),
+  };
+}
+
 /** What the driver of a test finds the entries of a message by. */
 export interface CoreEntriesSource {
   readonly firstIndex: Index;

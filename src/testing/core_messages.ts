@@ -7,11 +7,13 @@ import type {
   AppendEntriesAccepted,
   AppendEntriesRejected,
   AppendEntriesRequest,
+  InstallSnapshotRequest,
+  InstallSnapshotResponse,
   RequestVoteRequest,
   RequestVoteResponse,
 } from "../consensus/messages.ts";
 import type { Index, Term } from "../types.ts";
-import { type CoreEntry, entriesOfTerms, sliceOf } from "./core_log.ts";
+import { type CoreEntry, type CoreSnapshot, entriesOfTerms, sliceOf } from "./core_log.ts";
 
 /** Fields of a message without its type. */
 type Fields<Message> = Partial<Omit<Message, "type" | "accepted">>;
@@ -85,6 +87,43 @@ export function rejected(fields: Fields<AppendEntriesRejected> = {}): AppendEntr
     readSequence: 0,
     session: 0,
     promiseMs: 0,
+    ...fields,
+  };
+}
+
+/** A leader sends this snapshot, in one piece. */
+export function installSnapshot(
+  snapshot: CoreSnapshot,
+  fields: Fields<InstallSnapshotRequest> = {},
+): InstallSnapshotRequest & { readonly snapshot: CoreSnapshot } {
+  return {
+    type: "installSnapshotRequest",
+    term: snapshot.lastIncludedTerm,
+    snapshotId: snapshot.snapshotId,
+    lastIncludedIndex: snapshot.lastIncludedIndex,
+    lastIncludedTerm: snapshot.lastIncludedTerm,
+    totalBytes: 0,
+    offset: 0,
+    dataChecksum: 0,
+    session: 0,
+    data: new Uint8Array(0),
+    snapshot,
+    ...fields,
+  };
+}
+
+/** A follower has installed a snapshot. */
+export function installed(
+  fields: Fields<InstallSnapshotResponse> = {},
+): InstallSnapshotResponse {
+  return {
+    type: "installSnapshotResponse",
+    term: 1,
+    snapshotId: "",
+    lastIncludedIndex: 1,
+    storedBytes: 0,
+    session: 0,
+    status: "installed",
     ...fields,
   };
 }
