@@ -186,6 +186,7 @@ describe("sending and receiving a snapshot", () => {
     await exchange.clock.settle();
     await exchange.settle();
     assert.deepEqual(exchange.received, [exchange.bytes]);
+    assert.deepEqual(exchange.failures, []);
   });
 
   it("trap 45: a chunk of a leader that was deposed is not stored", async () => {
