@@ -56,14 +56,14 @@ class Exchange {
   readonly intake: SnapshotIntake;
 
   constructor() {
-    const exchange = this;
+    const latest = () => ({ meta: this.meta, totalBytes: this.bytes.length });
     this.sender = new SnapshotSender({
       clock: this.clock,
       log: new MemoryLog({ clock: this.clock }),
       transport: transportOf((message) => this.requests.push(message as InstallSnapshotRequest)),
       snapshots: {
         get latest() {
-          return { meta: exchange.meta, totalBytes: exchange.bytes.length };
+          return latest();
         },
         openReader: (snapshot) => {
           const { bytes } = this;
