@@ -205,4 +205,31 @@ describe("Reads", () => {
     world.reads.applied();
     assert.deepEqual(world.served, []);
   });
+
+  it("nothing is served while a snapshot replaces the state, confirmed or stale", () => {
+    const world = new ReadsWorld();
+    const stale: string[] = [];
+    const query = (requestId: number): Query => ({
+      query: new Uint8Array(0),
+      requestId,
+      askedAtMs: world.atMs,
+      sink: {
+        queryAnswered: () => assert.fail("serve answers"),
+        queryFailed: (id, { code }) => stale.push(`${id} ${code}`),
+      },
+    });
+    const serve = ({ requestId }: Query) => stale.push(`${requestId} served`);
+    world.appliedIndex = -1;
+    world.add();
+    world.reads.outcome({ readId: world.reads.ask(), readIndex: 5 });
+    world.reads.addStale(query(7), serve);
+    assert.deepEqual([world.served, stale], [[], []]);
+    world.appliedIndex = 20;
+    world.reads.restored();
+    assert.deepEqual([world.served, stale], [[0], ["7 served"]]);
+    world.appliedIndex = -1;
+    world.reads.addStale(query(8), serve);
+    world.reads.failAll(() => new ShutdownError("The node stops"));
+    assert.deepEqual(stale, ["7 served", "8 shutdown"]);
+  });
 });
