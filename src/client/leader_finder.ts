@@ -21,6 +21,12 @@ import type { EndpointDirectory } from "./endpoint_directory.ts";
 /** How long a node may take to say its status before it is asked again, in milliseconds. */
 export const PROBE_TIMEOUT_MS = 1_000;
 
+/**
+ * While requests are answered, the leader is asked for its status so often, in milliseconds: the
+ * members that it names are where to look when it is gone, be it that it was removed itself.
+ */
+export const MEMBERS_REFRESH_MS = 1_000;
+
 /** What waits for the finder. */
 export interface LeaderFinderOwner {
   /** Whether somebody still waits; if not, the search stops. */
@@ -73,6 +79,8 @@ export class LeaderFinder {
   #leaderTerm: Term = 0;
   #round = 0;
   #lastRoundMs = -Infinity;
+  /** When a leader last said who the members are, or was asked. */
+  #refreshedMs = -Infinity;
   #isScheduled = false;
   #isClosed = false;
 
@@ -106,9 +114,16 @@ export class LeaderFinder {
     else this.#timer.arm(this.#clock.nowMs() + delayMs);
   }
 
-  /** A node served a request: the next search starts without delay. */
+  /**
+   * A node served a request: the next search starts without delay, and will know the members of
+   * late.
+   */
   confirmed(): void {
     this.#backoff.reset();
+    const nowMs = this.#clock.nowMs();
+    if (this.#leader === null || nowMs - this.#refreshedMs < MEMBERS_REFRESH_MS) return;
+    this.#refreshedMs = nowMs;
+    this.#probe(this.#leader);
   }
 
   /** `refuser` said that it does not lead, and perhaps who does. */
@@ -178,6 +193,7 @@ export class LeaderFinder {
     endpoint.observeStatus(status);
     this.#directory.learn(status);
     this.#owner.learned(status);
+    if (status.role === "leader") this.#refreshedMs = this.#clock.nowMs();
     if (status.role === "leader" && status.term > this.#leaderTerm) {
       this.#leader = endpoint;
       this.#leaderTerm = status.term;

@@ -71,6 +71,38 @@ describe("RaftClient.propose", () => {
     client.close();
   });
 
+  it("knows the members of late when the leader that it knew is gone", async () => {
+    const cluster = await ScriptedCluster.start();
+    const client = clientOf(cluster, { endpoints: [addressOf(1)] });
+    const members = (ids: number[]) =>
+      ids.map((id) => ({
+        ...{ id, address: addressOf(id), voter: true },
+        ...{ reachable: true, matchIndex: 0, version: "" },
+      }));
+    cluster.node(1).status = { members: members([1]) };
+    await cluster.settle(client.propose(COMMAND));
+    cluster.node(1).status = { members: members([1, 2]), configurationIndex: 2 };
+    await cluster.run(1_500);
+    await cluster.settle(client.propose(COMMAND));
+    await cluster.run(100);
+    cluster.node(1).kill();
+    cluster.leaderId = 2;
+    cluster.term = 2;
+    await cluster.settle(client.propose(COMMAND));
+    assert.equal(cluster.node(2).received("propose").length, 1);
+    // One question a second while there is traffic, and none without.
+    const asked = cluster.received("status").length;
+    for (let i = 0; i < 40; i += 1) {
+      await cluster.settle(client.propose(COMMAND));
+      await cluster.run(100);
+    }
+    const more = cluster.received("status").length - asked;
+    assert.ok(more >= 3 && more <= 5, `${more} questions in 4 s`);
+    await cluster.run(60_000);
+    assert.equal(cluster.received("status").length, asked + more);
+    client.close();
+  });
+
   it("makes ids from the log time of the cluster", async () => {
     const cluster = await ScriptedCluster.start();
     const client = clientOf(cluster);
