@@ -71,8 +71,17 @@ export type { MembershipOutcome, TransferOutcome } from "./src/client/cluster_ad
 export type { ClusterMember, Membership } from "./src/client/membership.ts";
 export { Session } from "./src/client/session.ts";
 export type { Proposer } from "./src/client/proposer.ts";
-export { ConditionFailedError, KeyValueClient } from "./src/client/key_value_client.ts";
-export type { AnsweredQuery, AppliedCommand, PutOptions } from "./src/client/key_value_client.ts";
+export {
+  ConditionFailedError,
+  KeyValueClient,
+  LeaseNotFoundError,
+} from "./src/client/key_value_client.ts";
+export type {
+  AnsweredQuery,
+  AppliedCommand,
+  LeaseOutcome,
+  PutOptions,
+} from "./src/client/key_value_client.ts";
 
 export type {
   ApplyContext,

@@ -15,6 +15,14 @@ export const catalogue: Catalogue = [
   { name: "del", load: async () => (await import("./commands/del.ts")).del },
   { name: "ls", load: async () => (await import("./commands/ls.ts")).ls },
   { name: "incr", load: async () => (await import("./commands/incr.ts")).incr },
+  { name: "lease grant", load: async () => (await import("./commands/lease_grant.ts")).leaseGrant },
+  { name: "lease keep", load: async () => (await import("./commands/lease_keep.ts")).leaseKeep },
+  {
+    name: "lease revoke",
+    load: async () => (await import("./commands/lease_revoke.ts")).leaseRevoke,
+  },
+  { name: "lease show", load: async () => (await import("./commands/lease_show.ts")).leaseShow },
+  { name: "lease ls", load: async () => (await import("./commands/lease_ls.ts")).leaseLs },
   { name: "wait leader", load: async () => (await import("./commands/wait_leader.ts")).waitLeader },
   {
     name: "wait healthy",

@@ -9,7 +9,17 @@ import type { RaftClient } from "../client/raft_client.ts";
 /** The key-value operations that commands use. */
 export type KeyValueAccess = Pick<
   KeyValueClient,
-  "get" | "put" | "delete" | "deletePrefix" | "increment" | "list"
+  | "get"
+  | "put"
+  | "delete"
+  | "deletePrefix"
+  | "increment"
+  | "list"
+  | "grantLease"
+  | "keepLeaseAlive"
+  | "revokeLease"
+  | "lease"
+  | "leases"
 >;
 
 /** The operations of the client that commands use as they are. */

@@ -14,6 +14,11 @@ import type {
   KvGetResult,
   KvIncrementResult,
   KvItem,
+  KvLease,
+  KvLeaseChange,
+  KvLeaseGrant,
+  KvLeaseResult,
+  KvLifetime,
   KvListResult,
   KvPutResult,
   KvQuery,
@@ -49,6 +54,24 @@ export class ConditionFailedError extends RaftError {
   }
 }
 
+/** There is no such lease, or it has expired: nothing was changed. */
+export class LeaseNotFoundError extends RaftError {
+  /** The class name, stable under minification. */
+  override readonly name = "LeaseNotFoundError";
+  /** The word for programs. */
+  override readonly code = "lease_not_found";
+  /** Nothing was changed. */
+  override readonly applied = "no";
+  /** The lease that was asked for. */
+  readonly leaseId: Index;
+
+  /** Creates the error for a lease. */
+  constructor(leaseId: Index) {
+    super(`Lease ${leaseId} does not exist or has expired`);
+    this.leaseId = leaseId;
+  }
+}
+
 /** How a command was applied. */
 export interface AppliedCommand {
   /** The term of its entry. */
@@ -59,6 +82,12 @@ export interface AppliedCommand {
   readonly duplicate: boolean;
   /** The 16 bytes that name the command. */
   readonly commandId: Uint8Array;
+}
+
+/** A lease as a command left it. */
+export interface LeaseOutcome extends KvLease, AppliedCommand {
+  /** The index of the command. */
+  readonly revision: Index;
 }
 
 /** How a query was answered. */
@@ -75,6 +104,11 @@ export interface PutOptions extends ProposeOptions {
   readonly condition?: KvCondition;
   /** Whether to answer with what the key held before. */
   readonly returnPrevious?: boolean;
+  /**
+   * What lets the key go away by itself: a time to live, or a lease. Nothing by default, also where
+   * the key had one before.
+   */
+  readonly lifetime?: KvLifetime;
 }
 
 /** The options of {@linkcode KeyValueClient.delete}. */
@@ -141,6 +175,7 @@ export class KeyValueClient {
    * Sets a key.
    *
    * @throws {ConditionFailedError} If the condition does not hold.
+   * @throws {LeaseNotFoundError} If it is to belong to a lease that does not exist.
    */
   async put(
     key: BytesOrText,
@@ -153,6 +188,7 @@ export class KeyValueClient {
       value: toBytes(value),
       condition: options.condition ?? NO_CONDITION,
       returnPrevious: options.returnPrevious ?? false,
+      ...(options.lifetime === undefined ? {} : { lifetime: options.lifetime }),
     };
     const { result, outcome } = await this.#propose(command, options);
     if (result.type !== "put") throw unexpected(result, "yes");
@@ -241,6 +277,78 @@ export class KeyValueClient {
     }
   }
 
+  /**
+   * Creates a lease: keys that belong to it go away with it. Its id is the index of the command.
+   *
+   * @param ttlMs How long it lives after each keep-alive, in milliseconds of log time.
+   */
+  async grantLease(ttlMs: number, options: ProposeOptions = {}): Promise<LeaseOutcome> {
+    if (!Number.isSafeInteger(ttlMs) || ttlMs < 1) {
+      throw new InvalidRequestError(`Cannot grant a lease of ${ttlMs} ms: want an integer from 1`);
+    }
+    return await this.#changeLease({ type: "leaseGrant", ttlMs }, options);
+  }
+
+  /**
+   * Lets a lease live for its full time from now on.
+   *
+   * @throws {LeaseNotFoundError} If it does not exist.
+   */
+  async keepLeaseAlive(leaseId: Index, options: ProposeOptions = {}): Promise<LeaseOutcome> {
+    return await this.#changeLease({ type: "leaseKeepAlive", leaseId }, options);
+  }
+
+  /**
+   * Ends a lease and removes its keys.
+   *
+   * @throws {LeaseNotFoundError} If it does not exist.
+   */
+  async revokeLease(
+    leaseId: Index,
+    options: ProposeOptions = {},
+  ): Promise<KvDeleteResult & AppliedCommand> {
+    return await this.#delete({ type: "leaseRevoke", leaseId }, options);
+  }
+
+  /**
+   * Reads a lease and a page of its keys, ascending.
+   *
+   * @throws {LeaseNotFoundError} If it does not exist.
+   */
+  async lease(
+    leaseId: Index,
+    options: QueryOptions & { readonly after?: BytesOrText; readonly limit?: number } = {},
+  ): Promise<KvLeaseResult & AnsweredQuery> {
+    const { after = "", limit = 0 } = options;
+    const query: KvQuery = { type: "lease", leaseId, after: toBytes(after), limit };
+    const { result, outcome } = await this.#query(query, options);
+    if (result.type !== "lease") throw unexpected(result, "no");
+    return { ...result, servedBy: outcome.servedBy, ageMs: outcome.ageMs };
+  }
+
+  /** All leases, ascending by id, page by page. */
+  async *leases(options: QueryOptions = {}): AsyncGenerator<KvLease, void> {
+    let afterId = 0;
+    for (;;) {
+      const { result } = await this.#query({ type: "leases", afterId, limit: 0 }, options);
+      if (result.type !== "leases") throw unexpected(result, "no");
+      yield* result.leases;
+      const last = result.leases.at(-1);
+      if (!result.more || last === undefined) return;
+      afterId = last.id;
+    }
+  }
+
+  async #changeLease(
+    command: KvLeaseGrant | KvLeaseChange,
+    options: ProposeOptions,
+  ): Promise<LeaseOutcome> {
+    const { result, outcome } = await this.#propose(command, options);
+    if (result.type !== "lease") throw unexpected(result, "yes");
+    const { term, index, duplicate, commandId } = outcome;
+    return { ...result.lease, revision: result.revision, term, index, duplicate, commandId };
+  }
+
   async #delete(
     command: KvCommand,
     options: ProposeOptions,
@@ -279,6 +387,7 @@ function decode(bytes: Uint8Array, applied: "no" | "yes"): KvResult {
   if (result.type === "conditionFailed") {
     throw new ConditionFailedError(result.revision, result.current);
   }
+  if (result.type === "leaseNotFound") throw new LeaseNotFoundError(result.leaseId);
   if (result.type === "invalid") throw new InvalidRequestError(result.message);
   return result;
 }

@@ -14,23 +14,25 @@ import type {
   KvDelete,
   KvDeletePrefix,
   KvIncrement,
-  KvInvalid,
   KvItem,
+  KvLifetime,
   KvPut,
   KvResult,
 } from "../wire/kv_messages.ts";
 import { fromByteString, toByteString } from "./byte_string.ts";
-import type { KeyValueEntry, KeyValueTable } from "./key_value_table.ts";
+import {
+  applyLeaseCommand,
+  invalidResult,
+  type KeyValueData,
+  ttlFault,
+} from "./key_value_lease_commands.ts";
+import { createAttachment, type KeyAttachment, type KeyValueLeases } from "./key_value_leases.ts";
+import type { KeyValueEntry } from "./key_value_table.ts";
 
 const NO_KEY = new Uint8Array(0);
 /** An integer as increment writes it: no sign but a minus, no leading zeros. */
 const DECIMAL_INTEGER = /^(?:0|-?[1-9][0-9]{0,15})$/;
 const DECIMAL_INTEGER_BYTES_MAX = 17;
-
-/** The answer to a command or query that cannot be carried out. */
-export function invalidResult(message: string): KvInvalid {
-  return { type: "invalid", message };
-}
 
 /** Says what is wrong with a key, or null where nothing is. */
 export function keyFault(key: Uint8Array): string | null {
@@ -47,66 +49,107 @@ export function prefixFault(prefix: Uint8Array): string | null {
 /**
  * Applies a command and returns its answer.
  *
- * @param table What the command changes.
+ * @param data What the command changes.
  * @param options The command and the index where it stands, which is the revision that it writes.
  */
 export function applyKeyValueCommand(
-  table: KeyValueTable,
+  data: KeyValueData,
   options: { readonly command: KvCommand; readonly revision: Index },
 ): KvResult {
   const { command, revision } = options;
   switch (command.type) {
     case "put":
-      return applyPut(table, command, revision);
+      return applyPut(data, command, revision);
     case "delete":
-      return applyDelete(table, command, revision);
+      return applyDelete(data, command, revision);
     case "deletePrefix":
-      return applyDeletePrefix(table, command, revision);
+      return applyDeletePrefix(data, command, revision);
     case "increment":
-      return applyIncrement(table, command, revision);
+      return applyIncrement(data, command, revision);
+    case "leaseGrant":
+    case "leaseKeepAlive":
+    case "leaseRevoke":
+      return applyLeaseCommand(data, { command, revision });
     default:
       return unreachable(command);
   }
 }
 
-function applyPut(table: KeyValueTable, command: KvPut, revision: Index): KvResult {
+function applyPut(data: KeyValueData, command: KvPut, revision: Index): KvResult {
+  const { table, leases } = data;
   const fault = keyFault(command.key);
   if (fault !== null) return invalidResult(fault);
   const { value, condition } = command;
   if (value.length > VALUE_BYTES_MAX) {
     return invalidResult(`The value has ${value.length} bytes: want at most ${VALUE_BYTES_MAX}`);
   }
+  const { lifetime } = command;
+  if (lifetime !== undefined) {
+    const refusal = lifetimeRefusal(leases, lifetime, revision);
+    if (refusal !== null) return refusal;
+  }
   const key = toByteString(command.key);
   const entry = table.get(key);
   if (!conditionHolds(condition, entry)) return conditionFailed(entry);
   const created = entry === undefined;
   const previous = command.returnPrevious && !created ? itemOf(entry) : null;
-  table.put(key, { value, revision });
+  const before = created ? null : entry.attachment;
+  const attachment = lifetime === undefined ? null : attachmentOf(leases, key, lifetime);
+  table.put(key, { value, revision, attachment });
+  if (before !== attachment) leases.replace(before, attachment);
   return { type: "put", revision, created, previous };
 }
 
-function applyDelete(table: KeyValueTable, command: KvDelete, revision: Index): KvResult {
+/** Why a key cannot have this lifetime, or null where it can. */
+function lifetimeRefusal(
+  leases: KeyValueLeases,
+  lifetime: KvLifetime,
+  revision: Index,
+): KvResult | null {
+  if (lifetime.type === "ttl") {
+    const fault = ttlFault(lifetime.ttlMs);
+    return fault === null ? null : invalidResult(fault);
+  }
+  const { leaseId } = lifetime;
+  return leases.get(leaseId) === undefined ? { type: "leaseNotFound", revision, leaseId } : null;
+}
+
+function attachmentOf(leases: KeyValueLeases, key: string, lifetime: KvLifetime): KeyAttachment {
+  if (lifetime.type === "lease") return createAttachment(key, { leaseId: lifetime.leaseId });
+  return createAttachment(key, { deadlineMs: leases.nowMs + lifetime.ttlMs });
+}
+
+function applyDelete(data: KeyValueData, command: KvDelete, revision: Index): KvResult {
+  const { table, leases } = data;
   const fault = keyFault(command.key);
   if (fault !== null) return invalidResult(fault);
   const key = toByteString(command.key);
   const entry = table.get(key);
   if (!conditionHolds(command.condition, entry)) return conditionFailed(entry);
-  return { type: "delete", revision, count: table.delete(key) ? 1 : 0 };
+  if (entry === undefined) return { type: "delete", revision, count: 0 };
+  const { attachment } = entry;
+  table.delete(key);
+  if (attachment !== null) leases.replace(attachment, null);
+  return { type: "delete", revision, count: 1 };
 }
 
 function applyDeletePrefix(
-  table: KeyValueTable,
+  data: KeyValueData,
   command: KvDeletePrefix,
   revision: Index,
 ): KvResult {
+  const { table, leases } = data;
   const fault = prefixFault(command.prefix);
   if (fault !== null) return invalidResult(fault);
   const prefix = toByteString(command.prefix);
-  const count = command.dryRun ? table.countPrefix(prefix) : table.deletePrefix(prefix);
+  if (command.dryRun) return { type: "delete", revision, count: table.countPrefix(prefix) };
+  const count = table.deletePrefix(prefix, (attachment) => leases.replace(attachment, null));
+  if (prefix === "") leases.detachAll();
   return { type: "delete", revision, count };
 }
 
-function applyIncrement(table: KeyValueTable, command: KvIncrement, revision: Index): KvResult {
+function applyIncrement(data: KeyValueData, command: KvIncrement, revision: Index): KvResult {
+  const { table } = data;
   const fault = keyFault(command.key);
   if (fault !== null) return invalidResult(fault);
   if (!Number.isSafeInteger(command.amount)) {
@@ -125,7 +168,9 @@ function applyIncrement(table: KeyValueTable, command: KvIncrement, revision: In
         `the amount ${command.amount}`,
     );
   }
-  table.put(key, { value: fromByteString(String(value)), revision });
+  // What expires the key goes on doing so: it is counted, not written anew.
+  const attachment = entry?.attachment ?? null;
+  table.put(key, { value: fromByteString(String(value)), revision, attachment });
   return { type: "increment", revision, value };
 }
 

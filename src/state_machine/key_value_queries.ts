@@ -5,10 +5,11 @@
  */
 import { unreachable } from "../assert.ts";
 import { LIST_BYTES_MAX, LIST_ITEMS_MAX } from "../limits.ts";
-import type { Index } from "../types.ts";
+import type { Index, LogTimeMs } from "../types.ts";
 import type { KvGet, KvItem, KvList, KvQuery, KvResult } from "../wire/kv_messages.ts";
 import { fromByteString, toByteString } from "./byte_string.ts";
-import { invalidResult, keyFault, prefixFault } from "./key_value_commands.ts";
+import { keyFault, prefixFault } from "./key_value_commands.ts";
+import { answerLeaseQuery, invalidResult, type KeyValueData } from "./key_value_lease_commands.ts";
 import type { KeyValueTable } from "./key_value_table.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -17,19 +18,24 @@ const NO_BYTES = new Uint8Array(0);
  * Answers a query. The values in the answer are views of the table: encode it before the table
  * changes.
  *
- * @param table What is read.
- * @param options The query and the last index that was applied.
+ * @param data What is read.
+ * @param options The query, the last index that was applied, and the log time as the node that
+ * answers knows it.
  */
 export function answerKeyValueQuery(
-  table: KeyValueTable,
-  options: { readonly query: KvQuery; readonly revision: Index },
+  data: KeyValueData,
+  options: { readonly query: KvQuery; readonly revision: Index; readonly nowMs: LogTimeMs },
 ): KvResult {
-  const { query, revision } = options;
+  const { query, revision, nowMs } = options;
+  const { table } = data;
   switch (query.type) {
     case "get":
       return answerGet(table, query);
     case "list":
       return answerList(table, query, revision);
+    case "lease":
+    case "leases":
+      return answerLeaseQuery(data, { query, revision, nowMs });
     default:
       return unreachable(query);
   }

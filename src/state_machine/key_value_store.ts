@@ -1,22 +1,33 @@
 /**
  * The built-in state machine: keys with values, revisions and conditions, in the order of the keys'
- * bytes. Commands, queries and answers are the messages of wire/kv_messages.ts.
+ * bytes, and leases that expire keys. Commands, queries and answers are the messages of wire/kv_messages.ts.
  *
  * @module
  */
 import { ProtocolError } from "../errors.ts";
-import type { Index } from "../types.ts";
-import { decodeKvCommand, decodeKvQuery, encodeKvResult } from "../wire/kv_codec.ts";
+import type { Index, LogTimeMs } from "../types.ts";
+import {
+  decodeKvCommand,
+  decodeKvQuery,
+  encodeKvResult,
+  isNewerKvCommand,
+} from "../wire/kv_codec.ts";
 import type { KvCommand, KvQuery, KvResult } from "../wire/kv_messages.ts";
-import { applyKeyValueCommand, invalidResult } from "./key_value_commands.ts";
+import { UnknownMemberError } from "../wire/message_check.ts";
+import { applyKeyValueCommand } from "./key_value_commands.ts";
+import { invalidResult } from "./key_value_lease_commands.ts";
+import { KeyValueLeases } from "./key_value_leases.ts";
 import { answerKeyValueQuery } from "./key_value_queries.ts";
 import { encodeKeyValueStore, restoreKeyValueStore } from "./key_value_snapshot.ts";
 import { KeyValueTable } from "./key_value_table.ts";
-import type { ApplyContext, StateMachine } from "./state_machine.ts";
+import { newerCommandError } from "./newer_command_error.ts";
+import type { ApplyContext, QueryContext, StateMachine } from "./state_machine.ts";
 
 // The texts say nothing of where the bytes are wrong: answers are replicated state, and builds that
 // explain a fault in other words must not differ in it.
 const UNKNOWN_COMMAND: KvResult = invalidResult("The command cannot be decoded");
+const NEWER_COMMAND = "This version of the program does not know the command";
+const AT_LAST_ENTRY: QueryContext = { logTimeMs: 0 };
 const UNKNOWN_QUERY: KvResult = invalidResult("The query cannot be decoded");
 
 /**
@@ -41,30 +52,61 @@ const UNKNOWN_QUERY: KvResult = invalidResult("The query cannot be decoded");
  * ```
  */
 export class KeyValueStore implements StateMachine {
-  #table = new KeyValueTable();
-  /** The index of the last command that was applied, whatever it was answered. */
+  #data = { table: new KeyValueTable(), leases: new KeyValueLeases() };
+  /** The index of the last command or tick that was applied, whatever it was answered. */
   #revision: Index = 0;
+  readonly #removeKey = (key: string): void => void this.#data.table.delete(key);
 
   /** How many keys there are. */
   get keyCount(): number {
-    return this.#table.count;
+    return this.#data.table.count;
   }
 
-  /** Applies a command; see {@linkcode StateMachine.apply}. */
+  /** How many leases there are. */
+  get leaseCount(): number {
+    return this.#data.leases.count;
+  }
+
+  /**
+   * Applies a command; see {@linkcode StateMachine.apply}.
+   *
+   * @throws {BadDataError} If only a newer program knows the command: this node must stop.
+   */
   apply(bytes: Uint8Array, context: ApplyContext): Uint8Array {
     const revision = this.#revision = context.index;
+    this.#data.leases.advance(context.logTimeMs, this.#removeKey);
     let command: KvCommand;
     try {
       command = decodeKvCommand(bytes);
     } catch (error) {
+      if (error instanceof UnknownMemberError) {
+        throw newerCommandError(revision, "a command of the key-value store");
+      }
       if (error instanceof ProtocolError) return encodeKvResult(UNKNOWN_COMMAND);
       throw error;
     }
-    return encodeKvResult(applyKeyValueCommand(this.#table, { command, revision }));
+    return encodeKvResult(applyKeyValueCommand(this.#data, { command, revision }));
+  }
+
+  /** Keeps commands that only a newer program knows out of the log. */
+  refusal(bytes: Uint8Array): string | null {
+    return isNewerKvCommand(bytes) ? NEWER_COMMAND : null;
+  }
+
+  /** When the next key or lease expires; see {@linkcode StateMachine.nextDeadlineMs}. */
+  nextDeadlineMs(): LogTimeMs | null {
+    const deadlineMs = this.#data.leases.nextDeadlineMs;
+    return deadlineMs === Infinity ? null : deadlineMs;
+  }
+
+  /** Removes what has expired; see {@linkcode StateMachine.tick}. */
+  tick(context: ApplyContext): void {
+    this.#revision = context.index;
+    this.#data.leases.advance(context.logTimeMs, this.#removeKey);
   }
 
   /** Answers a query; see {@linkcode StateMachine.query}. */
-  query(bytes: Uint8Array): Uint8Array {
+  query(bytes: Uint8Array, context: QueryContext = AT_LAST_ENTRY): Uint8Array {
     let query: KvQuery;
     try {
       query = decodeKvQuery(bytes);
@@ -72,18 +114,27 @@ export class KeyValueStore implements StateMachine {
       if (error instanceof ProtocolError) return encodeKvResult(UNKNOWN_QUERY);
       throw error;
     }
-    return encodeKvResult(answerKeyValueQuery(this.#table, { query, revision: this.#revision }));
+    const nowMs = Math.max(context.logTimeMs, this.#data.leases.nowMs);
+    return encodeKvResult(
+      answerKeyValueQuery(this.#data, { query, revision: this.#revision, nowMs }),
+    );
   }
 
   /** The state as it is now; see {@linkcode StateMachine.takeSnapshot}. */
   takeSnapshot(): Iterator<Uint8Array, void> {
-    return encodeKeyValueStore(this.#table.view(), this.#revision);
+    const { table, leases } = this.#data;
+    return encodeKeyValueStore({
+      entries: table.view(),
+      leases: leases.view(),
+      nowMs: leases.nowMs,
+      revision: this.#revision,
+    });
   }
 
   /** Replaces the state; where it rejects, the state is as before. */
   async restoreSnapshot(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { table, revision } = await restoreKeyValueStore(chunks);
-    this.#table = table;
+    const { table, leases, revision } = await restoreKeyValueStore(chunks);
+    this.#data = { table, leases };
     this.#revision = revision;
   }
 }

@@ -13,6 +13,7 @@
 import { assert } from "../assert.ts";
 import type { Index } from "../types.ts";
 import { endOfPrefix } from "./byte_string.ts";
+import type { KeyAttachment } from "./key_value_leases.ts";
 import { createOrderedMap, type OrderedMap } from "./ordered_map.ts";
 
 /** A key and what it holds. */
@@ -27,12 +28,22 @@ export interface KeyValueEntry {
   readonly revision: Index;
   /** How often it was written since it was created, from 1 on. */
   readonly version: number;
+  /** What expires it, for whoever looks after that; null where nothing does. */
+  readonly attachment: KeyAttachment | null;
+}
+
+/** What a put writes. */
+export interface KeyValueWrite {
+  readonly value: Uint8Array;
+  readonly revision: Index;
+  readonly attachment: KeyAttachment | null;
 }
 
 interface OwnedEntry extends KeyValueEntry {
   value: Uint8Array;
   revision: Index;
   version: number;
+  attachment: KeyAttachment | null;
   generation: number;
 }
 
@@ -61,8 +72,8 @@ export class KeyValueTable {
   }
 
   /** Sets a key to a copy of `value`. */
-  put(key: string, write: { readonly value: Uint8Array; readonly revision: Index }): void {
-    const { value, revision } = write;
+  put(key: string, write: KeyValueWrite): void {
+    const { value, revision, attachment } = write;
     const entry = this.#byKey.get(key);
     if (entry === undefined) {
       this.#insert({
@@ -71,6 +82,7 @@ export class KeyValueTable {
         createRevision: revision,
         revision,
         version: 1,
+        attachment,
         generation: this.#generation,
       });
       return;
@@ -82,6 +94,7 @@ export class KeyValueTable {
         createRevision: entry.createRevision,
         revision,
         version: entry.version + 1,
+        attachment,
         generation: this.#generation,
       });
       return;
@@ -90,6 +103,7 @@ export class KeyValueTable {
     else entry.value = value.slice();
     entry.revision = revision;
     entry.version += 1;
+    entry.attachment = attachment;
   }
 
   /** Adds an entry of a snapshot, with a copy of its value. */
@@ -105,16 +119,20 @@ export class KeyValueTable {
     return true;
   }
 
-  /** Removes every key that starts with `prefix` and returns how many there were. */
-  deletePrefix(prefix: string): number {
+  /**
+   * Removes every key that starts with `prefix` and returns how many there were. `detached` is told
+   * the attachments of those that had one, but for the empty prefix: all are gone then.
+   */
+  deletePrefix(prefix: string, detached: (attachment: KeyAttachment) => void): number {
     if (prefix === "") {
       const count = this.count;
       this.#byKey.clear();
       this.#ordered = createOrderedMap();
       return count;
     }
-    return this.#ordered.editRange(prefix, endOfPrefix(prefix), false, (key) => {
+    return this.#ordered.editRange(prefix, endOfPrefix(prefix), false, (key, { attachment }) => {
       this.#byKey.delete(key);
+      if (attachment !== null) detached(attachment);
       return DELETE;
     });
   }

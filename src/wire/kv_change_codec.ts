@@ -2,7 +2,8 @@
  * The changes of the key-value state machine besides plain puts, and their results, placed by hand:
  * increments, deletes, puts that want the key absent or present. They are as frequent as plain puts
  * where they are used at all, and a library object a message costs several microseconds. The bytes
- * are those of capnp-ts; other layouts go through it.
+ * are valid Cap'n Proto, in sections that end where the fields of these messages do; other layouts
+ * go through capnp-ts.
  *
  * ```
  * command                                     result
@@ -68,7 +69,7 @@ export function encodeChange(command: KvCommand): Uint8Array | null {
 function encodeConditionalPut(command: KvCommand & { readonly type: "put" }): Uint8Array | null {
   const { key, value, condition, returnPrevious } = command;
   const tag = condition.type === "absent" ? ABSENT : condition.type === "present" ? PRESENT : 0;
-  if (tag === 0 || returnPrevious) return null;
+  if (tag === 0 || returnPrevious || command.lifetime !== undefined) return null;
   const valueBytes = paddedBytes(value.length);
   const bytes = keyed(PUT, key, valueBytes + CONDITION_BYTES);
   const valueOffset = KEY_OFFSET + paddedBytes(key.length);

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import type { List } from "capnp-ts";
 import { unreachable } from "../assert.ts";
 import { ProtocolError } from "../errors.ts";
 import {
@@ -15,7 +14,6 @@ import {
   Command_Which,
   type Condition,
   Condition_Which,
-  type Item,
   Query,
   Query_Which,
   Result,
@@ -40,9 +38,19 @@ import {
   readChange,
   readChangeResult,
 } from "./kv_change_codec.ts";
-import { type KvCommand, type KvCondition, type KvItem, NO_CONDITION } from "./kv_messages.ts";
-import type { KvQuery, KvResult } from "./kv_messages.ts";
+import { fillItem, fillItems, readItem, readItems } from "./kv_item_codec.ts";
+import {
+  fillLeaseCommand,
+  fillLeaseQuery,
+  fillLeaseResult,
+  readLeaseCommand,
+  readLeaseQuery,
+  readLeaseResult,
+} from "./kv_lease_codec.ts";
+import { type KvCommand, type KvCondition, NO_CONDITION } from "./kv_messages.ts";
+import type { KvLifetime, KvPut, KvQuery, KvResult } from "./kv_messages.ts";
 import { buildFlat, readFlat, setData, toInt64, toNumber, toUint64 } from "./library_message.ts";
+import { checkMessage, UnknownMemberError } from "./message_check.ts";
 
 const COMMAND = { structClass: Command, layout: kvCommandLayout };
 const QUERY = { structClass: Query, layout: kvQueryLayout };
@@ -53,20 +61,39 @@ const plainGet: PlainGet = { keyStart: 0, keyEnd: 0 };
 
 /** Encodes a command. */
 export function encodeKvCommand(command: KvCommand): Uint8Array {
-  if (command.type === "put" && command.condition.type === "none" && !command.returnPrevious) {
+  if (
+    command.type === "put" && command.condition.type === "none" && !command.returnPrevious &&
+    command.lifetime === undefined
+  ) {
     return encodePlainPut(command.key, command.value);
   }
   return encodeChange(command) ?? buildFlat(Command, (root) => fillCommand(root, command));
 }
 
+/** Sets the fields that the two kinds of puts have in common. */
+function fillPut(
+  put: ReturnType<Command["initPut"]> | ReturnType<Command["initPutExpiring"]>,
+  command: KvPut,
+): void {
+  setData((length) => put.initKey(length), command.key);
+  setData((length) => put.initValue(length), command.value);
+  fillCondition(() => put.initCondition(), command.condition);
+  put.setReturnPrevious(command.returnPrevious);
+}
+
+function fillPutExpiring(root: Command, command: KvPut, lifetime: KvLifetime): void {
+  const put = root.initPutExpiring();
+  fillPut(put, command);
+  if (lifetime.type === "ttl") put.setTtlMs(toUint64(lifetime.ttlMs));
+  else put.setLeaseId(toUint64(lifetime.leaseId));
+}
+
 function fillCommand(root: Command, command: KvCommand): void {
   switch (command.type) {
     case "put": {
-      const put = root.initPut();
-      setData((length) => put.initKey(length), command.key);
-      setData((length) => put.initValue(length), command.value);
-      fillCondition(() => put.initCondition(), command.condition);
-      put.setReturnPrevious(command.returnPrevious);
+      const { lifetime } = command;
+      if (lifetime === undefined) fillPut(root.initPut(), command);
+      else fillPutExpiring(root, command, lifetime);
       return;
     }
     case "delete": {
@@ -87,6 +114,11 @@ function fillCommand(root: Command, command: KvCommand): void {
       increment.setAmount(toInt64(command.amount));
       return;
     }
+    case "leaseGrant":
+    case "leaseKeepAlive":
+    case "leaseRevoke":
+      fillLeaseCommand(root, command);
+      return;
     default:
       unreachable(command);
   }
@@ -102,8 +134,24 @@ function fillCondition(init: () => Condition, condition: KvCondition): void {
 }
 
 /**
+ * Whether the bytes may be a command of a newer build: one with a union member or an enum value
+ * that this one does not know. Bytes that are nothing at all are not.
+ */
+export function isNewerKvCommand(bytes: Uint8Array): boolean {
+  if (readPlainPut(bytes, plainPut) || readChange(bytes) !== null) return false;
+  try {
+    checkMessage(bytes, { segmentStart: 0, layout: kvCommandLayout });
+    return false;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return error instanceof UnknownMemberError;
+  }
+}
+
+/**
  * Decodes a command.
  *
+ * @throws {UnknownMemberError} If a newer build may know it; see {@linkcode isNewerKvCommand}.
  * @throws {ProtocolError} If the bytes are none: the state machine answers that it is invalid.
  */
 export function decodeKvCommand(bytes: Uint8Array): KvCommand {
@@ -118,15 +166,19 @@ export function decodeKvCommand(bytes: Uint8Array): KvCommand {
 function readCommand(root: Command): KvCommand {
   const which = root.which();
   switch (which) {
-    case Command_Which.PUT: {
-      const put = root.getPut();
-      return {
-        type: "put",
-        key: put.getKey().toUint8Array(),
-        value: put.getValue().toUint8Array(),
-        condition: put.hasCondition() ? readCondition(put.getCondition()) : NO_CONDITION,
-        returnPrevious: put.getReturnPrevious(),
-      };
+    case Command_Which.PUT:
+      return readPut(root.getPut());
+    case Command_Which.PUT_EXPIRING: {
+      const put = root.getPutExpiring();
+      const ttlMs = toNumber(put.getTtlMs());
+      const leaseId = toNumber(put.getLeaseId());
+      if (ttlMs !== 0 && leaseId !== 0) {
+        throw new ProtocolError(`Cannot read a put with the time ${ttlMs} and lease ${leaseId}`);
+      }
+      const lifetime: KvLifetime = leaseId === 0
+        ? { type: "ttl", ttlMs }
+        : { type: "lease", leaseId };
+      return { ...readPut(put), lifetime };
     }
     case Command_Which.DELETE: {
       const remove = root.getDelete();
@@ -144,8 +196,20 @@ function readCommand(root: Command): KvCommand {
       return { type: "increment", key, amount: toNumber(increment.getAmount()) };
     }
     default:
-      throw new ProtocolError(`Cannot read command ${which}: want one that this build knows`);
+      return readLeaseCommand(root);
   }
+}
+
+function readPut(
+  put: ReturnType<Command["getPut"]> | ReturnType<Command["getPutExpiring"]>,
+): KvPut {
+  return {
+    type: "put",
+    key: put.getKey().toUint8Array(),
+    value: put.getValue().toUint8Array(),
+    condition: put.hasCondition() ? readCondition(put.getCondition()) : NO_CONDITION,
+    returnPrevious: put.getReturnPrevious(),
+  };
 }
 
 function readCondition(struct: Condition): KvCondition {
@@ -169,6 +233,7 @@ function readCondition(struct: Condition): KvCondition {
 /** Encodes a query. */
 export function encodeKvQuery(query: KvQuery): Uint8Array {
   if (query.type === "get") return encodeGet(query.key);
+  if (query.type !== "list") return buildFlat(Query, (root) => fillLeaseQuery(root, query));
   return buildFlat(Query, (root) => {
     const list = root.initList();
     setData((length) => list.initPrefix(length), query.prefix);
@@ -192,9 +257,7 @@ export function decodeKvQuery(bytes: Uint8Array): KvQuery {
     if (which === Query_Which.GET) {
       return { type: "get", key: root.getGet().getKey().toUint8Array() };
     }
-    if (which !== Query_Which.LIST) {
-      throw new ProtocolError(`Cannot read query ${which}: want one that this build knows`);
-    }
+    if (which !== Query_Which.LIST) return readLeaseQuery(root);
     const list = root.getList();
     return {
       type: "list",
@@ -250,21 +313,17 @@ function fillResult(root: Result, result: KvResult): void {
     case "list": {
       const list = root.initList();
       list.setMore(result.more);
-      const items = list.initItems(result.items.length);
-      for (const [i, item] of result.items.entries()) fillItem(items.get(i), item);
+      fillItems(list.initItems(result.items.length), result.items);
       return;
     }
+    case "lease":
+    case "leases":
+    case "leaseNotFound":
+      fillLeaseResult(root, result);
+      return;
     default:
       unreachable(result);
   }
-}
-
-function fillItem(struct: Item, item: KvItem): void {
-  struct.setRevision(toUint64(item.revision));
-  struct.setCreateRevision(toUint64(item.createRevision));
-  struct.setVersion(toUint64(item.version));
-  setData((length) => struct.initKey(length), item.key);
-  setData((length) => struct.initValue(length), item.value);
 }
 
 /**
@@ -313,22 +372,6 @@ function readResult(root: Result): KvResult {
       return { type: "list", revision, items: readItems(list.getItems()), more: list.getMore() };
     }
     default:
-      throw new ProtocolError(`Cannot read result ${which}: want one that this build knows`);
+      return readLeaseResult(root);
   }
-}
-
-function readItems(list: List<Item>): KvItem[] {
-  const items: KvItem[] = [];
-  for (let i = 0; i < list.getLength(); i += 1) items.push(readItem(list.get(i)));
-  return items;
-}
-
-function readItem(struct: Item): KvItem {
-  return {
-    key: struct.getKey().toUint8Array(),
-    value: struct.getValue().toUint8Array(),
-    revision: toNumber(struct.getRevision()),
-    createRevision: toNumber(struct.getCreateRevision()),
-    version: toNumber(struct.getVersion()),
-  };
 }

@@ -20,7 +20,14 @@ export type KvCondition =
 /** No condition: the command always takes effect. */
 export const NO_CONDITION: KvCondition = { type: "none" };
 
-/** Sets a key. */
+/** What lets a key go away by itself. */
+export type KvLifetime =
+  /** The key lives so many milliseconds of log time, from 1 on. */
+  | { readonly type: "ttl"; readonly ttlMs: number }
+  /** The key lives as long as this lease. */
+  | { readonly type: "lease"; readonly leaseId: Index };
+
+/** Sets a key. Whatever was to expire it before does so no more. */
 export interface KvPut {
   readonly type: "put";
   readonly key: Uint8Array;
@@ -28,6 +35,8 @@ export interface KvPut {
   readonly condition: KvCondition;
   /** Whether to answer with what the key held before. */
   readonly returnPrevious: boolean;
+  /** Until when the key lives; until it is deleted where this is missing. */
+  readonly lifetime?: KvLifetime;
 }
 
 /** Removes a key. */
@@ -53,8 +62,36 @@ export interface KvIncrement {
   readonly amount: number;
 }
 
+/** Creates a lease, whose id is the index of the command. */
+export interface KvLeaseGrant {
+  readonly type: "leaseGrant";
+  /** How long it lives after each keep-alive, in milliseconds of log time, from 1 on. */
+  readonly ttlMs: number;
+}
+
+/** Lets a lease live for its full time from now on. */
+export interface KvLeaseKeepAlive {
+  readonly type: "leaseKeepAlive";
+  readonly leaseId: Index;
+}
+
+/** Ends a lease and removes its keys. */
+export interface KvLeaseRevoke {
+  readonly type: "leaseRevoke";
+  readonly leaseId: Index;
+}
+
+/** A command about a lease that is there. */
+export type KvLeaseChange = KvLeaseKeepAlive | KvLeaseRevoke;
+
 /** What changes the state. */
-export type KvCommand = KvPut | KvDelete | KvDeletePrefix | KvIncrement;
+export type KvCommand =
+  | KvPut
+  | KvDelete
+  | KvDeletePrefix
+  | KvIncrement
+  | KvLeaseGrant
+  | KvLeaseChange;
 
 /** Reads one key. */
 export interface KvGet {
@@ -75,8 +112,27 @@ export interface KvList {
   readonly withValues: boolean;
 }
 
+/** Reads one lease and its keys. */
+export interface KvLeaseQuery {
+  readonly type: "lease";
+  readonly leaseId: Index;
+  /** Only keys greater than this one; empty for all. */
+  readonly after: Uint8Array;
+  /** The most keys in the answer; 0 for the state machine's own limit. */
+  readonly limit: number;
+}
+
+/** Reads the leases, ascending by id. */
+export interface KvLeasesQuery {
+  readonly type: "leases";
+  /** Only those with a greater id; 0 for all. */
+  readonly afterId: Index;
+  /** The most leases in the answer; 0 for the state machine's own limit. */
+  readonly limit: number;
+}
+
 /** What reads the state. */
-export type KvQuery = KvGet | KvList;
+export type KvQuery = KvGet | KvList | KvLeaseQuery | KvLeasesQuery;
 
 /** A key and what is known of it. */
 export interface KvItem {
@@ -90,6 +146,18 @@ export interface KvItem {
   readonly createRevision: Index;
   /** How often it was written since then, from 1 on. */
   readonly version: number;
+}
+
+/** A lease and what is known of it. */
+export interface KvLease {
+  /** The index of the command that granted it. */
+  readonly id: Index;
+  /** How long it lives after each keep-alive, in milliseconds of log time. */
+  readonly ttlMs: number;
+  /** How long it still lives unless it is kept alive; 0 where its end is due. */
+  readonly remainingMs: number;
+  /** How many keys belong to it. */
+  readonly keyCount: number;
 }
 
 /** The key was set. */
@@ -159,6 +227,36 @@ export interface KvListResult {
   readonly more: boolean;
 }
 
+/** One lease: as it is now, or as the command left it. */
+export interface KvLeaseResult {
+  readonly type: "lease";
+  /** The last index that was applied. */
+  readonly revision: Index;
+  readonly lease: KvLease;
+  /** Its keys without their values, ascending; none in the answer to a command. */
+  readonly items: readonly KvItem[];
+  /** True if there are more behind the last item. */
+  readonly more: boolean;
+}
+
+/** Leases, ascending by id. */
+export interface KvLeasesResult {
+  readonly type: "leases";
+  /** The last index that was applied. */
+  readonly revision: Index;
+  readonly leases: readonly KvLease[];
+  /** True if there are more behind the last one. */
+  readonly more: boolean;
+}
+
+/** There is no such lease: nothing was changed. */
+export interface KvLeaseNotFound {
+  readonly type: "leaseNotFound";
+  /** The last index that was applied. */
+  readonly revision: Index;
+  readonly leaseId: Index;
+}
+
 /** The answer to a command or a query. */
 export type KvResult =
   | KvPutResult
@@ -167,4 +265,7 @@ export type KvResult =
   | KvConditionFailed
   | KvInvalid
   | KvGetResult
-  | KvListResult;
+  | KvListResult
+  | KvLeaseResult
+  | KvLeasesResult
+  | KvLeaseNotFound;

@@ -32,6 +32,12 @@ const ELEMENT_BYTE = 2;
 const ELEMENT_POINTER = 6;
 const ELEMENT_COMPOSITE = 7;
 
+/**
+ * A union member or an enum value that this build does not know: the bytes may well be a message,
+ * of a newer build.
+ */
+export class UnknownMemberError extends ProtocolError {}
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Where a message lies and what it must be. */
@@ -112,7 +118,7 @@ class MessageCheck {
     const tag = body.tagByte < 0 ? -1 : this.#uint16(sections, body.tagByte);
     if (tag >= body.tagCount) {
       this.#field = "union";
-      throw this.#fault(`its member is ${tag}: want one below ${body.tagCount}`);
+      throw this.#unknown(`its member is ${tag}: want one below ${body.tagCount}`);
     }
     for (const field of body.fields) {
       if (field.tag !== -1 && field.tag !== tag) continue;
@@ -129,7 +135,7 @@ class MessageCheck {
       case "enum": {
         const value = this.#uint16(sections, field.byte);
         if (value < field.count) return;
-        throw this.#fault(`its value is ${value}: want one below ${field.count}`);
+        throw this.#unknown(`its value is ${value}: want one below ${field.count}`);
       }
       case "group":
         this.#checkBody(sections, field.body);
@@ -247,6 +253,10 @@ class MessageCheck {
     if (byte + 2 > sections.dataWords * 8) return 0;
     const offset = this.#start + sections.dataWord * 8 + byte;
     return this.#bytes[offset]! | (this.#bytes[offset + 1]! << 8);
+  }
+
+  #unknown(what: string): UnknownMemberError {
+    return new UnknownMemberError(this.#fault(what).message);
   }
 
   #fault(what: string): ProtocolError {

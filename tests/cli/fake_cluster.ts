@@ -1,11 +1,12 @@
 import type { Cluster, KeyValueAccess } from "../../src/cli/cluster.ts";
 import type { MemberStatus } from "../../src/client/ask_every_member.ts";
-import { ConditionFailedError } from "../../src/client/key_value_client.ts";
+import { ConditionFailedError, KeyValueClient } from "../../src/client/key_value_client.ts";
 import type { Membership } from "../../src/client/membership.ts";
 import { InvalidRequestError } from "../../src/errors.ts";
 import type { MemberChange } from "../../src/wire/client_messages.ts";
 import type { KvCondition, KvItem } from "../../src/wire/kv_messages.ts";
 import { memberOf, statusOf } from "./fake_status.ts";
+import { StoreProposer } from "./store_proposer.ts";
 
 type BytesOrText = Uint8Array | string;
 
@@ -49,7 +50,15 @@ export class FakeCluster implements Cluster {
   /** Thrown by what changes members or leadership, or takes a snapshot, if set. */
   adminError: Error | null = null;
   revision = 10;
+  /** The leases, and keys that belong to them: a store of their own. */
+  readonly leases = new StoreProposer();
+  readonly #leaseClient = new KeyValueClient(this.leases);
   readonly keyValue: KeyValueAccess = {
+    grantLease: (ttlMs) => this.#leaseClient.grantLease(ttlMs),
+    keepLeaseAlive: (id) => this.#leaseClient.keepLeaseAlive(id),
+    revokeLease: (id) => this.#leaseClient.revokeLease(id),
+    lease: (id, options) => this.#leaseClient.lease(id, options),
+    leases: (options) => this.#leaseClient.leases(options),
     get: async (key, options) => {
       this.#ask("get", options);
       const item = this.items.get(textOf(key));
@@ -61,6 +70,7 @@ export class FakeCluster implements Cluster {
     },
     put: async (key, value, options) => {
       this.#ask("put", options);
+      if (options?.lifetime !== undefined) await this.#leaseClient.put(key, value, options);
       const before = this.items.get(textOf(key)) ?? null;
       this.#check(options?.condition, before);
       const revision = ++this.revision;

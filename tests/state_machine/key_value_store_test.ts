@@ -18,6 +18,7 @@ import { decodeKvResult, encodeKvCommand, encodeKvQuery } from "../../src/wire/k
 import {
   type KvCommand,
   type KvCondition,
+  type KvLifetime,
   type KvQuery,
   type KvResult,
   NO_CONDITION,
@@ -81,6 +82,11 @@ function randomBytes(prng: Prng, lengthMax: number): Uint8Array {
   return prng.fill(new Uint8Array(prng.range(0, lengthMax)));
 }
 
+function randomLifetime(prng: Prng): KvLifetime {
+  if (prng.chance(0.5)) return { type: "ttl", ttlMs: prng.range(1, 200) };
+  return { type: "lease", leaseId: prng.range(1, 300) };
+}
+
 function randomCommand(prng: Prng): Uint8Array {
   const key = Uint8Array.from([prng.pick([0, 97, 255]), ...bytes(`key-${prng.range(0, 9)}`)]);
   const condition = prng.pick<KvCondition>([
@@ -100,6 +106,10 @@ function randomCommand(prng: Prng): Uint8Array {
     { type: "delete", key, condition },
     { type: "increment", key, amount: prng.range(0, 10) - 5 },
     { type: "deletePrefix", prefix, dryRun: prng.chance(0.5) },
+    { type: "put", key, value, condition, returnPrevious, lifetime: randomLifetime(prng) },
+    { type: "leaseGrant", ttlMs: prng.range(1, 500) },
+    { type: "leaseKeepAlive", leaseId: prng.range(1, 300) },
+    { type: "leaseRevoke", leaseId: prng.range(1, 300) },
   ]));
 }
 
@@ -107,7 +117,11 @@ stateMachineContract({
   name: "key-value store",
   createMachine: () => new KeyValueStore(),
   createCommand: randomCommand,
-  queries: [LIST_ALL, { ...LIST_ALL, withValues: false, limit: 3 }].map(encodeKvQuery),
+  queries: [
+    LIST_ALL,
+    { ...LIST_ALL, withValues: false, limit: 3 },
+    { type: "leases", afterId: 0, limit: 0 } as const,
+  ].map(encodeKvQuery),
 });
 
 /** Few keys that share beginnings, with the bytes at both ends of the range. */

@@ -8,10 +8,15 @@ import {
   LIST_ITEMS_MAX,
   VALUE_BYTES_MAX,
 } from "../../src/limits.ts";
+import { TTL_MS_MAX } from "../../src/limits.ts";
 import type {
   KvCommand,
   KvCondition,
   KvItem,
+  KvLease,
+  KvLeaseChange,
+  KvLeaseGrant,
+  KvPut,
   KvQuery,
   KvResult,
 } from "../../src/wire/kv_messages.ts";
@@ -22,6 +27,15 @@ interface NaiveEntry {
   readonly createRevision: number;
   readonly revision: number;
   readonly version: number;
+  /** The lease that it belongs to, and the deadline of its own; 0 for none. */
+  readonly leaseId: number;
+  readonly deadlineMs: number;
+}
+
+interface NaiveLease {
+  readonly id: number;
+  readonly ttlMs: number;
+  endMs: number;
 }
 
 /** What all that is invalid is answered with: the texts are for people and not compared. */
@@ -37,13 +51,42 @@ function isValidKey({ length }: Uint8Array): boolean {
   return length >= 1 && length <= KEY_BYTES_MAX;
 }
 
+function isValidTtl(ttlMs: number): boolean {
+  return ttlMs >= 1 && ttlMs <= TTL_MS_MAX;
+}
+
 /** See the comment of this file. */
 export class NaiveKeyValueStore {
   readonly #entries = new Map<string, NaiveEntry>();
+  #leases: NaiveLease[] = [];
   #revision = 0;
+  #nowMs = 0;
 
-  apply(command: KvCommand, revision: number): KvResult {
+  /** Removes what is due: all of it, as there is never much. */
+  tick(revision: number, nowMs: number): void {
     this.#revision = revision;
+    this.#nowMs = nowMs;
+    this.#leases = this.#leases.filter(({ endMs }) => endMs > nowMs);
+    for (const [name, { leaseId, deadlineMs }] of this.#entries) {
+      const isOver = leaseId === 0
+        ? deadlineMs !== 0 && deadlineMs <= nowMs
+        : !this.#leases.some(({ id }) => id === leaseId);
+      if (isOver) this.#entries.delete(name);
+    }
+  }
+
+  get nextDeadlineMs(): number | null {
+    const own = [...this.#entries.values()].map(({ deadlineMs }) => deadlineMs).filter(Boolean);
+    const all = [...own, ...this.#leases.map(({ endMs }) => endMs)];
+    return all.length === 0 ? null : Math.min(...all);
+  }
+
+  apply(command: KvCommand, revision: number, nowMs = 0): KvResult {
+    this.tick(revision, nowMs);
+    if (
+      command.type === "leaseGrant" || command.type === "leaseKeepAlive" ||
+      command.type === "leaseRevoke"
+    ) return this.#applyLease(command, revision);
     if (command.type === "deletePrefix") {
       const found = this.#withPrefix(command.prefix);
       if (!command.dryRun) { for (const { key } of found) this.#entries.delete(key.join()); }
@@ -52,7 +95,14 @@ export class NaiveKeyValueStore {
     if (!isValidKey(command.key)) return INVALID;
     const entry = this.#entries.get(command.key.join());
     if (command.type === "increment") return this.#increment(command, revision);
-    if (command.type === "put" && command.value.length > VALUE_BYTES_MAX) return INVALID;
+    if (command.type === "put") {
+      if (command.value.length > VALUE_BYTES_MAX) return INVALID;
+      const { lifetime } = command;
+      if (lifetime?.type === "ttl" && !isValidTtl(lifetime.ttlMs)) return INVALID;
+      if (lifetime?.type === "lease" && !this.#leases.some(({ id }) => id === lifetime.leaseId)) {
+        return { type: "leaseNotFound", revision, leaseId: lifetime.leaseId };
+      }
+    }
     if (!this.#holds(command.condition, entry)) {
       const current = entry ? item(entry) : null;
       return { type: "conditionFailed", revision: entry?.revision ?? 0, current };
@@ -61,7 +111,7 @@ export class NaiveKeyValueStore {
       const count = this.#entries.delete(command.key.join()) ? 1 : 0;
       return { type: "delete", revision, count };
     }
-    this.#put(command, revision);
+    this.#put(command, revision, this.#until(command));
     const previous = command.returnPrevious && entry ? item(entry) : null;
     return { type: "put", revision, created: entry === undefined, previous };
   }
@@ -74,6 +124,7 @@ export class NaiveKeyValueStore {
       const bytes = Uint8Array.from(value);
       return { type: "get", found: !!entry, revision, createRevision, version, value: bytes };
     }
+    if (query.type === "lease" || query.type === "leases") return this.#queryLease(query);
     const after = [...query.after];
     const found = this.#withPrefix(query.prefix).filter(({ key }) => compareKeys(key, after) > 0);
     const items: KvItem[] = [];
@@ -86,6 +137,59 @@ export class NaiveKeyValueStore {
       items.push({ ...item(shown), key: Uint8Array.from(entry.key) });
     }
     return { type: "list", revision: this.#revision, items, more: items.length < found.length };
+  }
+
+  #applyLease(command: KvLeaseGrant | KvLeaseChange, revision: number): KvResult {
+    if (command.type === "leaseGrant") {
+      const { ttlMs } = command;
+      if (!isValidTtl(ttlMs)) return INVALID;
+      const lease = { id: revision, ttlMs, endMs: this.#nowMs + ttlMs };
+      this.#leases.push(lease);
+      return { type: "lease", revision, lease: this.#described(lease), items: [], more: false };
+    }
+    const { leaseId } = command;
+    const lease = this.#leases.find(({ id }) => id === leaseId);
+    if (lease === undefined) return { type: "leaseNotFound", revision, leaseId };
+    if (command.type === "leaseKeepAlive") {
+      lease.endMs = this.#nowMs + lease.ttlMs;
+      return { type: "lease", revision, lease: this.#described(lease), items: [], more: false };
+    }
+    const count = this.#keysOf(leaseId).length;
+    this.#leases = this.#leases.filter(({ id }) => id !== leaseId);
+    this.tick(revision, this.#nowMs);
+    return { type: "delete", revision, count };
+  }
+
+  #queryLease(query: KvQuery & { readonly type: "lease" | "leases" }): KvResult {
+    const revision = this.#revision;
+    if (query.type === "leases") {
+      const found = this.#leases.filter(({ id }) => id > query.afterId);
+      const leases = found.slice(0, query.limit || LIST_ITEMS_MAX);
+      const described = leases.map((lease) => this.#described(lease));
+      return { type: "leases", revision, leases: described, more: leases.length < found.length };
+    }
+    const { leaseId } = query;
+    const lease = this.#leases.find(({ id }) => id === leaseId);
+    if (lease === undefined) return { type: "leaseNotFound", revision, leaseId };
+    const found = this.#keysOf(leaseId).filter(({ key }) => compareKeys(key, [...query.after]) > 0);
+    const items = found.slice(0, query.limit || LIST_ITEMS_MAX)
+      .map((entry) => ({ ...item({ ...entry, value: [] }), key: Uint8Array.from(entry.key) }));
+    const more = items.length < found.length;
+    return { type: "lease", revision, lease: this.#described(lease), items, more };
+  }
+
+  #keysOf(leaseId: number): NaiveEntry[] {
+    return this.#withPrefix(new Uint8Array(0)).filter((entry) => entry.leaseId === leaseId);
+  }
+
+  #described({ id, ttlMs, endMs }: NaiveLease): KvLease {
+    return { id, ttlMs, remainingMs: endMs - this.#nowMs, keyCount: this.#keysOf(id).length };
+  }
+
+  #until({ lifetime }: KvPut): Pick<NaiveEntry, "leaseId" | "deadlineMs"> {
+    if (lifetime === undefined) return { leaseId: 0, deadlineMs: 0 };
+    if (lifetime.type === "lease") return { leaseId: lifetime.leaseId, deadlineMs: 0 };
+    return { leaseId: 0, deadlineMs: this.#nowMs + lifetime.ttlMs };
   }
 
   #withPrefix(prefix: Uint8Array): NaiveEntry[] {
@@ -101,12 +205,17 @@ export class NaiveKeyValueStore {
     return condition.type === "none" || entry !== undefined;
   }
 
-  #put({ key, value }: { key: Uint8Array; value: Uint8Array }, revision: number): void {
+  #put(
+    { key, value }: { key: Uint8Array; value: Uint8Array },
+    revision: number,
+    { leaseId, deadlineMs }: Pick<NaiveEntry, "leaseId" | "deadlineMs">,
+  ): void {
     const entry = this.#entries.get(key.join());
     const createRevision = entry?.createRevision ?? revision;
     const version = (entry?.version ?? 0) + 1;
     const written = { key: [...key], value: [...value], createRevision, revision, version };
-    this.#entries.set(key.join(), written);
+    const until = { leaseId, deadlineMs };
+    this.#entries.set(key.join(), { ...written, ...until });
   }
 
   #increment({ key, amount }: { key: Uint8Array; amount: number }, revision: number): KvResult {
@@ -116,7 +225,8 @@ export class NaiveKeyValueStore {
     const sum = BigInt(text) + BigInt(amount);
     const max = BigInt(Number.MAX_SAFE_INTEGER);
     if (BigInt(text) > max || BigInt(text) < -max || sum > max || sum < -max) return INVALID;
-    this.#put({ key, value: new TextEncoder().encode(String(sum)) }, revision);
+    const until = this.#entries.get(key.join()) ?? { leaseId: 0, deadlineMs: 0 };
+    this.#put({ key, value: new TextEncoder().encode(String(sum)) }, revision, until);
     return { type: "increment", revision, value: Number(sum) };
   }
 }

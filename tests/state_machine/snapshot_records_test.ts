@@ -14,7 +14,7 @@ import {
 import { SnapshotRecordReader } from "../../src/state_machine/snapshot_records.ts";
 
 const FORMAT: SnapshotFormat = { name: "test", kind: 9, version: 1 };
-const KEY_VALUE: SnapshotFormat = { name: "key-value store", kind: 2, version: 1 };
+const KEY_VALUE: SnapshotFormat = { name: "key-value store", kind: 2, version: 2 };
 
 /** The frames that `fill` writes. */
 function framesOf(
@@ -101,24 +101,34 @@ describe("snapshot_records", () => {
   });
 
   it("refuses wrong records of a key-value store in frames that are whole", async () => {
-    const key = [1, 0, 5, 1, 1, 97] as const;
-    await restoreIntegers(9, 1, ...key);
-    await restoreIntegers(9, 2, ...key, 1, 0, 5, 1, 1, 98);
+    const key = [1, 0, 5, 1, 1, 0, 0, 97] as const;
+    const leased = [1, 0, 5, 1, 1, 4, 0, 97] as const;
+    const lease = [4, 100, 170, 0] as const;
+    await restoreIntegers(9, 70, 0, 1, ...key);
+    await restoreIntegers(9, 70, 0, 2, ...key, 1, 0, 5, 1, 1, 0, 80, 98);
+    await restoreIntegers(9, 70, 1, 1, ...lease, ...leased);
     const wrong: readonly (readonly number[])[] = [
       [],
       [9],
-      [9, 1],
-      [9, 2, ...key],
-      [9, 0, ...key],
-      [9, 2, 1, 0, 5, 1, 1, 98, ...key],
-      [9, 2, ...key, ...key],
-      [9, 1, 0, 0, 5, 1, 1],
-      [9, 1, 70_000, 0, 5, 1, 1],
-      [9, 1, 1, 9_000_000, 5, 1, 1],
-      [9, 1, 1, 0, 0, 1, 1, 97],
-      [9, 1, 1, 0, 5, 5, 1, 97],
-      [9, 1, 1, 0, 5, 1, 0, 97],
-      [9, 1, 1, 0, 5, Number.MAX_SAFE_INTEGER, 1, 97],
+      [9, 70, 0, 1],
+      [9, 70, 0, 2, ...key],
+      [9, 70, 0, 0, ...key],
+      [9, 70, 0, 2, 1, 0, 5, 1, 1, 0, 0, 98, ...key],
+      [9, 70, 0, 2, ...key, ...key],
+      [9, 70, 0, 1, 0, 0, 5, 1, 1, 0, 0],
+      [9, 70, 0, 1, 70_000, 0, 5, 1, 1, 0, 0],
+      [9, 70, 0, 1, 1, 9_000_000, 5, 1, 1, 0, 0],
+      [9, 70, 0, 1, 1, 0, 0, 1, 1, 0, 0, 97],
+      [9, 70, 0, 1, 1, 0, 5, 5, 1, 0, 0, 97],
+      [9, 70, 0, 1, 1, 0, 5, 1, 0, 0, 0, 97],
+      [9, 70, 0, 1, 1, 0, 5, Number.MAX_SAFE_INTEGER, 1, 0, 0, 97],
+      [9, 70, 0, 1, ...leased],
+      [9, 70, 1, 1, ...lease, 1, 0, 5, 1, 1, 4, 80, 97],
+      [9, 70, 1, 0],
+      [9, 70, 1, 0, 10, 100, 170, 0],
+      [9, 70, 1, 0, 4, 0, 170, 0],
+      [9, 70, 1, 0, 4, 100, 170, 2],
+      [9, 70, 2, 0, ...lease, ...lease],
     ];
     for (const integers of wrong) {
       await assert.rejects(restoreIntegers(...integers), BadDataError, integers.join());

@@ -275,12 +275,33 @@ export const kvCommands: readonly KvCommand[] = [
   { type: "deletePrefix", prefix: bytesOf("k"), dryRun: true },
   { type: "increment", key, amount: -Number.MAX_SAFE_INTEGER },
   { type: "increment", key, amount: 1 },
+  {
+    type: "put",
+    key,
+    value,
+    condition: { type: "absent" },
+    returnPrevious: true,
+    lifetime: { type: "ttl", ttlMs: 60_000 },
+  },
+  {
+    type: "put",
+    key,
+    value,
+    condition: { type: "none" },
+    returnPrevious: false,
+    lifetime: { type: "lease", leaseId: Number.MAX_SAFE_INTEGER },
+  },
+  { type: "leaseGrant", ttlMs: 1 },
+  { type: "leaseKeepAlive", leaseId: 7 },
+  { type: "leaseRevoke", leaseId: 8 },
 ];
 
 /** Every query of it. */
 export const kvQueries: readonly KvQuery[] = [
   { type: "get", key },
   { type: "list", prefix: bytesOf("k"), after: bytesOf("kex"), limit: 10, withValues: true },
+  { type: "lease", leaseId: 7, after: key, limit: 3 },
+  { type: "leases", afterId: 9, limit: 0 },
 ];
 
 /** Every result of it. */
@@ -296,6 +317,20 @@ export const kvResults: readonly KvResult[] = [
   { type: "get", found: true, revision: 9, createRevision: 5, version: 2, value },
   { type: "get", found: false, revision: 0, createRevision: 0, version: 0, value: bytesOf("") },
   { type: "list", revision: 12, items: [{ ...item, key }, item], more: true },
+  {
+    type: "lease",
+    revision: 9,
+    lease: { id: 7, ttlMs: 1000, remainingMs: 300, keyCount: 1 },
+    items: [{ ...item, key, value: bytesOf("") }],
+    more: true,
+  },
+  {
+    type: "leases",
+    revision: 9,
+    leases: [7, 8].map((id) => ({ id, ttlMs: 1000, remainingMs: 300, keyCount: 1 })),
+    more: false,
+  },
+  { type: "leaseNotFound", revision: 9, leaseId: 7 },
 ];
 
 /** A configuration in the middle of a change. */

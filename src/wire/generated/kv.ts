@@ -3,7 +3,7 @@ import * as capnp from "capnp-ts";
 import { ObjectSize as __O, Struct as __S } from 'capnp-ts';
 export const _capnpFileId = "efeecad7db0360b8";
 export class Command_Put extends __S {
-    static override readonly _capnp = { displayName: "put", id: "f3eee282d1e48418", size: new __O(16, 3) };
+    static override readonly _capnp = { displayName: "put", id: "f3eee282d1e48418", size: new __O(24, 3) };
     adoptKey(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownKey(): capnp.Orphan<capnp.Data> { return __S.disown(this.getKey()); }
     getKey(): capnp.Data { return __S.getData(0, this); }
@@ -27,7 +27,7 @@ export class Command_Put extends __S {
     override toString(): string { return "Command_Put_" + super.toString(); }
 }
 export class Command_Delete extends __S {
-    static override readonly _capnp = { displayName: "delete", id: "841126c270b68a97", size: new __O(16, 3) };
+    static override readonly _capnp = { displayName: "delete", id: "841126c270b68a97", size: new __O(24, 3) };
     adoptKey(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownKey(): capnp.Orphan<capnp.Data> { return __S.disown(this.getKey()); }
     getKey(): capnp.Data { return __S.getData(0, this); }
@@ -43,7 +43,7 @@ export class Command_Delete extends __S {
     override toString(): string { return "Command_Delete_" + super.toString(); }
 }
 export class Command_DeletePrefix extends __S {
-    static override readonly _capnp = { displayName: "deletePrefix", id: "8c0e98321b66ea59", size: new __O(16, 3) };
+    static override readonly _capnp = { displayName: "deletePrefix", id: "8c0e98321b66ea59", size: new __O(24, 3) };
     adoptPrefix(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownPrefix(): capnp.Orphan<capnp.Data> { return __S.disown(this.getPrefix()); }
     getPrefix(): capnp.Data { return __S.getData(0, this); }
@@ -55,7 +55,7 @@ export class Command_DeletePrefix extends __S {
     override toString(): string { return "Command_DeletePrefix_" + super.toString(); }
 }
 export class Command_Increment extends __S {
-    static override readonly _capnp = { displayName: "increment", id: "bd1a778d00b631a1", size: new __O(16, 3) };
+    static override readonly _capnp = { displayName: "increment", id: "bd1a778d00b631a1", size: new __O(24, 3) };
     adoptKey(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownKey(): capnp.Orphan<capnp.Data> { return __S.disown(this.getKey()); }
     getKey(): capnp.Data { return __S.getData(0, this); }
@@ -66,18 +66,72 @@ export class Command_Increment extends __S {
     setAmount(value: bigint): void { __S.setInt64(8, value, this); }
     override toString(): string { return "Command_Increment_" + super.toString(); }
 }
+export class Command_PutExpiring extends __S {
+    static override readonly _capnp = { displayName: "putExpiring", id: "9d1d1233ad7141aa", size: new __O(24, 3) };
+    adoptKey(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownKey(): capnp.Orphan<capnp.Data> { return __S.disown(this.getKey()); }
+    getKey(): capnp.Data { return __S.getData(0, this); }
+    hasKey(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initKey(length: number): capnp.Data { return __S.initData(0, length, this); }
+    setKey(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    adoptValue(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(1, this)); }
+    disownValue(): capnp.Orphan<capnp.Data> { return __S.disown(this.getValue()); }
+    getValue(): capnp.Data { return __S.getData(1, this); }
+    hasValue(): boolean { return !__S.isNull(__S.getPointer(1, this)); }
+    initValue(length: number): capnp.Data { return __S.initData(1, length, this); }
+    setValue(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(1, this)); }
+    adoptCondition(value: capnp.Orphan<Condition>): void { __S.adopt(value, __S.getPointer(2, this)); }
+    disownCondition(): capnp.Orphan<Condition> { return __S.disown(this.getCondition()); }
+    getCondition(): Condition { return __S.getStruct(2, Condition, this); }
+    hasCondition(): boolean { return !__S.isNull(__S.getPointer(2, this)); }
+    initCondition(): Condition { return __S.initStructAt(2, Condition, this); }
+    setCondition(value: Condition): void { __S.copyFrom(value, __S.getPointer(2, this)); }
+    getReturnPrevious(): boolean { return __S.getBit(0, this); }
+    setReturnPrevious(value: boolean): void { __S.setBit(0, value, this); }
+    getTtlMs(): bigint { return __S.getUint64(8, this); }
+    setTtlMs(value: bigint): void { __S.setUint64(8, value, this); }
+    getLeaseId(): bigint { return __S.getUint64(16, this); }
+    setLeaseId(value: bigint): void { __S.setUint64(16, value, this); }
+    override toString(): string { return "Command_PutExpiring_" + super.toString(); }
+}
+export class Command_LeaseGrant extends __S {
+    static override readonly _capnp = { displayName: "leaseGrant", id: "b168f36f3e46b371", size: new __O(24, 3) };
+    getTtlMs(): bigint { return __S.getUint64(8, this); }
+    setTtlMs(value: bigint): void { __S.setUint64(8, value, this); }
+    override toString(): string { return "Command_LeaseGrant_" + super.toString(); }
+}
+export class Command_LeaseKeepAlive extends __S {
+    static override readonly _capnp = { displayName: "leaseKeepAlive", id: "eb26053d67d049f1", size: new __O(24, 3) };
+    getLeaseId(): bigint { return __S.getUint64(8, this); }
+    setLeaseId(value: bigint): void { __S.setUint64(8, value, this); }
+    override toString(): string { return "Command_LeaseKeepAlive_" + super.toString(); }
+}
+export class Command_LeaseRevoke extends __S {
+    static override readonly _capnp = { displayName: "leaseRevoke", id: "adbcbc0e006d3015", size: new __O(24, 3) };
+    getLeaseId(): bigint { return __S.getUint64(8, this); }
+    setLeaseId(value: bigint): void { __S.setUint64(8, value, this); }
+    override toString(): string { return "Command_LeaseRevoke_" + super.toString(); }
+}
 export enum Command_Which {
     PUT = 0,
     DELETE = 1,
     DELETE_PREFIX = 2,
-    INCREMENT = 3
+    INCREMENT = 3,
+    PUT_EXPIRING = 4,
+    LEASE_GRANT = 5,
+    LEASE_KEEP_ALIVE = 6,
+    LEASE_REVOKE = 7
 }
 export class Command extends __S {
     static readonly PUT = Command_Which.PUT;
     static readonly DELETE = Command_Which.DELETE;
     static readonly DELETE_PREFIX = Command_Which.DELETE_PREFIX;
     static readonly INCREMENT = Command_Which.INCREMENT;
-    static override readonly _capnp = { displayName: "Command", id: "92343f42fbe4a8ab", size: new __O(16, 3) };
+    static readonly PUT_EXPIRING = Command_Which.PUT_EXPIRING;
+    static readonly LEASE_GRANT = Command_Which.LEASE_GRANT;
+    static readonly LEASE_KEEP_ALIVE = Command_Which.LEASE_KEEP_ALIVE;
+    static readonly LEASE_REVOKE = Command_Which.LEASE_REVOKE;
+    static override readonly _capnp = { displayName: "Command", id: "92343f42fbe4a8ab", size: new __O(24, 3) };
     getPut(): Command_Put {
         __S.testWhich("put", __S.getUint16(2, this), 0, this);
         return __S.getAs(Command_Put, this);
@@ -118,6 +172,46 @@ export class Command extends __S {
     }
     isIncrement(): boolean { return __S.getUint16(2, this) === 3; }
     setIncrement(): void { __S.setUint16(2, 3, this); }
+    getPutExpiring(): Command_PutExpiring {
+        __S.testWhich("putExpiring", __S.getUint16(2, this), 4, this);
+        return __S.getAs(Command_PutExpiring, this);
+    }
+    initPutExpiring(): Command_PutExpiring {
+        __S.setUint16(2, 4, this);
+        return __S.getAs(Command_PutExpiring, this);
+    }
+    isPutExpiring(): boolean { return __S.getUint16(2, this) === 4; }
+    setPutExpiring(): void { __S.setUint16(2, 4, this); }
+    getLeaseGrant(): Command_LeaseGrant {
+        __S.testWhich("leaseGrant", __S.getUint16(2, this), 5, this);
+        return __S.getAs(Command_LeaseGrant, this);
+    }
+    initLeaseGrant(): Command_LeaseGrant {
+        __S.setUint16(2, 5, this);
+        return __S.getAs(Command_LeaseGrant, this);
+    }
+    isLeaseGrant(): boolean { return __S.getUint16(2, this) === 5; }
+    setLeaseGrant(): void { __S.setUint16(2, 5, this); }
+    getLeaseKeepAlive(): Command_LeaseKeepAlive {
+        __S.testWhich("leaseKeepAlive", __S.getUint16(2, this), 6, this);
+        return __S.getAs(Command_LeaseKeepAlive, this);
+    }
+    initLeaseKeepAlive(): Command_LeaseKeepAlive {
+        __S.setUint16(2, 6, this);
+        return __S.getAs(Command_LeaseKeepAlive, this);
+    }
+    isLeaseKeepAlive(): boolean { return __S.getUint16(2, this) === 6; }
+    setLeaseKeepAlive(): void { __S.setUint16(2, 6, this); }
+    getLeaseRevoke(): Command_LeaseRevoke {
+        __S.testWhich("leaseRevoke", __S.getUint16(2, this), 7, this);
+        return __S.getAs(Command_LeaseRevoke, this);
+    }
+    initLeaseRevoke(): Command_LeaseRevoke {
+        __S.setUint16(2, 7, this);
+        return __S.getAs(Command_LeaseRevoke, this);
+    }
+    isLeaseRevoke(): boolean { return __S.getUint16(2, this) === 7; }
+    setLeaseRevoke(): void { __S.setUint16(2, 7, this); }
     override toString(): string { return "Command_" + super.toString(); }
     which(): Command_Which { return __S.getUint16(2, this); }
 }
@@ -173,7 +267,7 @@ export class Condition extends __S {
     which(): Condition_Which { return __S.getUint16(0, this); }
 }
 export class Query_Get extends __S {
-    static override readonly _capnp = { displayName: "get", id: "bef20ed83aeaa73c", size: new __O(8, 2) };
+    static override readonly _capnp = { displayName: "get", id: "bef20ed83aeaa73c", size: new __O(16, 2) };
     adoptKey(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownKey(): capnp.Orphan<capnp.Data> { return __S.disown(this.getKey()); }
     getKey(): capnp.Data { return __S.getData(0, this); }
@@ -183,7 +277,7 @@ export class Query_Get extends __S {
     override toString(): string { return "Query_Get_" + super.toString(); }
 }
 export class Query_List extends __S {
-    static override readonly _capnp = { displayName: "list", id: "99dd233011fb6078", size: new __O(8, 2) };
+    static override readonly _capnp = { displayName: "list", id: "99dd233011fb6078", size: new __O(16, 2) };
     adoptPrefix(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownPrefix(): capnp.Orphan<capnp.Data> { return __S.disown(this.getPrefix()); }
     getPrefix(): capnp.Data { return __S.getData(0, this); }
@@ -202,14 +296,40 @@ export class Query_List extends __S {
     setWithValues(value: boolean): void { __S.setBit(16, value, this); }
     override toString(): string { return "Query_List_" + super.toString(); }
 }
+export class Query_Lease extends __S {
+    static override readonly _capnp = { displayName: "lease", id: "eff78b2839c45d68", size: new __O(16, 2) };
+    getLeaseId(): bigint { return __S.getUint64(8, this); }
+    setLeaseId(value: bigint): void { __S.setUint64(8, value, this); }
+    adoptAfter(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownAfter(): capnp.Orphan<capnp.Data> { return __S.disown(this.getAfter()); }
+    getAfter(): capnp.Data { return __S.getData(0, this); }
+    hasAfter(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initAfter(length: number): capnp.Data { return __S.initData(0, length, this); }
+    setAfter(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    getLimit(): number { return __S.getUint32(4, this); }
+    setLimit(value: number): void { __S.setUint32(4, value, this); }
+    override toString(): string { return "Query_Lease_" + super.toString(); }
+}
+export class Query_Leases extends __S {
+    static override readonly _capnp = { displayName: "leases", id: "e4fdf9c249c5573d", size: new __O(16, 2) };
+    getAfterId(): bigint { return __S.getUint64(8, this); }
+    setAfterId(value: bigint): void { __S.setUint64(8, value, this); }
+    getLimit(): number { return __S.getUint32(4, this); }
+    setLimit(value: number): void { __S.setUint32(4, value, this); }
+    override toString(): string { return "Query_Leases_" + super.toString(); }
+}
 export enum Query_Which {
     GET = 0,
-    LIST = 1
+    LIST = 1,
+    LEASE = 2,
+    LEASES = 3
 }
 export class Query extends __S {
     static readonly GET = Query_Which.GET;
     static readonly LIST = Query_Which.LIST;
-    static override readonly _capnp = { displayName: "Query", id: "b373d96a5c0f9514", size: new __O(8, 2) };
+    static readonly LEASE = Query_Which.LEASE;
+    static readonly LEASES = Query_Which.LEASES;
+    static override readonly _capnp = { displayName: "Query", id: "b373d96a5c0f9514", size: new __O(16, 2) };
     getGet(): Query_Get {
         __S.testWhich("get", __S.getUint16(0, this), 0, this);
         return __S.getAs(Query_Get, this);
@@ -230,6 +350,26 @@ export class Query extends __S {
     }
     isList(): boolean { return __S.getUint16(0, this) === 1; }
     setList(): void { __S.setUint16(0, 1, this); }
+    getLease(): Query_Lease {
+        __S.testWhich("lease", __S.getUint16(0, this), 2, this);
+        return __S.getAs(Query_Lease, this);
+    }
+    initLease(): Query_Lease {
+        __S.setUint16(0, 2, this);
+        return __S.getAs(Query_Lease, this);
+    }
+    isLease(): boolean { return __S.getUint16(0, this) === 2; }
+    setLease(): void { __S.setUint16(0, 2, this); }
+    getLeases(): Query_Leases {
+        __S.testWhich("leases", __S.getUint16(0, this), 3, this);
+        return __S.getAs(Query_Leases, this);
+    }
+    initLeases(): Query_Leases {
+        __S.setUint16(0, 3, this);
+        return __S.getAs(Query_Leases, this);
+    }
+    isLeases(): boolean { return __S.getUint16(0, this) === 3; }
+    setLeases(): void { __S.setUint16(0, 3, this); }
     override toString(): string { return "Query_" + super.toString(); }
     which(): Query_Which { return __S.getUint16(0, this); }
 }
@@ -255,8 +395,20 @@ export class Item extends __S {
     setValue(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(1, this)); }
     override toString(): string { return "Item_" + super.toString(); }
 }
+export class Lease extends __S {
+    static override readonly _capnp = { displayName: "Lease", id: "e206462d718b89a9", size: new __O(32, 0) };
+    getId(): bigint { return __S.getUint64(0, this); }
+    setId(value: bigint): void { __S.setUint64(0, value, this); }
+    getTtlMs(): bigint { return __S.getUint64(8, this); }
+    setTtlMs(value: bigint): void { __S.setUint64(8, value, this); }
+    getRemainingMs(): bigint { return __S.getUint64(16, this); }
+    setRemainingMs(value: bigint): void { __S.setUint64(16, value, this); }
+    getKeyCount(): bigint { return __S.getUint64(24, this); }
+    setKeyCount(value: bigint): void { __S.setUint64(24, value, this); }
+    override toString(): string { return "Lease_" + super.toString(); }
+}
 export class Result_Put extends __S {
-    static override readonly _capnp = { displayName: "put", id: "92fefa3a5f8415c9", size: new __O(32, 1) };
+    static override readonly _capnp = { displayName: "put", id: "92fefa3a5f8415c9", size: new __O(32, 2) };
     getCreated(): boolean { return __S.getBit(64, this); }
     setCreated(value: boolean): void { __S.setBit(64, value, this); }
     adoptPrevious(value: capnp.Orphan<Item>): void { __S.adopt(value, __S.getPointer(0, this)); }
@@ -268,19 +420,19 @@ export class Result_Put extends __S {
     override toString(): string { return "Result_Put_" + super.toString(); }
 }
 export class Result_Delete extends __S {
-    static override readonly _capnp = { displayName: "delete", id: "93249188e69371cb", size: new __O(32, 1) };
+    static override readonly _capnp = { displayName: "delete", id: "93249188e69371cb", size: new __O(32, 2) };
     getCount(): bigint { return __S.getUint64(16, this); }
     setCount(value: bigint): void { __S.setUint64(16, value, this); }
     override toString(): string { return "Result_Delete_" + super.toString(); }
 }
 export class Result_Increment extends __S {
-    static override readonly _capnp = { displayName: "increment", id: "fb687cb078a46e77", size: new __O(32, 1) };
+    static override readonly _capnp = { displayName: "increment", id: "fb687cb078a46e77", size: new __O(32, 2) };
     getValue(): bigint { return __S.getInt64(16, this); }
     setValue(value: bigint): void { __S.setInt64(16, value, this); }
     override toString(): string { return "Result_Increment_" + super.toString(); }
 }
 export class Result_ConditionFailed extends __S {
-    static override readonly _capnp = { displayName: "conditionFailed", id: "888db1c3e86d9194", size: new __O(32, 1) };
+    static override readonly _capnp = { displayName: "conditionFailed", id: "888db1c3e86d9194", size: new __O(32, 2) };
     adoptCurrent(value: capnp.Orphan<Item>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownCurrent(): capnp.Orphan<Item> { return __S.disown(this.getCurrent()); }
     getCurrent(): Item { return __S.getStruct(0, Item, this); }
@@ -290,7 +442,7 @@ export class Result_ConditionFailed extends __S {
     override toString(): string { return "Result_ConditionFailed_" + super.toString(); }
 }
 export class Result_Get extends __S {
-    static override readonly _capnp = { displayName: "get", id: "a3a41861b16c6f36", size: new __O(32, 1) };
+    static override readonly _capnp = { displayName: "get", id: "a3a41861b16c6f36", size: new __O(32, 2) };
     getFound(): boolean { return __S.getBit(64, this); }
     setFound(value: boolean): void { __S.setBit(64, value, this); }
     getCreateRevision(): bigint { return __S.getUint64(16, this); }
@@ -306,7 +458,7 @@ export class Result_Get extends __S {
     override toString(): string { return "Result_Get_" + super.toString(); }
 }
 export class Result_List extends __S {
-    static override readonly _capnp = { displayName: "list", id: "aad43873d415d110", size: new __O(32, 1) };
+    static override readonly _capnp = { displayName: "list", id: "aad43873d415d110", size: new __O(32, 2) };
     static _Items: capnp.ListCtor<Item>;
     adoptItems(value: capnp.Orphan<capnp.List<Item>>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownItems(): capnp.Orphan<capnp.List<Item>> { return __S.disown(this.getItems()); }
@@ -318,6 +470,44 @@ export class Result_List extends __S {
     setMore(value: boolean): void { __S.setBit(64, value, this); }
     override toString(): string { return "Result_List_" + super.toString(); }
 }
+export class Result_Lease extends __S {
+    static override readonly _capnp = { displayName: "lease", id: "f0401a08b2302260", size: new __O(32, 2) };
+    static _Items: capnp.ListCtor<Item>;
+    adoptLease(value: capnp.Orphan<Lease>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownLease(): capnp.Orphan<Lease> { return __S.disown(this.getLease()); }
+    getLease(): Lease { return __S.getStruct(0, Lease, this); }
+    hasLease(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initLease(): Lease { return __S.initStructAt(0, Lease, this); }
+    setLease(value: Lease): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    adoptItems(value: capnp.Orphan<capnp.List<Item>>): void { __S.adopt(value, __S.getPointer(1, this)); }
+    disownItems(): capnp.Orphan<capnp.List<Item>> { return __S.disown(this.getItems()); }
+    getItems(): capnp.List<Item> { return __S.getList(1, Result_Lease._Items, this); }
+    hasItems(): boolean { return !__S.isNull(__S.getPointer(1, this)); }
+    initItems(length: number): capnp.List<Item> { return __S.initList(1, Result_Lease._Items, length, this); }
+    setItems(value: capnp.List<Item>): void { __S.copyFrom(value, __S.getPointer(1, this)); }
+    getMore(): boolean { return __S.getBit(64, this); }
+    setMore(value: boolean): void { __S.setBit(64, value, this); }
+    override toString(): string { return "Result_Lease_" + super.toString(); }
+}
+export class Result_Leases extends __S {
+    static override readonly _capnp = { displayName: "leases", id: "ea294c099856fd3d", size: new __O(32, 2) };
+    static _Leases: capnp.ListCtor<Lease>;
+    adoptLeases(value: capnp.Orphan<capnp.List<Lease>>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownLeases(): capnp.Orphan<capnp.List<Lease>> { return __S.disown(this.getLeases()); }
+    getLeases(): capnp.List<Lease> { return __S.getList(0, Result_Leases._Leases, this); }
+    hasLeases(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initLeases(length: number): capnp.List<Lease> { return __S.initList(0, Result_Leases._Leases, length, this); }
+    setLeases(value: capnp.List<Lease>): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    getMore(): boolean { return __S.getBit(64, this); }
+    setMore(value: boolean): void { __S.setBit(64, value, this); }
+    override toString(): string { return "Result_Leases_" + super.toString(); }
+}
+export class Result_LeaseNotFound extends __S {
+    static override readonly _capnp = { displayName: "leaseNotFound", id: "dcb4e4e75f903c51", size: new __O(32, 2) };
+    getLeaseId(): bigint { return __S.getUint64(16, this); }
+    setLeaseId(value: bigint): void { __S.setUint64(16, value, this); }
+    override toString(): string { return "Result_LeaseNotFound_" + super.toString(); }
+}
 export enum Result_Which {
     PUT = 0,
     DELETE = 1,
@@ -325,7 +515,10 @@ export enum Result_Which {
     CONDITION_FAILED = 3,
     INVALID = 4,
     GET = 5,
-    LIST = 6
+    LIST = 6,
+    LEASE = 7,
+    LEASES = 8,
+    LEASE_NOT_FOUND = 9
 }
 export class Result extends __S {
     static readonly PUT = Result_Which.PUT;
@@ -335,7 +528,10 @@ export class Result extends __S {
     static readonly INVALID = Result_Which.INVALID;
     static readonly GET = Result_Which.GET;
     static readonly LIST = Result_Which.LIST;
-    static override readonly _capnp = { displayName: "Result", id: "9e3b152a038ce579", size: new __O(32, 1) };
+    static readonly LEASE = Result_Which.LEASE;
+    static readonly LEASES = Result_Which.LEASES;
+    static readonly LEASE_NOT_FOUND = Result_Which.LEASE_NOT_FOUND;
+    static override readonly _capnp = { displayName: "Result", id: "9e3b152a038ce579", size: new __O(32, 2) };
     getRevision(): bigint { return __S.getUint64(0, this); }
     setRevision(value: bigint): void { __S.setUint64(0, value, this); }
     getPut(): Result_Put {
@@ -407,7 +603,39 @@ export class Result extends __S {
     }
     isList(): boolean { return __S.getUint16(10, this) === 6; }
     setList(): void { __S.setUint16(10, 6, this); }
+    getLease(): Result_Lease {
+        __S.testWhich("lease", __S.getUint16(10, this), 7, this);
+        return __S.getAs(Result_Lease, this);
+    }
+    initLease(): Result_Lease {
+        __S.setUint16(10, 7, this);
+        return __S.getAs(Result_Lease, this);
+    }
+    isLease(): boolean { return __S.getUint16(10, this) === 7; }
+    setLease(): void { __S.setUint16(10, 7, this); }
+    getLeases(): Result_Leases {
+        __S.testWhich("leases", __S.getUint16(10, this), 8, this);
+        return __S.getAs(Result_Leases, this);
+    }
+    initLeases(): Result_Leases {
+        __S.setUint16(10, 8, this);
+        return __S.getAs(Result_Leases, this);
+    }
+    isLeases(): boolean { return __S.getUint16(10, this) === 8; }
+    setLeases(): void { __S.setUint16(10, 8, this); }
+    getLeaseNotFound(): Result_LeaseNotFound {
+        __S.testWhich("leaseNotFound", __S.getUint16(10, this), 9, this);
+        return __S.getAs(Result_LeaseNotFound, this);
+    }
+    initLeaseNotFound(): Result_LeaseNotFound {
+        __S.setUint16(10, 9, this);
+        return __S.getAs(Result_LeaseNotFound, this);
+    }
+    isLeaseNotFound(): boolean { return __S.getUint16(10, this) === 9; }
+    setLeaseNotFound(): void { __S.setUint16(10, 9, this); }
     override toString(): string { return "Result_" + super.toString(); }
     which(): Result_Which { return __S.getUint16(10, this); }
 }
 Result_List._Items = capnp.CompositeList(Item);
+Result_Lease._Items = capnp.CompositeList(Item);
+Result_Leases._Leases = capnp.CompositeList(Lease);

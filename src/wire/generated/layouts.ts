@@ -308,11 +308,11 @@ export const kvConditionLayout: StructLayout = {
 
 export const kvCommandLayout: StructLayout = {
   name: "Command",
-  dataWords: 2,
+  dataWords: 3,
   pointers: 3,
   body: {
     tagByte: 2,
-    tagCount: 4,
+    tagCount: 8,
     fields: [
       { kind: "group", name: "put", tag: 0, body: {
         tagByte: -1,
@@ -346,6 +346,38 @@ export const kvCommandLayout: StructLayout = {
           { kind: "integer", name: "amount", tag: -1, byte: 8, signed: true },
         ],
       } },
+      { kind: "group", name: "putExpiring", tag: 4, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "data", name: "key", tag: -1, slot: 0 },
+          { kind: "data", name: "value", tag: -1, slot: 1 },
+          { kind: "struct", name: "condition", tag: -1, slot: 2, layout: kvConditionLayout },
+          { kind: "integer", name: "ttlMs", tag: -1, byte: 8, signed: false },
+          { kind: "integer", name: "leaseId", tag: -1, byte: 16, signed: false },
+        ],
+      } },
+      { kind: "group", name: "leaseGrant", tag: 5, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "integer", name: "ttlMs", tag: -1, byte: 8, signed: false },
+        ],
+      } },
+      { kind: "group", name: "leaseKeepAlive", tag: 6, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "integer", name: "leaseId", tag: -1, byte: 8, signed: false },
+        ],
+      } },
+      { kind: "group", name: "leaseRevoke", tag: 7, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "integer", name: "leaseId", tag: -1, byte: 8, signed: false },
+        ],
+      } },
     ],
   },
 };
@@ -367,13 +399,29 @@ export const kvItemLayout: StructLayout = {
   },
 };
 
+export const kvLeaseLayout: StructLayout = {
+  name: "Lease",
+  dataWords: 4,
+  pointers: 0,
+  body: {
+    tagByte: -1,
+    tagCount: 0,
+    fields: [
+      { kind: "integer", name: "id", tag: -1, byte: 0, signed: false },
+      { kind: "integer", name: "ttlMs", tag: -1, byte: 8, signed: false },
+      { kind: "integer", name: "remainingMs", tag: -1, byte: 16, signed: false },
+      { kind: "integer", name: "keyCount", tag: -1, byte: 24, signed: false },
+    ],
+  },
+};
+
 export const kvQueryLayout: StructLayout = {
   name: "Query",
-  dataWords: 1,
+  dataWords: 2,
   pointers: 2,
   body: {
     tagByte: 0,
-    tagCount: 2,
+    tagCount: 4,
     fields: [
       { kind: "group", name: "get", tag: 0, body: {
         tagByte: -1,
@@ -390,6 +438,21 @@ export const kvQueryLayout: StructLayout = {
           { kind: "data", name: "after", tag: -1, slot: 1 },
         ],
       } },
+      { kind: "group", name: "lease", tag: 2, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "integer", name: "leaseId", tag: -1, byte: 8, signed: false },
+          { kind: "data", name: "after", tag: -1, slot: 0 },
+        ],
+      } },
+      { kind: "group", name: "leases", tag: 3, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "integer", name: "afterId", tag: -1, byte: 8, signed: false },
+        ],
+      } },
     ],
   },
 };
@@ -397,10 +460,10 @@ export const kvQueryLayout: StructLayout = {
 export const kvResultLayout: StructLayout = {
   name: "Result",
   dataWords: 4,
-  pointers: 1,
+  pointers: 2,
   body: {
     tagByte: 10,
-    tagCount: 7,
+    tagCount: 10,
     fields: [
       { kind: "integer", name: "revision", tag: -1, byte: 0, signed: false },
       { kind: "group", name: "put", tag: 0, body: {
@@ -446,6 +509,28 @@ export const kvResultLayout: StructLayout = {
         tagCount: 0,
         fields: [
           { kind: "structList", name: "items", tag: -1, slot: 0, layout: kvItemLayout },
+        ],
+      } },
+      { kind: "group", name: "lease", tag: 7, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "struct", name: "lease", tag: -1, slot: 0, layout: kvLeaseLayout },
+          { kind: "structList", name: "items", tag: -1, slot: 1, layout: kvItemLayout },
+        ],
+      } },
+      { kind: "group", name: "leases", tag: 8, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "structList", name: "leases", tag: -1, slot: 0, layout: kvLeaseLayout },
+        ],
+      } },
+      { kind: "group", name: "leaseNotFound", tag: 9, body: {
+        tagByte: -1,
+        tagCount: 0,
+        fields: [
+          { kind: "integer", name: "leaseId", tag: -1, byte: 16, signed: false },
         ],
       } },
     ],
