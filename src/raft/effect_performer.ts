@@ -221,7 +221,9 @@ export class EffectPerformer {
     const timestampMs = logTime.now();
     const header = { firstIndex: append.firstIndex, term: append.term, timestampMs };
     logTime.appended(timestampMs);
-    if (append.kind === EntryKind.noop) return encodeEntry(append.kind, NO_PAYLOAD, header);
+    if (append.kind === EntryKind.noop || append.kind === EntryKind.tick) {
+      return encodeEntry(append.kind, NO_PAYLOAD, header);
+    }
     if (append.kind === EntryKind.configuration) {
       return encodeEntry(append.kind, encodeConfiguration(append.source as Configuration), header);
     }

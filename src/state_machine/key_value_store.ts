@@ -1,6 +1,7 @@
 /**
  * The built-in state machine: keys with values, revisions and conditions, in the order of the keys'
- * bytes, and leases that expire keys. Commands, queries and answers are the messages of wire/kv_messages.ts.
+ * bytes, and leases that expire keys. Commands, queries and answers are the messages of
+ * wire/kv_messages.ts.
  *
  * @module
  */

@@ -55,7 +55,7 @@ describe("tick_timer", () => {
     assert.equal(world.ticks.length, 1);
   });
 
-  it("waits again where the deadline was moved back, and hurries where it came forward", async () => {
+  it("waits again for a deadline that moved back, hurries for one that came forward", async () => {
     const world = new TickWorld();
     world.watch(6_000);
     world.watch(9_000);

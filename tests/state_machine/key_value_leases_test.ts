@@ -220,7 +220,7 @@ describe("key_value_leases", () => {
     assert.deepEqual([0, 400, 1000, 5000].map(remaining), [1000, 600, 0, 0]);
   });
 
-  it("removes a bounded number of keys an entry, in the same order on a restored replica", async () => {
+  it("removes so many keys an entry, in the same order on a restored replica", async () => {
     const replica = new Replica();
     const lease = replica.grant(100);
     const count = EXPIRIES_PER_ENTRY_MAX + 500;

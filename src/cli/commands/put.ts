@@ -59,8 +59,9 @@ export const put = declareCommand({
   description: "The answer comes when the write is durable on a majority. With a condition the " +
     "write happens only if it holds, all in one step; if not, exit code 4 and nothing is " +
     "changed.\n\nA key with --ttl or --lease goes away by itself, by the time that the cluster " +
-    "counts while it has a leader. A put without them takes that from the key.\n\nIf the answer is lost (exit code 7), repeat the command with the --request-id " +
-    "that the message prints: it is never applied twice.",
+    "counts while it has a leader. A put without them takes that from the key.\n\n" +
+    "If the answer is lost (exit code 7), repeat the command with the --request-id that the " +
+    "message prints: it is never applied twice.",
   examples: [
     { command: "raft put greeting hello", note: "write" },
     { command: "raft put photo @photo.jpg", note: "from a file" },
