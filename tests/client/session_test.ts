@@ -183,6 +183,15 @@ describe("a session with a cluster whose leaders fail", () => {
     run.client.close();
   });
 
+  it("tells an id that cannot be from one that is too old", async () => {
+    const run = new CountingWorld(5);
+    await run.settle(Promise.all(PEERS.map(({ id }) => run.boot(id))));
+    const commandId = new Uint8Array(16).fill(0xff);
+    const proposed = run.client.propose(new Uint8Array(0), { commandId, timeoutMs: 20_000 });
+    await assert.rejects(run.settle(proposed), InvalidRequestError);
+    run.client.close();
+  });
+
   it("keeps itself alive over its time-out, and expires when its client is gone", async () => {
     const run = new CountingWorld(4);
     await run.settle(Promise.all(PEERS.map(({ id }) => run.boot(id))));
