@@ -142,7 +142,7 @@ function add(drafts: Drafts, change: MemberChange): ChangeRefusal | null {
     // The same request once more changes nothing.
     if (member.address === address) return null;
     return refuse("refused", `Node ${id} is a member already, at ${member.address}`, [
-      `To move it: raft member set ${id} --address ${address}`,
+      `Its address is changed by itself (raft member set ${id} --address ${address})`,
     ]);
   }
   if (member.instanceId !== "" && member.instanceId !== instanceId) {

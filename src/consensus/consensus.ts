@@ -91,6 +91,11 @@ export class Consensus {
     checkBasic(this.#state);
   }
 
+  /** The id of this node. */
+  get nodeId(): NodeId {
+    return this.#state.nodeId;
+  }
+
   /** Whether this node leads. */
   get isLeader(): boolean {
     return this.#state.role === "leader";

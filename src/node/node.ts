@@ -68,7 +68,10 @@ export async function startNode(runtime: Runtime, options: NodeOptions): Promise
   return {
     nodeId: raft.nodeId,
     address: raft.address,
-    clusterId: raft.clusterId,
+    // A node that joins learns it later.
+    get clusterId() {
+      return raft.clusterId;
+    },
     raft,
     stopped: raft.stopped,
     ready: (readiness) => raft.ready(readiness),

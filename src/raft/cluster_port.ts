@@ -31,6 +31,8 @@ export interface ClusterPortOptions {
    * rejection ends the connection.
    */
   readonly peerAccepted: (hello: Hello) => Promise<void> | null;
+  /** A connection to or from a peer failed. */
+  readonly peerFailed: (peer: NodeId) => void;
   /** Serves a client's connection; clients are refused where it is not given. */
   readonly serveClient: ((connection: GreetedConnection) => void) | undefined;
 }
@@ -138,6 +140,7 @@ export class ClusterPort {
   }
 
   #failed(peer: NodeId, error: Error): void {
+    this.#options.peerFailed(peer);
     const reason = error.message;
     if (this.#failures.get(peer) === reason) return;
     this.#failures.set(peer, reason);

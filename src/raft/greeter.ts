@@ -12,7 +12,7 @@ import {
   PROTOCOL_VERSION_MIN,
 } from "../wire/hello.ts";
 import type { Identity } from "../wire/storage_codec.ts";
-import { commonProtocol, judgeHello } from "./hello_policy.ts";
+import { commonProtocol, judgeHello, type Standing } from "./hello_policy.ts";
 
 /** What a greeter speaks of. */
 export interface GreeterOptions {
@@ -21,6 +21,8 @@ export interface GreeterOptions {
   readonly instanceOf: (id: NodeId) => InstanceId | null;
   /** Whether an id belongs to the cluster. */
   readonly isMember: (id: NodeId) => boolean;
+  /** How far the knowledge of the members goes. */
+  readonly standing: () => Standing;
   readonly address: () => Address;
   readonly logTimeMs: () => LogTimeMs;
   readonly version: string;
@@ -49,15 +51,15 @@ export class Greeter {
       instanceId: identity.instanceId,
       address: this.#options.address(),
       targetNodeId,
-      configurationIndex: 0,
+      configurationIndex: this.#options.standing().latestIndex,
     };
   }
 
   /** What this node answers. */
   reply(hello: Hello): HelloReply {
-    const { identity, instanceOf, isMember, address, logTimeMs, version } = this.#options;
+    const { identity, instanceOf, isMember, standing } = this.#options;
+    const { address, logTimeMs, version } = this.#options;
     const { clusterId, clusterName, nodeId, instanceId } = identity();
-    assert(clusterId !== "", "a node without a cluster accepts nobody");
     const verdict = judgeHello(hello, {
       clusterId,
       clusterName,
@@ -65,6 +67,7 @@ export class Greeter {
       instanceId,
       instanceOf,
       isMember,
+      standing: standing(),
     });
     return {
       ...verdict,
@@ -76,7 +79,6 @@ export class Greeter {
       address: address(),
       logTimeMs: logTimeMs(),
       version,
-      configurationIndex: 0,
     };
   }
 }

@@ -25,6 +25,12 @@ import type { Index, LogTimeMs, Term, TermRun } from "../types.ts";
 import { decodeConfiguration } from "../wire/storage_codec.ts";
 import type { Formation } from "./formation.ts";
 
+/** For a node that waits to be told of a configuration: it neither votes nor campaigns. */
+const NOBODY: IndexedConfiguration = {
+  index: 0,
+  configuration: { voters: [], votersOld: [], learners: [], promotions: [] },
+};
+
 /** What a core starts from. */
 export interface LogContents {
   readonly baseIndex: Index;
@@ -90,8 +96,11 @@ export async function restartLog(log: Log, lastIncludedIndex: Index): Promise<vo
  */
 export function logContents(
   log: Log,
-  snapshot: SnapshotMeta | null,
-  formation: Formation | null,
+  { snapshot, formation, isJoining }: {
+    readonly snapshot: SnapshotMeta | null;
+    readonly formation: Formation | null;
+    readonly isJoining: boolean;
+  },
 ): LogContents {
   const { lastIndex } = log;
   if (formation !== null) {
@@ -100,6 +109,7 @@ export function logContents(
   const base = baseOf(log, snapshot);
   const isEmpty = lastIndex < log.firstIndex;
   const configurations = configurationsOf(log, snapshot);
+  if (isJoining && configurations.length === 0) configurations.push(NOBODY);
   if (configurations.length === 0) {
     throw new BadDataError(
       "Cannot start the node as its log holds no configuration, yet the node has been a member",

@@ -5,39 +5,37 @@
  * @module
  */
 import { Consensus } from "../consensus/consensus.ts";
-import type { SoftState } from "../consensus/effects.ts";
 import { allMembers } from "../consensus/quorum.ts";
-import {
-  DeniedError,
-  NoQuorumError,
-  NotLeaderError,
-  ShutdownError,
-  StaleReadError,
-} from "../errors.ts";
+import { NoQuorumError, NotLeaderError, ShutdownError, StaleReadError } from "../errors.ts";
 import type { StoredSnapshot } from "../log/snapshot_store.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
 import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request_id.ts";
 import type { TransportHandler } from "../transport/transport.ts";
-import type { Address, Index, InstanceId, LogTimeMs, MemberChange, NodeId } from "../types.ts";
+import type { Address, Index, LogTimeMs, MemberChange, NodeId } from "../types.ts";
 import type { Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
 import { ClusterPort } from "./cluster_port.ts";
 import { DriverLoop } from "./driver_loop.ts";
+import { hurryFirstElection } from "./first_election.ts";
 import { Formation } from "./formation.ts";
 import { Greeter } from "./greeter.ts";
+import { Joiner } from "./join.ts";
+import { LeaderNews } from "./leader_news.ts";
 import { logContents } from "./log_contents.ts";
+import { Members } from "./members.ts";
 import { verifiedMessage } from "./message_intake.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import {
+  type ClusterFormation,
   ELECTION_TIMEOUT_MS_DEFAULT,
   HEARTBEAT_MS_DEFAULT,
   type RaftOptions,
 } from "./raft_options.ts";
 import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
-import { formingMembers, openStorage, type RaftStorage } from "./raft_storage.ts";
+import { closeStorage, formingMembers, openStorage, type RaftStorage } from "./raft_storage.ts";
 import { type Readiness, ReadinessWaiters } from "./readiness.ts";
 import type { Query, QueryOutcome, QuerySink } from "./reads.ts";
 import { restoreState } from "./restore_state.ts";
@@ -95,9 +93,10 @@ export class Raft {
   readonly #waiters: ReadinessWaiters;
   /** Where the state machine stands when the node begins to take part. */
   #startPosition: AppliedPosition = NOTHING_APPLIED;
+  readonly #members: Members;
   #formation: Formation | null = null;
+  #joiner: Joiner | null = null;
   #running: Running | null = null;
-  #knewLeader = false;
   #ending: Promise<void> | null = null;
   #resolveStopped: (reason: StopReason) => void = () => {};
 
@@ -114,10 +113,20 @@ export class Raft {
     };
     this.#waiters = new ReadinessWaiters((readiness) => this.#isReady(readiness));
     this.stopped = new Promise((resolve) => this.#resolveStopped = resolve);
+    this.#members = new Members({
+      nodeId: options.nodeId,
+      directory: storage.directory,
+      logger: this.#logger,
+      address: () => this.address,
+      setPeers: (peers) => this.#port.transport.setPeers(peers),
+      stop: (error) => void this.#end(error),
+      changed: () => this.#waiters.check(),
+    });
     this.#greeter = new Greeter({
       identity: () => storage.directory.identity,
-      instanceOf: (id) => this.#instanceOf(id),
-      isMember: (id) => this.#isMember(id),
+      instanceOf: (id) => this.#members.instanceOf(id),
+      isMember: (id) => this.#members.isKnown(id),
+      standing: () => this.#members.standing,
       address: () => this.address,
       logTimeMs: () => this.logTimeMs,
       version: options.version ?? "",
@@ -130,7 +139,8 @@ export class Raft {
       greeter: this.#greeter,
       logger: this.#logger,
       handler: this.#transportHandler(),
-      peerAccepted: ({ nodeId, instanceId }) => this.#formation?.heard(nodeId, instanceId) ?? null,
+      peerAccepted: (hello) => this.#members.accepted(hello),
+      peerFailed: (peer) => this.#members.lost(peer),
       serveClient: options.serveClient,
     });
   }
@@ -151,6 +161,7 @@ export class Raft {
       await options.observer?.opened(log, snapshots.latest?.meta ?? null, hardState.state);
       await raft.#port.listen();
       if (storage.directory.identity.born) raft.#run();
+      else if (options.formation.kind === "join") raft.#join(options.formation);
       else raft.#form();
     } catch (error) {
       await raft.#end(null);
@@ -321,7 +332,7 @@ export class Raft {
         this.#running?.driver.input({ type: "message", from, message });
       },
       connected: (peer, reply) => {
-        this.#checkInstance(peer, reply.instanceId);
+        this.#members.checkInstance(peer, reply.instanceId);
         this.#logger.info("Connected to a peer", { peer, address: reply.address });
         this.#formation?.accepted(peer, reply.instanceId);
         // What was sent before was dropped: the core is to send it again, now.
@@ -330,32 +341,17 @@ export class Raft {
       lost: (peer) => {
         this.#logger.warn("Lost the connection to a peer", { peer });
         this.#running?.driver.input({ type: "connectionLost", peer });
+        this.#members.lost(peer);
       },
-      refused: (peer, reply) => this.#refused(peer, reply),
+      refused: (peer, reply) => this.#members.refused(peer, reply),
     };
-  }
-
-  /** Who answers under a known id must be who it was: a stranger accepts anybody. */
-  #checkInstance(peer: NodeId, instanceId: InstanceId): void {
-    const known = this.#instanceOf(peer);
-    if (known === null || known === instanceId) return;
-    throw new DeniedError(
-      `Node ${peer} answers from another data directory (${instanceId || "none"}) than it is ` +
-        `known with (${known}): one that was lost or replaced must not come back under its old id`,
-    );
-  }
-
-  /** Some refusals mean that this node must not go on: going on could harm the cluster. */
-  #refused(peer: NodeId, reply: HelloReply): void {
-    const isWrongCluster = reply.refusal === "wrongCluster" && this.#running === null;
-    if (reply.refusal !== "wrongInstance" && !isWrongCluster) return;
-    void this.#end(new DeniedError(`Peer ${peer} refuses this node: ${reply.reason}`));
   }
 
   #form(): void {
     const members = formingMembers(this.#options, this.address);
     const formation = new Formation({ ...this.#storage, members });
     this.#formation = formation;
+    this.#members.forming(formation);
     this.#port.transport.setPeers(members);
     if (formation.missing.length > 0) {
       this.#logger.info("Waiting for every listed node once", { missing: formation.missing });
@@ -369,16 +365,46 @@ export class Raft {
     }).catch((error) => this.#end(error));
   }
 
+  #join({ endpoints, learner }: ClusterFormation & { readonly kind: "join" }): void {
+    const { directory } = this.#storage;
+    const { identity } = directory;
+    const joiner = new Joiner({
+      runtime: this.#runtime,
+      identity,
+      endpoints,
+      address: this.address,
+      learner,
+      logger: this.#logger,
+    });
+    this.#joiner = joiner;
+    this.#members.joining();
+    joiner.joined.then(async ({ clusterId, clusterName, configurationIndex }) => {
+      if (this.#ending !== null) return;
+      await directory.saveIdentity({ ...identity, clusterId, clusterName });
+      if (this.#ending !== null) return;
+      this.#logger.info("The cluster takes this node in", { clusterId, configurationIndex });
+      this.#members.joined(configurationIndex);
+      this.#run();
+    }).catch((error) => this.#end(error));
+  }
+
   #run(): void {
     const { log, hardState, snapshots: store } = this.#storage;
     const { transport } = this.#port;
-    const contents = logContents(log, store.latest?.meta ?? null, this.#formation);
+    const { identity } = this.#storage.directory;
+    const contents = logContents(log, {
+      snapshot: store.latest?.meta ?? null,
+      formation: this.#formation,
+      isJoining: this.#joiner !== null,
+    });
     const consensus = new Consensus({
       nodeId: this.nodeId,
+      instanceId: identity.instanceId,
       ...hardState.state,
       ...contents,
       ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
     });
+    const news = new LeaderNews(this.#logger);
     const driver = new DriverLoop({
       ...this.#timing,
       clock: this.#runtime.clock,
@@ -395,60 +421,29 @@ export class Raft {
       snapshots: { ...this.#options, store, clusterId: this.clusterId, logger: this.#logger },
       serveQuery: (query) => this.#serve(query, 0),
       notLeader: () => new NotLeaderError(this.leader?.id ?? null, this.leader?.address || null),
-      softState: (state) => this.#noteSoftState(state),
-      membershipChanged: () => transport.setPeers(consensus.membership.peers),
+      softState: (state) => {
+        news.tell(state);
+        this.#waiters.check();
+      },
+      membershipChanged: () => this.#members.follow(),
       failed: (error) => void this.#end(error),
     });
     this.#running = { consensus, driver };
-    transport.setPeers(consensus.membership.peers);
+    this.#members.running(consensus);
     driver.start();
-    this.#hurryFirstElection(this.#running);
-    this.#waiters.check();
-  }
-
-  /**
-   * Elections need no patience where nobody else can lead yet: in a cluster of one, and in a
-   * cluster that was just born, where one node goes first so that votes are not split. A timer may
-   * expire at any moment, so this is as safe as waiting.
-   */
-  #hurryFirstElection({ consensus, driver }: Running): void {
-    const [first, ...others] = consensus.configuration.voters;
-    if (first?.id !== this.nodeId) return;
-    const expire = () => driver.input({ type: "timer", timer: "election" });
-    if (others.length === 0) expire();
-    // The others are born within a few messages of this one.
-    else if (this.#formation !== null) {
-      const { clock } = this.#runtime;
-      const timer = clock.setTimer(expire, this.#timing.heartbeatMs);
-      void this.stopped.then(() => clock.clearTimer(timer));
-    }
-  }
-
-  #noteSoftState(state: SoftState): void {
-    const { role, term, leaderId: leader } = state;
-    // Who leads is worth a line; who tries to, again and again while a quorum is away, is not.
-    if (role === "leader") this.#logger.info("This node leads", { term });
-    else if (leader !== null) this.#logger.info("Follows a leader", { term, leader });
-    else if (this.#knewLeader) this.#logger.warn("No leader is known", { term });
-    else this.#logger.debug("No leader is known", { role, term });
-    this.#knewLeader = leader !== null;
+    hurryFirstElection({
+      ...this.#running,
+      clock: this.#runtime.clock,
+      isNewborn: this.#formation !== null,
+      delayMs: this.#timing.heartbeatMs,
+      stopped: this.stopped,
+    });
     this.#waiters.check();
   }
 
   #isReady(readiness: Readiness): boolean {
     if (readiness === "listening") return true;
-    return readiness === "joined" ? this.#running !== null : this.leader !== null;
-  }
-
-  #isMember(id: NodeId): boolean {
-    if (this.#formation !== null) return this.#formation.lists(id);
-    return this.#storage.directory.identity.members.some((member) => member.id === id);
-  }
-
-  #instanceOf(id: NodeId): InstanceId | null {
-    if (this.#formation !== null) return this.#formation.instanceOf(id);
-    const { members } = this.#storage.directory.identity;
-    return members.find((member) => member.id === id)?.instanceId ?? null;
+    return readiness === "joined" ? this.#members.isMember : this.leader !== null;
   }
 
   #serveStale(running: Running, query: Query, maxAgeMs: number): void {
@@ -473,6 +468,9 @@ export class Raft {
   }
 
   #notFormed(): NoQuorumError {
+    if (this.#joiner !== null) {
+      return new NoQuorumError(`This node has not joined its cluster yet: ${this.#joiner.reason}`);
+    }
     const missing = this.#formation?.missing ?? [];
     const whom = missing.length === 0 ? "" : `: it waits for node ${missing.join(", ")}`;
     return new NoQuorumError(`The cluster has not formed yet${whom}`);
@@ -485,15 +483,11 @@ export class Raft {
 
   async #tearDown(error: Error | null): Promise<void> {
     if (error !== null) this.#logger.error("The node stops", { reason: error.message });
+    this.#joiner?.close();
     this.#running?.driver.stop();
     this.#options.stopping?.();
-    const { log, hardState, snapshots, directory } = this.#storage;
-    const steps = [this.#port, log, hardState, snapshots].map((part) => part.close());
-    const ends = await Promise.allSettled(steps);
-    // Last, for whoever gets the directory next must not meet what this node still does to it.
-    ends.push(...await Promise.allSettled([directory.close()]));
-    const failed = ends.find((step) => step.status === "rejected");
-    const reason = error ?? (failed?.reason as Error | undefined) ?? null;
+    await this.#members.settled();
+    const reason = error ?? await closeStorage(this.#storage, this.#port);
     this.#resolveStopped({ error: reason });
     this.#waiters.fail(reason ?? new ShutdownError("The node was stopped"));
   }

@@ -21,6 +21,15 @@ export type ClusterFormation =
     readonly kind: "peers";
     readonly peers: readonly { readonly id: NodeId; readonly address: Address }[];
   }
+  /**
+   * It asks the members at these addresses to be taken in, as a learner that becomes a voter once
+   * it has caught up, or that stays a learner.
+   */
+  | {
+    readonly kind: "join";
+    readonly endpoints: readonly Address[];
+    readonly learner: boolean;
+  }
   /** It must have an identity already. */
   | { readonly kind: "existing" };
 

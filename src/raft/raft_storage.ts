@@ -13,6 +13,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Address, NodeId } from "../types.ts";
 import { deriveClusterId } from "./cluster_id.ts";
 import { checkNoGap } from "./log_contents.ts";
+import { removedError } from "./members.ts";
 import type { RaftOptions } from "./raft_options.ts";
 import { randomHexId } from "./random_id.ts";
 
@@ -47,7 +48,9 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
       : await options.openLog(directory);
     opened.unshift(log);
     // A birth that was cut off may have left the first entry of another list of nodes.
-    if (!directory.identity.born) await log.truncateSuffix(log.firstIndex - 1);
+    // What a node that joins has got of the log it has acknowledged, so that stays.
+    const isForming = !directory.identity.born && options.formation.kind !== "join";
+    if (isForming) await log.truncateSuffix(log.firstIndex - 1);
     const { tornTailBytes } = log.recovery;
     if (tornTailBytes > 0) {
       options.logger?.warn("Cut a torn tail off the log: it was never durable", {
@@ -68,6 +71,19 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
   }
 }
 
+/** Closes everything, the port as well; returns the first failure, if there is one. */
+export async function closeStorage(
+  { log, hardState, snapshots, directory }: RaftStorage,
+  port: { close(): Promise<void> },
+): Promise<Error | null> {
+  const steps = [port, log, hardState, snapshots].map((part) => part.close());
+  const ends = await Promise.allSettled(steps);
+  // Last, for whoever gets the directory next must not meet what this node still does to it.
+  ends.push(...await Promise.allSettled([directory.close()]));
+  const failed = ends.find((step) => step.status === "rejected");
+  return (failed?.reason as Error | undefined) ?? null;
+}
+
 /** The nodes that form the cluster together; empty for a node that has an identity. */
 export function formingMembers(
   options: RaftOptions,
@@ -85,11 +101,12 @@ async function chooseCluster(
 ): Promise<void> {
   const { identity } = directory;
   const { formation, nodeId } = options;
-  if (identity.born) return;
+  if (identity.removed) throw removedError(identity);
+  if (identity.born || formation.kind === "join") return;
   if (formation.kind === "existing") {
     throw new InvalidRequestError(
       `Cannot start node ${nodeId} as "${options.dataPath}" belongs to no cluster yet: ` +
-        "want --bootstrap or --peers",
+        "want --bootstrap, --peers or --join",
     );
   }
   if (formation.kind === "peers" && !formation.peers.some((peer) => peer.id === nodeId)) {

@@ -44,6 +44,7 @@ class PortWorld extends TransportWorld {
         }),
         instanceOf: (id) => id === 2 ? instanceOf(2) : null,
         isMember: () => true,
+        standing: () => ({ phase: "running", latestIndex: 1, committedIndex: 1 }),
         address: () => `node-1:${PORT}`,
         logTimeMs: () => 1,
         version: "1.2.3",
@@ -51,6 +52,7 @@ class PortWorld extends TransportWorld {
       logger,
       handler: { message() {}, connected() {}, refused() {}, lost() {} },
       peerAccepted: () => null,
+      peerFailed: () => {},
       serveClient: undefined,
     });
     this.#dialer = this.boot(2);

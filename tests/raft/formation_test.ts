@@ -115,7 +115,10 @@ describe("formation", () => {
     const world = new FormationWorld("existing");
     const node = world.start(1, { formation: { kind: "existing" } });
     await world.until(() => node.ended !== null);
-    assert.match(node.ended!.error!.message, /belongs to no cluster yet: want --bootstrap or/);
+    assert.match(
+      node.ended!.error!.message,
+      /belongs to no cluster yet: want --bootstrap, --peers or --join/,
+    );
   });
 
   it("the list may be mended before the cluster has formed", async () => {

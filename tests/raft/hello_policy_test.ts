@@ -16,6 +16,20 @@ const policy: HelloPolicy = {
   instanceId: "33333333333333333333333333333333",
   instanceOf: (id) => id === 2 ? INSTANCE : null,
   isMember: (id) => id >= 1 && id <= 3,
+  standing: { phase: "running", latestIndex: 20, committedIndex: 10 },
+};
+
+const forming: HelloPolicy = {
+  ...policy,
+  standing: { phase: "forming", latestIndex: 0, committedIndex: null },
+};
+
+/** Node 1 was taken in by configuration 25. */
+const joining: HelloPolicy = {
+  ...policy,
+  isMember: () => false,
+  instanceOf: () => null,
+  standing: { phase: "joining", latestIndex: 25, committedIndex: null },
 };
 
 const peer: Hello = {
@@ -123,7 +137,8 @@ const refused: readonly {
 describe("judgeHello", () => {
   for (const [name, hello] of accepted) {
     it(`accepts ${name}`, () => {
-      assert.deepEqual(judgeHello(hello, policy), { refusal: "none", reason: "" });
+      const verdict = { refusal: "none", reason: "", configurationIndex: 0 };
+      assert.deepEqual(judgeHello(hello, policy), verdict);
     });
   }
 
@@ -134,6 +149,48 @@ describe("judgeHello", () => {
       assert.match(verdict.reason, reason);
     });
   }
+
+  it("trap 38: a member that was removed is told, by which committed configuration", () => {
+    const unknown = { ...peer, nodeId: 4 };
+    for (const configurationIndex of [1, 9, 10]) {
+      const verdict = judgeHello({ ...unknown, configurationIndex }, policy);
+      assert.deepEqual([verdict.refusal, verdict.configurationIndex], ["removedMember", 10]);
+    }
+  });
+
+  it("trap 38: a node that lags locks out nobody whom a newer configuration may have added", () => {
+    const unknown = { ...peer, nodeId: 4 };
+    const judge = (configurationIndex: number, by = policy) =>
+      judgeHello({ ...unknown, configurationIndex }, by).refusal;
+    assert.equal(judge(11), "none", "what is not committed here may not stay");
+    assert.equal(judge(30), "none");
+    const restarted = { ...policy, standing: { ...policy.standing, committedIndex: null } };
+    assert.equal(judge(1, restarted), "none", "nothing is known to be committed");
+    assert.equal(judge(30, forming), "unknownMember", "a list is all there is");
+  });
+
+  it("trap 14: another data directory under a known id needs a newer configuration", () => {
+    const other = { ...peer, instanceId: OTHER_INSTANCE };
+    const judge = (configurationIndex: number, by = policy) =>
+      judgeHello({ ...other, configurationIndex }, by).refusal;
+    assert.deepEqual([judge(0), judge(20), judge(21)], ["wrongInstance", "wrongInstance", "none"]);
+    assert.equal(judge(21, forming), "wrongInstance");
+  });
+
+  it("trap 14: who joins listens to nobody that may take it for its predecessor", () => {
+    const judge = (configurationIndex: number, by = joining) =>
+      judgeHello({ ...peer, configurationIndex }, by).refusal;
+    assert.deepEqual([judge(0), judge(24), judge(25)], ["notReady", "notReady", "none"]);
+    const asking = { ...joining, standing: { ...joining.standing, latestIndex: 0 } };
+    assert.equal(judge(0, asking), "notReady", "it was not taken in yet");
+    assert.equal(judge(9, asking), "notReady");
+  });
+
+  it("who belongs to no cluster yet accepts nobody", () => {
+    for (const hello of [peer, client]) {
+      assert.equal(judgeHello(hello, { ...joining, clusterId: "" }).refusal, "notReady");
+    }
+  });
 
   it("says first that versions do not fit, as nothing else of the hello can be trusted", () => {
     const hello = { ...peer, protocolMin: 9, protocolMax: 9, clusterId: OTHER_CLUSTER };

@@ -1,0 +1,249 @@
+/**
+ * How a node without identity gets into a cluster that runs: it asks a member as a client would,
+ * follows the hint to the leader, and repeats itself until it is taken in or refused. The request
+ * may be carried out more than once to the same effect, so a crash or a lost answer harms nothing:
+ * the node asks again, as the same data directory.
+ *
+ * @module
+ */
+import { splitAddress } from "../address.ts";
+import { DeniedError, ProtocolError } from "../errors.ts";
+import { FRAME_BYTES_MAX, HELLO_TIMEOUT_MS } from "../limits.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { ByteStream, Runtime, TimerHandle } from "../runtime/runtime.ts";
+import { Backoff } from "../transport/backoff.ts";
+import type { Address, ClusterId, Index, MemberChange } from "../types.ts";
+import { ByteBuilder } from "../wire/byte_builder.ts";
+import { decodeClientMessage, writeClientMessage } from "../wire/client_codec.ts";
+import type { ClientMessage, ErrorAnswer, ErrorCode } from "../wire/client_messages.ts";
+import { FrameDecoder } from "../wire/frame.ts";
+import { type HelloReply, PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from "../wire/hello.ts";
+import type { Identity } from "../wire/storage_codec.ts";
+
+/** The first and the longest pause between two attempts, in milliseconds. */
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 1_000;
+
+/** How long one attempt may take; a change of the members that waits for a quorum takes long. */
+const ATTEMPT_TIMEOUT_MS = 10_000;
+
+/** Errors that no other attempt will mend. */
+const FINAL_CODES: ReadonlySet<ErrorCode> = new Set(["refused", "invalidRequest", "notFound"]);
+
+/** What a node joins with. */
+export interface JoinerOptions {
+  readonly runtime: Runtime;
+  /** Who asks; its cluster id is empty where it never got that far before. */
+  readonly identity: Identity;
+  /** Where members are reached. */
+  readonly endpoints: readonly Address[];
+  /** Where the others reach this node. */
+  readonly address: Address;
+  /** It stays a learner. */
+  readonly learner: boolean;
+  readonly logger: Logger;
+}
+
+/** The cluster that took the node in. */
+export interface JoinOutcome {
+  readonly clusterId: ClusterId;
+  readonly clusterName: string;
+  /** The configuration that the node is a member of. */
+  readonly configurationIndex: Index;
+}
+
+/** What an attempt came to: an outcome, or why to try again, perhaps elsewhere. */
+type Attempt =
+  | JoinOutcome
+  | { readonly reason: string; readonly hint: Address | "" };
+
+/** Asks until it is answered. */
+export class Joiner {
+  /** Resolves when the node was taken in; rejects with a DeniedError where it never will be. */
+  readonly joined: Promise<JoinOutcome>;
+  /** What the node waits for, for people. */
+  reason = "it asks to be taken in";
+  readonly #options: JoinerOptions;
+  readonly #backoff: Backoff;
+  #stream: ByteStream | null = null;
+  #pause: TimerHandle | null = null;
+  #isClosed = false;
+
+  /** Starts to ask. */
+  constructor(options: JoinerOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.runtime.random, {
+      firstMs: RETRY_FIRST_MS,
+      maxMs: RETRY_MAX_MS,
+    });
+    this.joined = this.#run();
+  }
+
+  /** Asks no more; `joined` stays as it is. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stream?.destroy();
+    if (this.#pause !== null) this.#options.runtime.clock.clearTimer(this.#pause);
+  }
+
+  async #run(): Promise<JoinOutcome> {
+    const { endpoints, logger } = this.#options;
+    let hint: Address | "" = "";
+    for (let round = 0;; round += 1) {
+      const endpoint: Address = hint === "" ? endpoints[round % endpoints.length]! : hint;
+      const attempt = await this.#attempt(endpoint);
+      if ("clusterId" in attempt) return attempt;
+      if (attempt.reason !== this.reason) {
+        this.reason = attempt.reason;
+        logger.info("Not taken in yet", { endpoint, reason: attempt.reason });
+      }
+      // A hint is followed at once, and once: it may lead in circles.
+      const isNews = attempt.hint !== "" && attempt.hint !== endpoint && hint === "";
+      hint = isNews ? attempt.hint : "";
+      if (!isNews) await this.#wait();
+    }
+  }
+
+  #wait(): Promise<void> {
+    const { clock } = this.#options.runtime;
+    return new Promise((resolve) => {
+      if (this.#isClosed) return;
+      this.#pause = clock.setTimer(resolve, this.#backoff.nextMs());
+    });
+  }
+
+  /** Asks one node; every way in which that can fail but a refusal is a reason to try again. */
+  async #attempt(endpoint: Address): Promise<Attempt> {
+    const target = splitAddress(endpoint);
+    if (target === null) {
+      throw new DeniedError(`Cannot join at "${endpoint}": want HOST:PORT`);
+    }
+    const { runtime } = this.#options;
+    let stream: ByteStream;
+    try {
+      stream = await runtime.network.connect({ ...target, timeoutMs: HELLO_TIMEOUT_MS });
+    } catch (error) {
+      return { reason: `${endpoint}: ${messageOf(error)}`, hint: "" };
+    }
+    if (this.#isClosed) {
+      stream.destroy();
+      return new Promise(() => {});
+    }
+    this.#stream = stream;
+    return await this.#ask(stream, endpoint);
+  }
+
+  #ask(stream: ByteStream, endpoint: Address): Promise<Attempt> {
+    const { clock } = this.#options.runtime;
+    const decoder = new FrameDecoder();
+    decoder.frameBytesMax = FRAME_BYTES_MAX;
+    const conversation = { reply: null as HelloReply | null };
+    return new Promise<Attempt>((resolve, reject) => {
+      const again = (why: string) => resolve({ reason: `${endpoint}: ${why}`, hint: "" });
+      const timer = clock.setTimer(() => {
+        again(`no answer within ${ATTEMPT_TIMEOUT_MS} ms`);
+        stream.destroy();
+      }, ATTEMPT_TIMEOUT_MS);
+      stream.start({
+        data: (chunk) => {
+          try {
+            decoder.push(chunk);
+            for (let frame = decoder.next(); frame !== null; frame = decoder.next()) {
+              const attempt = this.#hear(stream, conversation, decodeClientMessage(frame));
+              if (attempt === null) continue;
+              resolve(attempt);
+              stream.close();
+            }
+          } catch (error) {
+            if (error instanceof DeniedError) reject(error);
+            else again(messageOf(error));
+            stream.destroy();
+          }
+        },
+        closed: (error) => {
+          clock.clearTimer(timer);
+          again(error === null ? "the connection was closed" : messageOf(error));
+        },
+      });
+      this.#sayHello(stream);
+    });
+  }
+
+  #sayHello(stream: ByteStream): void {
+    const { clusterId, clusterName } = this.#options.identity;
+    write(stream, {
+      type: "hello",
+      hello: {
+        protocolMin: PROTOCOL_VERSION_MIN,
+        protocolMax: PROTOCOL_VERSION_MAX,
+        role: "client",
+        clusterId,
+        clusterName,
+        nodeId: 0,
+        instanceId: "",
+        address: "",
+        targetNodeId: 0,
+        configurationIndex: 0,
+      },
+    });
+  }
+
+  /** Takes a message; null where the answer is still to come. */
+  #hear(
+    stream: ByteStream,
+    conversation: { reply: HelloReply | null },
+    message: ClientMessage,
+  ): Attempt | null {
+    const { reply } = conversation;
+    if (reply === null) {
+      if (message.type !== "helloReply") throw new ProtocolError(`Got a ${message.type} as hello`);
+      this.#checkCluster(message.reply);
+      if (message.reply.refusal !== "none") return { reason: message.reply.reason, hint: "" };
+      conversation.reply = message.reply;
+      write(stream, this.#request());
+      return null;
+    }
+    if (message.type === "errorAnswer") return this.#refused(message);
+    if (message.type !== "membershipAnswer") throw new ProtocolError(`Got a ${message.type}`);
+    const { configurationIndex } = message;
+    const { clusterId, clusterName } = reply;
+    return { clusterId, clusterName, configurationIndex };
+  }
+
+  #request(): ClientMessage {
+    const { identity: { nodeId: id, instanceId }, address, learner } = this.#options;
+    const action = learner ? "addLearner" : "add";
+    const change: MemberChange = { action, id, address, instanceId };
+    return { type: "changeMembership", requestId: 1, changes: [change], force: false };
+  }
+
+  #refused(answer: ErrorAnswer): Attempt {
+    const { code, message, leaderAddress } = answer;
+    if (FINAL_CODES.has(code)) throw new DeniedError(`The cluster refuses this node: ${message}`);
+    return { reason: message, hint: code === "notLeader" ? leaderAddress : "" };
+  }
+
+  /** A node that was promised to one cluster, by name or by id, joins no other. */
+  #checkCluster(reply: HelloReply): void {
+    const { clusterId, clusterName } = this.#options.identity;
+    if (reply.refusal === "wrongCluster") throw new DeniedError(reply.reason);
+    const isOtherId = ![clusterId, ""].includes(reply.clusterId) && clusterId !== "";
+    const isOtherName = ![clusterName, ""].includes(reply.clusterName) && clusterName !== "";
+    if (!isOtherId && !isOtherName) return;
+    throw new DeniedError(
+      `Cannot join cluster "${reply.clusterName}" (${reply.clusterId}) at node ${reply.nodeId}: ` +
+        `this node was started for cluster "${clusterName}"` +
+        `${clusterId === "" ? "" : ` (${clusterId})`}; check --join and --cluster`,
+    );
+  }
+}
+
+function write(stream: ByteStream, message: ClientMessage): void {
+  const builder = new ByteBuilder();
+  writeClientMessage(builder, message);
+  stream.write(builder.take());
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

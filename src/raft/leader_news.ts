@@ -1,0 +1,28 @@
+/**
+ * Tells people, by log lines, who leads.
+ *
+ * @module
+ */
+import type { SoftState } from "../consensus/effects.ts";
+import type { Logger } from "../observability/logger.ts";
+
+/** The lines of one node. */
+export class LeaderNews {
+  readonly #logger: Logger;
+  #knewLeader = false;
+
+  /** Creates the news of a node that knows no leader. */
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  /** Role, term or leader changed. */
+  tell({ role, term, leaderId: leader }: SoftState): void {
+    // Who leads is worth a line; who tries to, again and again while a quorum is away, is not.
+    if (role === "leader") this.#logger.info("This node leads", { term });
+    else if (leader !== null) this.#logger.info("Follows a leader", { term, leader });
+    else if (this.#knewLeader) this.#logger.warn("No leader is known", { term });
+    else this.#logger.debug("No leader is known", { role, term });
+    this.#knewLeader = leader !== null;
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * Who belongs to the cluster, as one node knows it: by the list while the cluster forms, by its
+ * leader's word while it joins, and by the configurations of its log from then on. Judges who may
+ * connect, says whom to dial, and notices when this node itself is a member no more.
+ *
+ * A node that lags must not lock out members which its log does not know yet, the leader among
+ * them. So a peer of the same cluster is accepted, and dialed back, if it goes by a configuration
+ * that is newer than what is known here: a _stranger_, until the log says who it is.
+ *
+ * @module
+ */
+import { splitAddress } from "../address.ts";
+import type { MembershipView } from "../consensus/consensus.ts";
+import { allMembers, memberOf } from "../consensus/quorum.ts";
+import { DeniedError } from "../errors.ts";
+import { MEMBERS_MAX } from "../limits.ts";
+import type { DataDirectory } from "../log/data_directory.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { PeerAddress } from "../transport/transport.ts";
+import type { Address, Index, InstanceId, Member, NodeId } from "../types.ts";
+import type { Hello, HelloReply } from "../wire/hello.ts";
+import type { Identity } from "../wire/storage_codec.ts";
+import type { Formation } from "./formation.ts";
+import type { Standing } from "./hello_policy.ts";
+
+/** What members are followed with. */
+export interface MembersOptions {
+  readonly nodeId: NodeId;
+  readonly directory: DataDirectory;
+  readonly logger: Logger;
+  /** Where others reach this node, as it was started. */
+  readonly address: () => Address;
+  /** Dials these peers from now on, and no others. */
+  readonly setPeers: (peers: readonly PeerAddress[]) => void;
+  /** This node must stop, or its data directory cannot be written. */
+  readonly stop: (error: Error) => void;
+  /** What is known of the members has changed. */
+  readonly changed: () => void;
+}
+
+interface Stranger extends PeerAddress {
+  readonly instanceId: InstanceId | "";
+}
+
+/** The error with which a node stops that was removed, or is started afterwards. */
+export function removedError({ nodeId, clusterName, members }: Identity): DeniedError {
+  const name = clusterName === "" ? "its cluster" : `cluster "${clusterName}"`;
+  const other = members.find(({ id }) => id !== nodeId)?.address ?? "HOST:PORT";
+  return new DeniedError(
+    `Node ${nodeId} was removed from ${name} and takes part no more: to add it again, start it ` +
+      `with an empty data directory (raft start --id ${nodeId} --data NEW --join ${other})`,
+  );
+}
+
+/** The members, and this node among them. */
+export class Members {
+  readonly #options: MembersOptions;
+  readonly #strangers = new Map<NodeId, Stranger>();
+  #formation: Formation | null = null;
+  #core: { readonly membership: MembershipView } | null = null;
+  #isJoining = false;
+  /** The configuration that took this node in, while its log has not come so far; or 0. */
+  #joinIndex: Index = 0;
+  #isLeaving = false;
+  /** One write to the identity at a time. */
+  #saving: Promise<void> = Promise.resolve();
+  /** The address of this node that its cluster was last found to know instead of its own. */
+  #wrongAddress: Address = "";
+
+  /** Creates the members of a node that knows what its identity says. */
+  constructor(options: MembersOptions) {
+    this.#options = options;
+  }
+
+  /** The cluster forms from a list. */
+  forming(formation: Formation): void {
+    this.#formation = formation;
+  }
+
+  /** The node asks to be taken in: it can accept nobody before that is done. */
+  joining(): void {
+    this.#isJoining = true;
+  }
+
+  /** The node was taken in, by the configuration with this index. */
+  joined(configurationIndex: Index): void {
+    this.#joinIndex = configurationIndex;
+  }
+
+  /** The log says from now on who the members are. */
+  running(core: { readonly membership: MembershipView }): void {
+    this.#core = core;
+    this.follow();
+  }
+
+  /** Whether this node is a member, as far as it knows. */
+  get isMember(): boolean {
+    const view = this.#core?.membership;
+    return view !== undefined && memberOf(view.latest.configuration, this.#options.nodeId) !== null;
+  }
+
+  /** The data directory that holds `id`, or null where that is not known. */
+  instanceOf(id: NodeId): InstanceId | null {
+    if (this.#core === null && this.#formation !== null) return this.#formation.instanceOf(id);
+    return this.#find(id)?.instanceId || null;
+  }
+
+  /** Whether `id` is a member, or one of the nodes that form the cluster. */
+  isKnown(id: NodeId): boolean {
+    if (this.#core === null && this.#formation !== null) return this.#formation.lists(id);
+    return this.#find(id) !== null;
+  }
+
+  /** How far this node's knowledge goes, to judge hellos by. */
+  get standing(): Standing {
+    const view = this.#core?.membership;
+    const isJoining = this.#isJoining && !(view?.hasJoined ?? false);
+    const phase = isJoining ? "joining" : view === undefined ? "forming" : "running";
+    return {
+      phase,
+      latestIndex: Math.max(view?.latest.index ?? 0, this.#joinIndex),
+      committedIndex: view?.committed?.index ?? null,
+    };
+  }
+
+  /**
+   * A peer's hello is to be accepted.
+   *
+   * @returns When that may be told, or null for at once.
+   */
+  accepted(hello: Hello): Promise<void> | null {
+    const { nodeId: id, instanceId, address } = hello;
+    if (this.#core === null) return this.#formation?.heard(id, instanceId) ?? null;
+    const known = this.#find(id);
+    const isStranger = known === null || ![instanceId, ""].includes(known.instanceId);
+    const isFull = this.#strangers.size >= MEMBERS_MAX && !this.#strangers.has(id);
+    if (!isStranger || isFull || splitAddress(address) === null) return null;
+    this.#strangers.set(id, { id, address, instanceId });
+    this.follow();
+    return null;
+  }
+
+  /** Who answers under a known id must be who it was: anybody else is not to be talked to. */
+  checkInstance(peer: NodeId, instanceId: InstanceId | ""): void {
+    const known = this.#strangers.get(peer)?.instanceId ?? this.instanceOf(peer);
+    if (known === null || known === instanceId) return;
+    throw new DeniedError(
+      `Node ${peer} answers from another data directory (${instanceId || "none"}) than it is ` +
+        `known with (${known}): one that was lost or replaced must not come back under its old id`,
+    );
+  }
+
+  /** The connection to a peer ended or failed: a stranger that is still there will dial again. */
+  lost(peer: NodeId): void {
+    if (this.#strangers.delete(peer)) this.follow();
+  }
+
+  /** Some refusals mean that this node must not go on: going on could harm the cluster. */
+  refused(peer: NodeId, reply: HelloReply): void {
+    if (reply.refusal === "removedMember") {
+      if (!this.#knowsBetter(reply.configurationIndex)) this.#leave(`node ${peer} said so`);
+      return;
+    }
+    const isWrongCluster = reply.refusal === "wrongCluster" && this.#core === null;
+    if (reply.refusal !== "wrongInstance" && !isWrongCluster) return;
+    this.#options.stop(new DeniedError(`Peer ${peer} refuses this node: ${reply.reason}`));
+  }
+
+  /** Acts on what the log knows now. */
+  follow(): void {
+    const view = this.#core?.membership;
+    if (view === undefined || this.#isLeaving) return;
+    const { nodeId, setPeers, changed } = this.#options;
+    const peers = new Map<NodeId, PeerAddress>(view.peers.map((peer) => [peer.id, peer]));
+    for (const [id, stranger] of this.#strangers) {
+      const known = memberOf(view.latest.configuration, id);
+      if (known !== null && ["", stranger.instanceId].includes(known.instanceId)) {
+        this.#strangers.delete(id);
+      } else peers.set(id, stranger);
+    }
+    peers.delete(nodeId);
+    setPeers([...peers.values()]);
+    if (view.isRemoved) {
+      this.#leave("its log says so");
+      return;
+    }
+    this.#saveMembers(view);
+    this.#checkAddress(view);
+    changed();
+  }
+
+  /** What is latest or committed, and what the identity remembers while there is no log yet. */
+  #find(id: NodeId): Member | null {
+    const view = this.#core?.membership;
+    if (view === undefined) {
+      const { members } = this.#options.directory.identity;
+      return members.find((member) => member.id === id) ?? null;
+    }
+    const { latest, committed } = view;
+    return memberOf(latest.configuration, id) ??
+      (committed === null ? null : memberOf(committed.configuration, id));
+  }
+
+  /** Whether this node knows of a configuration with it that is newer than one without it. */
+  #knowsBetter(configurationIndex: Index): boolean {
+    if (this.#joinIndex > configurationIndex) return true;
+    const view = this.#core?.membership;
+    if (view === undefined || !view.hasJoined) return false;
+    return this.isMember && view.latest.index > configurationIndex;
+  }
+
+  /** Remembers the members in the identity; with the first that include it, this node is born. */
+  #saveMembers({ committed, latest, hasJoined }: MembershipView): void {
+    const { identity } = this.#options.directory;
+    if (!hasJoined) return;
+    const { configuration } = identity.born && committed !== null ? committed : latest;
+    const members = allMembers(configuration);
+    if (identity.born && isSameList(identity.members, members)) return;
+    if (memberOf(configuration, identity.nodeId) === null) return;
+    this.#save((before) => ({ ...before, members, born: true }));
+  }
+
+  #save(change: (identity: Identity) => Identity): Promise<void> {
+    const { directory, stop } = this.#options;
+    this.#saving = this.#saving.then(() => directory.saveIdentity(change(directory.identity)));
+    this.#saving.catch(stop);
+    return this.#saving;
+  }
+
+  /** Resolves when nothing is being written. */
+  async settled(): Promise<void> {
+    await this.#saving.catch(() => {});
+  }
+
+  #checkAddress({ latest }: MembershipView): void {
+    const { nodeId, address, logger } = this.#options;
+    const known = memberOf(latest.configuration, nodeId)?.address ?? "";
+    if (known === "" || known === address()) this.#wrongAddress = "";
+    else if (known !== this.#wrongAddress) {
+      this.#wrongAddress = known;
+      logger.warn("The cluster knows this node by another address: others dial that one", {
+        known,
+        address: address(),
+        fix: `raft member set ${nodeId} --address ${address()}`,
+      });
+    }
+  }
+
+  #leave(how: string): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    const { directory, logger, stop } = this.#options;
+    const error = removedError(directory.identity);
+    logger.error("This node was removed from the cluster", { how });
+    this.#save((before) => ({ ...before, removed: true })).then(() => stop(error), () => {});
+  }
+}
+
+function isSameList(a: readonly Member[], b: readonly Member[]): boolean {
+  return a.length === b.length && a.every((member, i) => {
+    const { id, address, instanceId } = b[i]!;
+    return member.id === id && member.address === address && member.instanceId === instanceId;
+  });
+}

@@ -1,0 +1,204 @@
+/** Clusters of whole nodes whose members come, go and move. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DeniedError, RefusedError } from "../../src/errors.ts";
+import { readKnownAs } from "../../src/log/identity_file.ts";
+import { addressOf, change, MembershipWorld, membersSeen } from "./membership_world.ts";
+
+describe("membership of whole nodes", () => {
+  it("a cluster grows from one node to five by joins, and works all the time", async () => {
+    const world = await MembershipWorld.grown("grow", 1);
+    for (const size of [3, 5]) {
+      for (const id of [size - 1, size]) world.start(id);
+      const ids = Array.from({ length: size }, (_, i) => i + 1);
+      await world.settled(ids);
+      await world.works(ids);
+    }
+    assert.match(world.node(5).text, /The cluster takes this node in/);
+    assert.equal(world.node(5).raft!.clusterId, world.node(1).raft!.clusterId);
+  });
+
+  it("a node that joined is a member after a restart, with or without --join", async () => {
+    const world = await MembershipWorld.grown("restart", 3);
+    world.start(3);
+    await world.settled([1, 2, 3]);
+    world.start(2, { formation: { kind: "existing" } });
+    await world.settled([1, 2, 3]);
+    await world.works([1, 2, 3]);
+  });
+
+  it("two of three members are replaced at once, and the old ones are told and stop", async () => {
+    const world = await MembershipWorld.grown("replace", 3);
+    const join = { kind: "join", endpoints: [addressOf(1)], learner: true } as const;
+    for (const id of [4, 5]) world.start(id, { formation: join });
+    await world.settled([1, 2, 3], [4, 5]);
+    assert.equal(world.leader?.id, 1);
+    await world.pass(1_000);
+    await world.change(
+      change("promote", 4),
+      change("promote", 5),
+      change("remove", 2),
+      change("remove", 3),
+    );
+    await world.settled([1, 4, 5]);
+    await world.until(() => [2, 3].every((id) => world.node(id).ended !== null));
+    for (const id of [2, 3]) {
+      assert.ok(world.node(id).ended!.error instanceof DeniedError);
+      assert.match(world.node(id).failure, /was removed from its cluster.*empty data directory/);
+    }
+    await world.works([1, 4, 5]);
+  });
+
+  it("trap 37: the leader is removed: another leads, and the old one stops", async () => {
+    const world = await MembershipWorld.grown("remove-leader", 3);
+    assert.equal(world.leader?.id, 1);
+    await world.change(change("remove", 1));
+    await world.until(() => world.node(1).ended !== null);
+    assert.match(world.node(1).failure, /Node 1 was removed/);
+    await world.settled([2, 3]);
+    await world.works([2, 3]);
+  });
+
+  it("trap 27: an id is removed and comes back with an empty directory in one term", async () => {
+    const world = await MembershipWorld.grown("come-back", 3);
+    await world.works([1, 2, 3]);
+    const { term } = world.leader!.raft!.status();
+    await world.change(change("remove", 3));
+    await world.until(() => world.node(3).ended !== null);
+    const again = world.start(3, { dataPath: "/data-2" });
+    await world.settled([1, 2, 3]);
+    await world.works([1, 2, 3]);
+    assert.equal(world.leader!.raft!.status().term, term);
+    assert.equal(again.raft!.status().lastIndex, world.node(1).raft!.status().lastIndex);
+  });
+
+  it("a removed directory is refused at its next start, at once", async () => {
+    const world = await MembershipWorld.grown("removed-start", 3);
+    await world.change(change("remove", 3));
+    await world.until(() => world.node(3).ended !== null);
+    const node = world.start(3);
+    await world.until(() => node.ended !== null, 1_000);
+    assert.ok(node.ended!.error instanceof DeniedError);
+    assert.match(node.failure, /raft start --id 3 --data NEW --join node-1:7238/);
+  });
+
+  it("trap 38: a member that was away when it was removed is told when it is back", async () => {
+    const world = await MembershipWorld.grown("told", 3);
+    world.kill(3);
+    await world.pass(3_000);
+    await world.change(change("remove", 3));
+    await world.settled([1, 2]);
+    const { term } = world.leader!.raft!.status();
+    const node = world.start(3);
+    await world.until(() => node.ended !== null);
+    assert.match(node.text, /This node was removed from the cluster .*node [12] said so/);
+    await world.pass(5_000);
+    assert.equal(world.leader!.raft!.status().term, term, "it disturbed nobody");
+  });
+
+  it("trap 38: a lagging node follows a leader that its configuration does not know", async () => {
+    const world = await MembershipWorld.grown("lagging", 3);
+    world.kill(3);
+    for (const id of [4, 5]) world.start(id);
+    await world.until(() => membersSeen(world.leader!) === "[[1,2,3,4,5],[]]");
+    await world.change(change("remove", 1), change("remove", 2));
+    await world.until(() => [1, 2].every((id) => world.node(id).ended !== null));
+    const node = world.start(3);
+    await world.settled([3, 4, 5]);
+    assert.equal(node.ended, null);
+    await world.works([3, 4, 5]);
+  });
+
+  it("a join waits for the partition to end, and resumes after a crash", async () => {
+    const world = await MembershipWorld.grown("partition", 3);
+    const node = world.start(4);
+    world.cut(4, [1, 2, 3]);
+    await world.pass(6_000);
+    assert.match(node.raft!.status().notes.join(), /has not joined its cluster yet: node-1:7238/);
+    world.cut(4, [1, 2, 3], true);
+    // Killed again and again on the way in.
+    for (const pauseMs of [5, 20, 60, 150, 400]) {
+      await world.pass(pauseMs);
+      world.start(4);
+    }
+    await world.settled([1, 2, 3, 4]);
+    await world.works([1, 2, 3, 4]);
+  });
+
+  it("a join follows the hint from a follower to the leader", async () => {
+    const world = await MembershipWorld.grown("hint", 3);
+    assert.equal(world.leader?.id, 1);
+    world.start(4, { formation: { kind: "join", endpoints: [addressOf(2)], learner: false } });
+    await world.settled([1, 2, 3, 4]);
+  });
+
+  it("a learner is promoted only once it has caught up", async () => {
+    const world = await MembershipWorld.grown("promotion", 3);
+    await world.change(change("add", 4));
+    await world.pass(5_000);
+    assert.deepEqual(world.leader!.raft!.status().promotions, [4]);
+    assert.equal(membersSeen(world.leader!), "[[1,2,3],[4]]", "nobody is there");
+    world.start(4);
+    await world.settled([1, 2, 3, 4]);
+    assert.deepEqual(world.leader!.raft!.status().promotions, []);
+  });
+
+  it("a slot made for a learner is bound by whoever joins, and stays a learner", async () => {
+    const world = await MembershipWorld.grown("slot", 3);
+    await world.change(change("addLearner", 4));
+    world.start(4);
+    await world.settled([1, 2, 3], [4]);
+    await world.pass(3_000);
+    assert.equal(membersSeen(world.leader!), "[[1,2,3],[4]]");
+    assert.equal(world.node(4).raft!.status().role, "learner");
+    await world.works([1, 2, 3, 4]);
+  });
+
+  it("a removal that would lose the quorum is refused with the numbers", async () => {
+    const world = await MembershipWorld.grown("quorum", 3);
+    world.kill(3);
+    await world.pass(3_000);
+    await assert.rejects(world.change(change("remove", 2)), (error) => {
+      assert.ok(error instanceof RefusedError);
+      assert.match(error.message, /of the 2 voters afterwards 1 would be up, and 2 are needed/);
+      assert.match(error.message, /down: node 3/);
+      return true;
+    });
+    assert.equal(membersSeen(world.leader!), "[[1,2,3],[]]");
+  });
+
+  it("trap 14: a wiped member is not taken in under its old id", async () => {
+    const world = await MembershipWorld.grown("wiped", 3);
+    world.kill(3);
+    const node = world.start(3, { dataPath: "/data-2" });
+    await world.until(() => node.ended !== null);
+    assert.ok(node.ended!.error instanceof DeniedError);
+    assert.match(node.failure, /another data directory .*raft member remove 3/);
+    assert.equal(membersSeen(world.leader!), "[[1,2,3],[]]");
+  });
+
+  it("trap 28: a node that was promised to another cluster does not join", async () => {
+    const world = new MembershipWorld("wrong-cluster");
+    world.start(1, { formation: { kind: "bootstrap" }, clusterName: "blue" });
+    await world.settled([1]);
+    const node = world.start(2, { clusterName: "green" });
+    await world.until(() => node.ended !== null);
+    assert.match(node.failure, /Cannot join cluster "blue" .* for cluster "green"; check --join/);
+    world.start(3, { clusterName: "blue" });
+    await world.settled([1, 3]);
+  });
+
+  it("a member moves: the cluster is told its address, and so is its directory", async () => {
+    const world = await MembershipWorld.grown("move", 3);
+    world.start(3, { port: 9000 });
+    await world.until(() => /knows this node by another address/.test(world.node(3).text));
+    assert.match(world.node(3).text, /raft member set 3 --address node-3:9000/);
+    await world.change(change("setAddress", 3, "node-3:9000"));
+    await world.settled([1, 2, 3]);
+    await world.works([1, 2, 3]);
+    const { runtime } = world.node(3).machine;
+    await world.pass(1_000);
+    const known = await world.result(readKnownAs(runtime!, "/data"));
+    assert.equal(known?.address, "node-3:9000");
+  });
+});
