@@ -4,7 +4,7 @@ import { CountingWorld, disturb, PEERS } from "./counting_world.ts";
 
 describe("a client of a cluster whose leaders fail", () => {
   for (const seed of [1, 2]) {
-    it(`counts each command once (traps 52, 53, A16), seed ${seed}`, async () => {
+    it(`counts each command once (trap 52, trap 53, ancestor A16), seed ${seed}`, async () => {
       const run = new CountingWorld(seed);
       await run.settle(Promise.all(PEERS.map(({ id }) => run.boot(id))));
       await run.run(3_000);

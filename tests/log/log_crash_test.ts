@@ -100,7 +100,7 @@ describe("SegmentedLog after a kill and a loss of power", () => {
 
 describe("SegmentedLog after a loss of power", () => {
   for (const script of Object.keys(scripts) as (keyof typeof scripts)[]) {
-    it(`A13, trap 49: keeps what it promised, at every call of: ${script}`, async () => {
+    it(`ancestor A13, trap 49: keeps what it promised, at every call of: ${script}`, async () => {
       let calls = 0;
       for (let isComplete = false; !isComplete; calls += 1) {
         for (const verdict of ["crash-before", "crash-after"] as const) {

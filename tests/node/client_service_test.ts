@@ -106,7 +106,7 @@ describe("ClientService", () => {
     assert.deepEqual(answers, wanted);
   });
 
-  it("drops answers for a client that is gone (trap A10 the other way)", async () => {
+  it("drops answers for a client that is gone (ancestor A10 the other way)", async () => {
     const world = await ServiceWorld.start();
     const client = await world.connect();
     client.propose(1);
@@ -137,7 +137,7 @@ describe("ClientService", () => {
 });
 
 describe("ClientService: bounds", () => {
-  it("closes only the connection that sends garbage (trap 55, A9)", async () => {
+  it("closes only the connection that sends garbage (trap 55, ancestor A9)", async () => {
     const world = await ServiceWorld.start();
     const good = await world.connect();
     const oversize = new Uint8Array(8);

@@ -262,7 +262,7 @@ describe("a driver loop that fails", () => {
     assert.equal(world.errorOf(proposal).applied, "no");
   });
 
-  it("trap 47: stops when a sync fails: what it held is unknown, the rest unapplied", async () => {
+  it("trap 47, trap 50: stops when a sync fails; what it held is unknown", async () => {
     const world = await startLeader();
     const logged = world.propose();
     await world.clock.settle();

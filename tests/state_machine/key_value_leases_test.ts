@@ -193,6 +193,26 @@ describe("key_value_leases", () => {
     assert.equal(replica.store.nextDeadlineMs(), null);
   });
 
+  it("trap 54: who holds a key has a revision that is larger than every holder's before", () => {
+    const replica = new Replica();
+    const revisions: number[] = [];
+    for (let holder = 0; holder < 4; holder += 1) {
+      const leaseId = replica.grant(10);
+      const take = { ...put("lock", { type: "lease", leaseId }), condition: { type: "absent" } };
+      const taken = replica.apply(take as KvCommand);
+      assert.ok(taken.type === "put");
+      revisions.push(taken.revision);
+      assert.equal(replica.apply(take as KvCommand).type, "conditionFailed");
+      // Every other holder goes away without a word, and its lease ends.
+      if (holder % 2 === 0) replica.apply({ type: "leaseRevoke", leaseId });
+      else replica.nowMs += 10;
+      replica.tick();
+      assert.deepEqual(replica.keys, []);
+    }
+    assert.deepEqual(revisions, revisions.toSorted((a, b) => a - b));
+    assert.equal(new Set(revisions).size, 4);
+  });
+
   it("expires by log time that jumps by a day in one entry, before its command", () => {
     const replica = new Replica();
     const lease = replica.grant(1000);
