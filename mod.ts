@@ -50,7 +50,9 @@ export type {
 export { FileError, LockedError, NetworkError } from "./src/runtime/runtime.ts";
 
 export { Raft } from "./src/raft/raft.ts";
-export type { QueryFreshness, StopReason } from "./src/raft/raft.ts";
+export type { QueryFreshness } from "./src/raft/query_server.ts";
+export type { StopReason } from "./src/raft/raft.ts";
+export type { TransferResult } from "./src/raft/transfers.ts";
 export type { ClusterFormation, RaftOptions } from "./src/raft/raft_options.ts";
 export type { RaftStatus } from "./src/raft/raft_status.ts";
 export type { Readiness } from "./src/raft/readiness.ts";

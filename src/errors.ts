@@ -51,6 +51,13 @@ export class OverloadedError extends RaftError {
   override readonly applied = "no";
 }
 
+/** The leader is handing leadership over: the request was not applied; retry soon. */
+export class TransferUnderWayError extends RaftError {
+  override readonly name = "TransferUnderWayError";
+  override readonly code = "transfer_under_way";
+  override readonly applied = "no";
+}
+
 /** No leader or no quorum confirmed in time; the request was not applied. */
 export class NoQuorumError extends RaftError {
   override readonly name = "NoQuorumError";

@@ -52,6 +52,23 @@ export const PROPOSALS_WAITING_BYTES_MAX = 64 * MIB;
 /** The most reads that wait at one node for a confirmation; one more is refused as overload. */
 export const READS_WAITING_MAX = 64 * 1024;
 
+/** The longest promise of a follower to elect nobody, in milliseconds: 16 bits on the wire. */
+export const PROMISE_MS_MAX = 65_535;
+
+/**
+ * What a leader takes off the promises that its lease rests on, as a share and in milliseconds: for
+ * clocks that run at different speeds, and for timers that fire a little early.
+ */
+export const LEASE_DRIFT_SHARE = 0.1;
+/** The other part of that margin, in milliseconds. */
+export const LEASE_DRIFT_MS = 10;
+
+/** The most rounds of confirmation whose times a leader keeps until a quorum has answered. */
+export const LEASE_ROUNDS_MAX = 1024;
+
+/** How long a node that is to stop tries to hand over and to finish, in milliseconds. */
+export const STOP_PATIENCE_MS = 3_000;
+
 /** The most bytes that a unit (what one sync covers) takes before the next one starts. */
 export const UNIT_BYTES_MAX = 4 * MIB;
 

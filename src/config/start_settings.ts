@@ -72,6 +72,11 @@ export const startSettings = settings({
     defaultText: "1s",
     isConfigurable: true,
   }),
+  leaseReads: toggle({
+    summary:
+      "Answer --consistency lease without a message; needs it on all nodes, and sound clocks",
+    isConfigurable: true,
+  }),
   segmentBytes: size({
     summary: "Size of a log file",
     min: SEGMENT_BYTES_MIN,

@@ -56,7 +56,7 @@ export function acknowledge(state: ConsensusState): void {
     matchIndex: Math.min(state.verifiedIndex, state.durability.durableIndex),
     readSequence: state.leaderReadSequence,
     session: state.leaderSession,
-    promiseMs: 0,
+    promiseMs: state.promiseMs,
   });
   // What is verified and not durable is acknowledged by a later sync: of these entries, or of those
   // that another leader had sent.
@@ -81,6 +81,10 @@ export function followLeader(
   state.leaderSession = request.session;
   state.outbox.arm("election");
   state.outbox.arm("leaderContact");
+  if (state.promiseMs > 0) {
+    state.promised = true;
+    state.outbox.arm("promise");
+  }
 }
 
 /**
@@ -175,7 +179,7 @@ function reject(
     prevLogIndex: request.prevLogIndex,
     readSequence: request.term === state.currentTerm ? state.leaderReadSequence : 0,
     session: request.session,
-    promiseMs: 0,
+    promiseMs: request.term === state.currentTerm ? state.promiseMs : 0,
     ...hint,
   });
 }

@@ -12,11 +12,18 @@ import type { Configuration, Index, Member, NodeId, Term } from "../types.ts";
 import { acknowledge, receiveAppendEntriesRequest } from "./append_entries.ts";
 import { maybeCommit, offerAppliable } from "./commit.ts";
 import type { Effects, Role } from "./effects.ts";
-import { stepElectionTimer, stepLeaderContactTimer, stepQuorumTimer } from "./election.ts";
+import {
+  stepElectionTimer,
+  stepLeaderContactTimer,
+  stepPromiseTimer,
+  stepQuorumTimer,
+} from "./election.ts";
 import type { Input, Timer } from "./input.ts";
 import { checkBasic, checkDelta, observe } from "./invariants.ts";
 import { knownPeers } from "./followers.ts";
 import { stepChangeMembership } from "./membership_change.ts";
+import { mayUseLease } from "./lease.ts";
+import { stepTransferLeadership, stepTransferTimer } from "./leadership_transfer.ts";
 import type { Message } from "./messages.ts";
 import {
   compactableIndex,
@@ -40,6 +47,8 @@ import {
 import { receiveRequestVoteRequest, receiveRequestVoteResponse } from "./request_vote.ts";
 import { becomeFollower, tell } from "./role.ts";
 import { type ConsensusOptions, ConsensusState } from "./state.ts";
+import { stepStorageProgress, stepStorageStalled } from "./storage_stall.ts";
+import { receiveTimeoutNow } from "./timeout_now.ts";
 
 /** What a node knows of one follower, for people. */
 export interface FollowerStatus {
@@ -62,6 +71,8 @@ export interface ConsensusStatus {
   readonly configuration: Configuration;
   /** What a leader knows of the others; empty elsewhere. */
   readonly followers: readonly FollowerStatus[];
+  /** Whom a leader is handing leadership to. */
+  readonly transferTarget: NodeId | null;
 }
 
 /** Who belongs to the cluster, as one node knows it. */
@@ -87,6 +98,7 @@ export class Consensus {
     this.#state = new ConsensusState(options);
     this.#state.tracing?.note("InitState");
     this.#state.outbox.arm("election");
+    if (this.#state.promised) this.#state.outbox.arm("promise");
     tell(this.#state);
     checkBasic(this.#state);
   }
@@ -114,6 +126,11 @@ export class Consensus {
   /** The largest index known to be committed. */
   get commitIndex(): Index {
     return this.#state.commitIndex;
+  }
+
+  /** Whether this node may answer reads from the promises of a quorum, while they last. */
+  get mayUseLease(): boolean {
+    return mayUseLease(this.#state);
   }
 
   /** The index of the last entry, durable or not. */
@@ -158,43 +175,7 @@ export class Consensus {
   step(input: Input): void {
     const state = this.#state;
     const before = observe(state);
-    switch (input.type) {
-      case "message":
-        this.#stepMessage(input.from, input.message);
-        break;
-      case "propose":
-        stepPropose(state, input);
-        break;
-      case "changeMembership":
-        stepChangeMembership(state, input);
-        break;
-      case "timer":
-        this.#stepTimer(input.timer);
-        break;
-      case "durable":
-        this.#stepDurable(input.sequence);
-        break;
-      case "sent":
-        stepSent(state, input);
-        break;
-      case "readIndex":
-        stepReadIndex(state, input.readId);
-        break;
-      case "connectionLost":
-        stepConnectionLost(state, input.peer);
-        break;
-      case "snapshotEnded":
-        stepSnapshotEnded(state, input);
-        break;
-      case "snapshotReceived":
-        stepSnapshotReceived(state, input);
-        break;
-      case "compacted":
-        stepCompacted(state, input.index);
-        break;
-      default:
-        unreachable(input);
-    }
+    this.#take(input);
     checkBasic(state);
     checkDelta(before, state);
   }
@@ -226,7 +207,42 @@ export class Consensus {
         matchIndex: progress.matchIndex,
         recentlyActive: progress.recentlyActive,
       })),
+      transferTarget: state.role === "leader" ? state.transfer?.target ?? null : null,
     };
+  }
+
+  #take(input: Input): void {
+    const state = this.#state;
+    switch (input.type) {
+      case "message":
+        return this.#stepMessage(input.from, input.message);
+      case "propose":
+        return stepPropose(state, input);
+      case "changeMembership":
+        return stepChangeMembership(state, input);
+      case "timer":
+        return this.#stepTimer(input.timer);
+      case "durable":
+        return this.#stepDurable(input.sequence);
+      case "sent":
+        return stepSent(state, input);
+      case "readIndex":
+        return stepReadIndex(state, input.readId);
+      case "transferLeadership":
+        return stepTransferLeadership(state, input);
+      case "storageStalled":
+        return stepStorageStalled(state);
+      case "connectionLost":
+        return stepConnectionLost(state, input.peer);
+      case "snapshotEnded":
+        return stepSnapshotEnded(state, input);
+      case "snapshotReceived":
+        return stepSnapshotReceived(state, input);
+      case "compacted":
+        return stepCompacted(state, input.index);
+      default:
+        unreachable(input);
+    }
   }
 
   #stepMessage(from: NodeId, message: Message): void {
@@ -248,7 +264,7 @@ export class Consensus {
       case "readIndexResponse":
         return receiveReadIndexResponse(state, message);
       case "timeoutNow":
-        return;
+        return receiveTimeoutNow(state, from, message);
       case "installSnapshotRequest":
         return receiveInstallSnapshotRequest(state, from, message);
       case "installSnapshotResponse":
@@ -277,6 +293,10 @@ export class Consensus {
         return stepQuorumTimer(state);
       case "commitNotice":
         return stepCommitNoticeTimer(state);
+      case "promise":
+        return stepPromiseTimer(state);
+      case "transfer":
+        return stepTransferTimer(state);
       default:
         unreachable(timer);
     }
@@ -286,6 +306,7 @@ export class Consensus {
     const state = this.#state;
     state.durability.completed(sequence);
     state.tracing?.durableOwn();
+    stepStorageProgress(state);
     offerAppliable(state);
     if (state.role === "leader") maybeCommit(state);
     if (state.acknowledgementDue) acknowledge(state);

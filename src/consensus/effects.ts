@@ -5,14 +5,16 @@
  *
  * 1. `hardState` is made durable BEFORE anything else of the record happens.
  * 2. `logChanges` go to the log in their order, appends not durable yet.
- * 3. `messagesNow` are sent. They speak under a term that is durable (by 1), and of entries that
- *    need not be durable here: a leader may replicate what it has not yet synced (dissertation
- *    §10.2.1), for it counts itself only after its own sync.
+ * 3. The time is noted at which `roundStarted` starts, then `messagesNow` are sent. They speak
+ *    under a term that is durable (by 1), and of entries that need not be durable here: a leader
+ *    may replicate what it has not yet synced (dissertation §10.2.1), for it counts itself only
+ *    after its own sync.
  * 4. A sync of the log is started if there were appends. When it completes, the driver steps
  *    `durable` with `sequence`; votes and acknowledgements that need it come out of that step.
  * 5. `appliableIndex`: entries up to there may be applied: committed, and durable at this node.
  * 6. `snapshotChunks` are stored, which takes its time.
- * 7. `reads`, `refusals`, `changes` and `timers`, in any order, and then `softState` is told.
+ * 7. `roundPromised`, `reads`, `refusals`, `changes`, `transfers` and `timers`, in any order, and
+ *    then `softState` is told.
  *
  * Votes and vote requests are in `messagesNow` of a record that carries their hard state: step 1
  * makes it durable before step 3 sends them.
@@ -99,7 +101,47 @@ export type ReadOutcome =
 /** A proposal that was not taken; nothing of it was appended. */
 export interface Refusal {
   readonly source: unknown;
-  readonly reason: "not_leader" | "overloaded";
+  readonly reason: "not_leader" | "overloaded" | "transferring";
+}
+
+/** Why a transfer of leadership came to nothing. */
+export type TransferFailure =
+  | "not_leader"
+  | "not_a_voter"
+  | "no_other_voter"
+  /** Another transfer was asked for. */
+  | "replaced"
+  /** The target is no voter any more. */
+  | "target_gone"
+  | "timed_out"
+  /** This node stepped down, and did not hear of another leader in time. */
+  | "leader_unknown"
+  /** This node lost its leadership and was elected again. */
+  | "elected_again";
+
+/** The outcome of a `transferLeadership` input. */
+export type TransferOutcome =
+  /** This node leads: the one that was meant, or another. */
+  | {
+    readonly source: unknown;
+    readonly failure: null;
+    readonly leaderId: NodeId;
+    readonly term: Term;
+  }
+  | { readonly source: unknown; readonly failure: TransferFailure };
+
+/** A round of leadership confirmation, whose messages are in the same record of effects. */
+export interface RoundStarted {
+  readonly term: Term;
+  readonly readSequence: number;
+}
+
+/**
+ * A quorum has answered this round, and each of it, but for the leader itself, has promised to
+ * elect nobody for at least `promiseMs` after it received the round.
+ */
+export interface RoundPromised extends RoundStarted {
+  readonly promiseMs: number;
 }
 
 /** Why a change of the members was not begun. */
@@ -150,6 +192,11 @@ export interface Effects {
   readonly reads: readonly ReadOutcome[];
   readonly refusals: readonly Refusal[];
   readonly changes: readonly ChangeOutcome[];
+  readonly transfers: readonly TransferOutcome[];
+  /** Where lease reads are on: the latest round that this record starts. */
+  readonly roundStarted: RoundStarted | null;
+  /** Where lease reads are on: the latest round that a quorum's promises cover. */
+  readonly roundPromised: RoundPromised | null;
   readonly timers: readonly TimerChange[];
   /** Role, term and leader, where one of them changed. */
   readonly softState: SoftState | null;

@@ -13,6 +13,12 @@ import type { ConsensusState } from "./state.ts";
 /** No leader was heard for an election timeout, or an election came to nothing. */
 export function stepElectionTimer(state: ConsensusState): void {
   if (state.role === "leader") return;
+  if (state.promised || state.storageStalled) {
+    // To stand is to vote for oneself, and a leader must be able to write.
+    state.leaderContact = false;
+    state.outbox.arm("election");
+    return;
+  }
   if (!state.isVoter) {
     // A node without a vote has no use for an election; it waits to be contacted.
     state.leaderContact = false;
@@ -20,8 +26,23 @@ export function stepElectionTimer(state: ConsensusState): void {
     return;
   }
   becomePreCandidate(state);
-  requestVotes(state, true);
+  requestVotes(state, { preVote: true, leadershipTransfer: false });
   countVotes(state);
+}
+
+/** Stands for election in the next term. */
+export function campaign(
+  state: ConsensusState,
+  options: { readonly leadershipTransfer: boolean },
+): void {
+  becomeCandidate(state);
+  requestVotes(state, { preVote: false, ...options });
+  countVotes(state);
+}
+
+/** The promise to a leader, or one from before this node's start, has run out. */
+export function stepPromiseTimer(state: ConsensusState): void {
+  state.promised = false;
 }
 
 /** One election timeout has passed since the leader was heard. */
@@ -62,9 +83,7 @@ export function countVotes(state: ConsensusState): void {
     return;
   }
   if (state.role === "preCandidate") {
-    becomeCandidate(state);
-    requestVotes(state, false);
-    countVotes(state);
+    campaign(state, { leadershipTransfer: false });
   } else {
     becomeLeader(state);
   }
@@ -74,18 +93,20 @@ export function countVotes(state: ConsensusState): void {
  * Asks every voter. The request goes out in the record of effects that carries the own vote as hard
  * state, so that it is durable before anybody hears of it.
  */
-function requestVotes(state: ConsensusState, preVote: boolean): void {
+function requestVotes(
+  state: ConsensusState,
+  options: { readonly preVote: boolean; readonly leadershipTransfer: boolean },
+): void {
   const { voters, votersOld } = state.membership.latest.configuration;
   const asked = new Set([...voters, ...votersOld].map((member) => member.id));
   asked.delete(state.nodeId);
   for (const to of asked) {
     state.outbox.send(to, {
       type: "requestVoteRequest",
-      term: preVote ? state.currentTerm + 1 : state.currentTerm,
+      term: options.preVote ? state.currentTerm + 1 : state.currentTerm,
       lastLogIndex: state.log.lastIndex,
       lastLogTerm: state.log.lastTerm,
-      preVote,
-      leadershipTransfer: false,
+      ...options,
     });
   }
 }

@@ -25,7 +25,11 @@ export type Timer =
   /** Leader: one election timeout; time to see whether a quorum answered (check-quorum). */
   | "quorum"
   /** Leader: some followers may not know the commit index; time to tell those that do not. */
-  | "commitNotice";
+  | "commitNotice"
+  /** One election timeout since this node promised, or may have promised, to elect nobody. */
+  | "promise"
+  /** One election timeout since a transfer of leadership began: it is given up. */
+  | "transfer";
 
 /** What the core must know of a snapshot. */
 export interface SnapshotSummary {
@@ -100,6 +104,18 @@ export type Input =
   | { readonly type: "compacted"; readonly index: Index }
   /** A linearizable read wants an index; `readId` is unique at this node since it started. */
   | { readonly type: "readIndex"; readonly readId: number }
+  /** Leadership is to go to `target`, or with null to the voter that is furthest. */
+  | {
+    readonly type: "transferLeadership";
+    readonly target: NodeId | null;
+    /** Handed back with the outcome; the core never looks inside. */
+    readonly source: unknown;
+  }
+  /**
+   * A sync has been under way for two election timeouts, or has failed for good. The next `durable`
+   * ends the state.
+   */
+  | { readonly type: "storageStalled" }
   /**
    * What was sent to `peer` and not answered may be lost: the connection ended, or a message was
    * dropped for want of one. Stepped before anything that a new connection brings.

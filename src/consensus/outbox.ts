@@ -10,11 +10,14 @@ import type {
   LogChange,
   ReadOutcome,
   Refusal,
+  RoundPromised,
+  RoundStarted,
   Send,
   SendSnapshot,
   SnapshotChunk,
   SoftState,
   TimerChange,
+  TransferOutcome,
 } from "./effects.ts";
 import type { Timer } from "./input.ts";
 import type { Message } from "./messages.ts";
@@ -31,6 +34,9 @@ export class Outbox {
   #reads: ReadOutcome[] = [];
   #refusals: Refusal[] = [];
   #changes: ChangeOutcome[] = [];
+  #transfers: TransferOutcome[] = [];
+  #roundStarted: RoundStarted | null = null;
+  #roundPromised: RoundPromised | null = null;
   /** The last word on each timer counts. */
   #timers: TimerChange[] = [];
   #softState: SoftState | null = null;
@@ -97,6 +103,21 @@ export class Outbox {
     this.#changes.push(outcome);
   }
 
+  /** Tells how a transfer of leadership ended. */
+  transferEnded(outcome: TransferOutcome): void {
+    this.#transfers.push(outcome);
+  }
+
+  /** Tells of a round of confirmation that the messages of this record start. */
+  roundStarted(round: RoundStarted): void {
+    this.#roundStarted = round;
+  }
+
+  /** Tells of a round that a quorum answered with promises. */
+  roundPromised(round: RoundPromised): void {
+    this.#roundPromised = round;
+  }
+
   /** Arms a timer anew. */
   arm(timer: Timer): void {
     this.#changeTimer({ timer, armed: true });
@@ -124,6 +145,9 @@ export class Outbox {
       reads: this.#reads,
       refusals: this.#refusals,
       changes: this.#changes,
+      transfers: this.#transfers,
+      roundStarted: this.#roundStarted,
+      roundPromised: this.#roundPromised,
       timers: this.#timers,
       softState: this.#softState,
     };
@@ -137,6 +161,9 @@ export class Outbox {
     this.#reads = [];
     this.#refusals = [];
     this.#changes = [];
+    this.#transfers = [];
+    this.#roundStarted = null;
+    this.#roundPromised = null;
     this.#timers = [];
     this.#softState = null;
     return effects;

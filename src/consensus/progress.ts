@@ -40,6 +40,8 @@ export class Progress {
   leavingTold = false;
   /** The largest confirmation round that it answered (dissertation §6.4). */
   readSequence = 0;
+  /** What it promised with that round, in milliseconds; 0 for nothing. */
+  promiseMs = 0;
   /** The largest commit index that it was told. */
   commitIndexSent: Index = 0;
   readonly inflights = new Inflights();

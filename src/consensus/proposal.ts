@@ -24,6 +24,10 @@ export function stepPropose(
     state.outbox.refuse({ source: proposal.source, reason: "not_leader" });
     return;
   }
+  if (state.transfer !== null) {
+    state.outbox.refuse({ source: proposal.source, reason: "transferring" });
+    return;
+  }
   // An empty tail takes a batch of any size, so that a large one cannot starve.
   if (
     state.uncommittedBytes > 0 && state.uncommittedBytes + proposal.bytes > UNCOMMITTED_BYTES_MAX

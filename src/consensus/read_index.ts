@@ -7,6 +7,7 @@
  */
 import type { NodeId } from "../types.ts";
 import { READS_WAITING_MAX } from "../limits.ts";
+import { startRound } from "./lease.ts";
 import type { ReadIndexRequest, ReadIndexResponse } from "./messages.ts";
 import { hasQuorum } from "./quorum.ts";
 import type { LeaderRead } from "./read_queue.ts";
@@ -64,7 +65,7 @@ export function receiveReadIndexResponse(
 export function maybeStartReadRound(state: ConsensusState): void {
   const reads = state.reads;
   if (reads.round !== null || reads.waiting.length === 0 || !state.committedInTerm) return;
-  reads.readSequence += 1;
+  startRound(state);
   reads.round = {
     readIndex: state.commitIndex,
     readSequence: reads.readSequence,

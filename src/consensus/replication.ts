@@ -8,6 +8,8 @@ import type { Index, NodeId } from "../types.ts";
 import { maybeCommit } from "./commit.ts";
 import { dropLeaver } from "./followers.ts";
 import { maybePromote } from "./membership_change.ts";
+import { advanceTransfer } from "./leadership_transfer.ts";
+import { startLeaseRound, tellPromises } from "./lease.ts";
 import type { AppendEntriesRequest, AppendEntriesResponse } from "./messages.ts";
 import type { Progress } from "./progress.ts";
 import { failReads, maybeFinishReadRound } from "./read_index.ts";
@@ -19,6 +21,7 @@ import type { ConsensusState } from "./state.ts";
  */
 export function replicate(state: ConsensusState): void {
   if (state.role !== "leader") return;
+  advanceTransfer(state);
   for (const [to, progress] of state.progress) {
     if (progress.snapshotReady) sendSnapshot(state, to, progress);
     if (progress.nextIndex <= state.log.lastIndex && progress.ready) {
@@ -44,6 +47,7 @@ export function stepHeartbeatTimer(state: ConsensusState): void {
     progress.snapshotPaused = false;
   }
   state.heartbeatDue = true;
+  startLeaseRound(state);
   state.outbox.arm("heartbeat");
 }
 
@@ -91,6 +95,8 @@ export function receiveAppendEntriesResponse(
   progress.answered();
   if (response.readSequence > progress.readSequence) {
     progress.readSequence = response.readSequence;
+    progress.promiseMs = response.promiseMs;
+    tellPromises(state);
     maybeFinishReadRound(state);
   }
   if (!response.accepted) {

@@ -18,7 +18,7 @@ export function receiveRequestVoteRequest(
 ): void {
   // "If a server receives a RequestVote within the minimum election timeout of hearing from a
   // current leader, it does not update its term or grant its vote (§6)."
-  if (hearsLeader(state) && !request.leadershipTransfer) {
+  if ((hearsLeader(state) || state.promised) && !request.leadershipTransfer) {
     answer(state, from, { granted: false, request });
     return;
   }
@@ -29,8 +29,10 @@ export function receiveRequestVoteRequest(
     return;
   }
   if (request.preVote) {
-    // A question: it must change nothing, neither term nor vote nor timer.
-    const granted = request.term > state.currentTerm && isUpToDate(state, request);
+    // A question: it must change nothing, neither term nor vote nor timer. A vote that could not be
+    // made durable is none to count on.
+    const granted = request.term > state.currentTerm && isUpToDate(state, request) &&
+      !state.storageStalled;
     answer(state, from, { granted, request });
     return;
   }

@@ -8,6 +8,7 @@ import { assert } from "../assert.ts";
 import { EntryKind } from "../types.ts";
 import type { NodeId, Term } from "../types.ts";
 import { followConfiguration } from "./followers.ts";
+import { completeTransfer, failTransfer } from "./leadership_transfer.ts";
 import { failReads } from "./read_index.ts";
 import type { ConsensusState } from "./state.ts";
 
@@ -35,6 +36,7 @@ export function becomeFollower(
   state.votes = new Map();
   state.outbox.arm("election");
   state.tracing?.note("BecomeFollower");
+  if (leaderId !== null) completeTransfer(state, leaderId);
   tell(state);
 }
 
@@ -72,6 +74,10 @@ export function becomeLeader(state: ConsensusState): void {
   assert(state.votedFor === state.nodeId, () => `the vote went to ${state.votedFor}`);
   state.role = "leader";
   state.leaderId = state.nodeId;
+  state.leaseVoid = false;
+  state.promisedRound = 0;
+  state.leaseConfigurationIndex = -1;
+  failTransfer(state, "elected_again");
   state.progress = new Map();
   followConfiguration(state, state.log.lastIndex + 1);
   state.outbox.cancel("election");

@@ -15,6 +15,7 @@ import type { Progress } from "./progress.ts";
 import { isVoter, memberOf } from "./quorum.ts";
 import { ReadQueue } from "./read_queue.ts";
 import { type Tracer, Tracing } from "./tracing.ts";
+import type { Transfer } from "./transfer.ts";
 
 /** What a core starts from: what was durable when the node stopped. */
 export interface ConsensusOptions {
@@ -37,6 +38,16 @@ export interface ConsensusOptions {
   readonly commitIndex: Index;
   /** Takes every transition, for a model checker; none unless given. */
   readonly tracer?: Tracer;
+  /**
+   * What this node promises with each answer to a leader: to elect nobody for so many milliseconds,
+   * its election timeout. 0, lease reads off, unless given.
+   */
+  readonly promiseMs?: number;
+  /**
+   * Whether it may have promised something before it stopped, with lease reads on or off now: then
+   * it elects nobody for an election timeout after its start.
+   */
+  readonly mayHavePromised?: boolean;
 }
 
 /** All that a core knows. The functions of this folder read and change it; nothing else does. */
@@ -54,6 +65,17 @@ export class ConsensusState {
   leaderId: NodeId | null = null;
   /** A leader was heard within one election timeout: no early election is granted (§6). */
   leaderContact = false;
+  readonly promiseMs: number;
+  /**
+   * A promise to a leader lasts: this node grants no vote or pre-vote, and does not stand either,
+   * for its own vote would be one of those that it promised to withhold. Only an election that the
+   * leader itself asked for passes.
+   */
+  promised: boolean;
+  /** A sync does not come to its end: this node must not lead. */
+  storageStalled = false;
+  /** The transfer of leadership that this node began as leader. */
+  transfer: Transfer | null = null;
 
   // Log variables.
   readonly log: LogView;
@@ -82,6 +104,13 @@ export class ConsensusState {
   progress = new Map<NodeId, Progress>();
   /** Those of them who are no members any more. */
   leavers = new Map<NodeId, Member>();
+  /** TimeoutNow was sent in this term, so promises count no more; see leadership_transfer.ts. */
+  leaseVoid = false;
+  /** The largest round that was told as promised. */
+  promisedRound = 0;
+  /** The configuration that rounds count for, and the first round that started under it. */
+  leaseConfigurationIndex: Index = -1;
+  leaseFirstRound = 0;
   /** The index of the no-op that started this leadership. */
   termStartIndex: Index = 0;
   /** Where the log ended at the last quorum check: what has it since then keeps up. */
@@ -117,6 +146,8 @@ export class ConsensusState {
     this.appliableIndex = options.commitIndex;
     this.tracing = options.tracer === undefined ? null : new Tracing(this, options.tracer);
     this.outbox = new Outbox(this.tracing);
+    this.promiseMs = options.promiseMs ?? 0;
+    this.promised = options.mayHavePromised ?? false;
   }
 
   /** Whether this node has a vote in the configuration in effect. */

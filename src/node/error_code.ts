@@ -10,6 +10,8 @@ import type { ErrorCode } from "../wire/client_messages.ts";
 const ERROR_CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["not_leader", "notLeader"],
   ["overloaded", "overloaded"],
+  // A client tries again at the same node, as it does after an overload.
+  ["transfer_under_way", "overloaded"],
   ["no_quorum", "noQuorum"],
   ["leadership_lost", "leadershipLost"],
   ["request_expired", "requestExpired"],

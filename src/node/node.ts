@@ -36,8 +36,8 @@ export interface RunningNode {
   ready(readiness: Readiness): Promise<void>;
   /** How things stand, as this node sees them. */
   status(): RaftStatus;
-  /** Stops the node. */
-  stop(): Promise<void>;
+  /** Stops the node; with `handOver`, in good order: see `Raft`. */
+  stop(options?: { readonly handOver?: boolean }): Promise<void>;
 }
 
 /**
@@ -76,6 +76,6 @@ export async function startNode(runtime: Runtime, options: NodeOptions): Promise
     stopped: raft.stopped,
     ready: (readiness) => raft.ready(readiness),
     status: () => raft.status(),
-    stop: () => raft.stop(),
+    stop: (options) => raft.stop(options),
   };
 }

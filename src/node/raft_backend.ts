@@ -4,7 +4,7 @@
  * @module
  */
 import { InternalError } from "../client/client_errors.ts";
-import { InvalidRequestError, RaftError } from "../errors.ts";
+import { RaftError } from "../errors.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { Index, LogTimeMs, NodeId, Term } from "../types.ts";
 import type { ChangeMembershipRequest } from "../wire/client_messages.ts";
@@ -57,9 +57,7 @@ export class RaftBackend implements ClientBackend {
   transferLeadership(
     target: NodeId | null,
   ): Promise<{ readonly leaderId: NodeId; readonly term: Term }> {
-    const whom = target === null ? "another node" : `node ${target}`;
-    const message = `Cannot hand leadership to ${whom}: this version does not know how`;
-    return Promise.reject(new InvalidRequestError(message));
+    return this.#raft().transferLeadership(target);
   }
 
   /** Takes a snapshot; the node goes on without it where that fails. */

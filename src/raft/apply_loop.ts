@@ -115,6 +115,11 @@ export class ApplyLoop {
     return this.#appliedIndex;
   }
 
+  /** The term of the last entry applied since the start, 0 where there is none. */
+  get appliedTerm(): Term {
+    return this.#appliedTerm;
+  }
+
   /** Lets entries up to `index` be applied: now, as far as they are in memory. */
   advance(index: Index): void {
     assert(index >= this.#appliableIndex, () => `appliable falls to ${index}`);

@@ -6,65 +6,31 @@
  * @module
  */
 import { assert, AssertionError } from "../assert.ts";
-import type { Consensus } from "../consensus/consensus.ts";
-import type { SoftState } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
-import {
-  InvalidRequestError,
-  type NotLeaderError,
-  type RaftError,
-  ShutdownError,
-} from "../errors.ts";
+import { InvalidRequestError, type RaftError, ShutdownError, StorageError } from "../errors.ts";
 import { APPEND_BYTES_MAX, TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
-import type { HardStateStore, Log } from "../log/log.ts";
 import { recordBytes } from "../log/record.ts";
-import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
-import type { CommandGate } from "../state_machine/command_gate.ts";
-import type { Transport } from "../transport/transport.ts";
-import { EntryKind, type Index, type LogTimeMs, type MemberChange, type Term } from "../types.ts";
-import { type AppliedPosition, ApplyLoop } from "./apply_loop.ts";
+import type { TimerHandle } from "../runtime/runtime.ts";
+import { EntryKind, type Index, type MemberChange, type NodeId, type Term } from "../types.ts";
+import { ApplyLoop } from "./apply_loop.ts";
 import { proposalsBytes } from "./batch_encoder.ts";
+import type { DriverLoopOptions } from "./driver_options.ts";
 import { EffectPerformer } from "./effect_performer.ts";
 import { EntrySender } from "./entry_sender.ts";
+import { LeaderContact } from "./leader_contact.ts";
+import { Lease } from "./lease.ts";
 import { LogTime } from "./log_time.ts";
 import { MemberRequests } from "./member_requests.ts";
-import type { RaftObserver } from "./observer.ts";
 import { type Proposal, Proposals } from "./proposals.ts";
 import { type Query, Reads } from "./reads.ts";
 import { SnapshotIntake } from "./snapshot_intake.ts";
 import { SnapshotSender } from "./snapshot_sender.ts";
-import { type SnapshotSettings, SnapshotTaker } from "./snapshot_taker.ts";
+import { SnapshotTaker } from "./snapshot_taker.ts";
 import { TailCache } from "./tail_cache.ts";
+import { SyncWatchdog } from "./sync_watchdog.ts";
 import { TickTimer } from "./tick_timer.ts";
-import { type TimerOptions, Timers } from "./timers.ts";
-
-/** What a loop drives. */
-export interface DriverLoopOptions extends TimerOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly consensus: Consensus;
-  readonly log: Log;
-  readonly hardState: HardStateStore;
-  readonly gate: CommandGate;
-  readonly transport: Transport;
-  readonly observer: RaftObserver | undefined;
-  /** The most bytes of entries in one message, or one entry that is larger. */
-  readonly appendBytesMax?: number | undefined;
-  /** The log time of the last entry. */
-  readonly lastTimestampMs: LogTimeMs;
-  /** What is in the state machine already. */
-  readonly appliedPosition: AppliedPosition;
-  /** Where snapshots go, and when they are taken. */
-  readonly snapshots: SnapshotSettings;
-  /** Answers a query from the state as it is. */
-  readonly serveQuery: (query: Query) => void;
-  readonly notLeader: () => NotLeaderError;
-  readonly softState: (state: SoftState) => void;
-  /** What the core knows of the members has changed; called at the end of a turn. */
-  readonly membershipChanged: () => void;
-  /** The node cannot go on; called once. */
-  readonly failed: (error: Error) => void;
-}
+import { Timers } from "./timers.ts";
+import { type TransferResult, Transfers } from "./transfers.ts";
 
 /** An entry that says that time has passed; nobody waits for it. */
 const TICK: Input = {
@@ -90,13 +56,18 @@ export class DriverLoop {
   readonly #snapshotIntake: SnapshotIntake;
   readonly #timers: Timers;
   readonly #ticks: TickTimer;
+  readonly #lease: Lease;
+  readonly #contact: LeaderContact;
+  readonly #watchdog: SyncWatchdog;
+  readonly #transfers: Transfers;
   #inputs: Input[] = [];
   #scheduled = false;
   /** A hard state is being made durable: inputs wait. */
   #blocked = false;
   #stopped = false;
   #readTimer: TimerHandle | null = null;
-  #leaderHeardAtMs = -Infinity;
+  /** Resolves `drain`; not null once nothing new is taken. */
+  #resolveDrained: (() => void) | null = null;
 
   /** Creates a loop; nothing happens before {@linkcode DriverLoop.start}. */
   constructor(options: DriverLoopOptions) {
@@ -111,25 +82,20 @@ export class DriverLoop {
       ...options,
       expired: (timer) => this.input({ type: "timer", timer }),
     });
-    this.#ticks = new TickTimer({
-      clock,
-      logTime: this.logTime,
-      isLeader: () => consensus.isLeader,
-      nextDeadlineMs: () => options.gate.nextDeadlineMs(),
-      propose: () => this.input(TICK),
-    });
+    this.#ticks = this.#createTicks(options);
     this.taker = this.#createTaker();
     this.#applyLoop = this.#createApplyLoop(cache);
-    this.#reads = new Reads({
-      clock,
-      electionTimeoutMs: options.electionTimeoutMs,
-      // A late answer to a read of an earlier run must not meet one of this run.
-      firstReadId: random.uint32() * 65536 + 1,
-      serve: options.serveQuery,
-      appliedIndex: () => this.#applyLoop.isRestoring ? -1 : this.#applyLoop.appliedIndex,
-    });
+    this.#reads = this.#createReads(options);
     this.#snapshotSender = this.#createSnapshotSender();
     this.#snapshotIntake = this.#createSnapshotIntake();
+    this.#lease = new Lease(clock);
+    this.#contact = new LeaderContact({ clock, consensus, applyLoop: this.#applyLoop });
+    this.#transfers = new Transfers(options.notLeader);
+    this.#watchdog = new SyncWatchdog({
+      clock,
+      stallMs: 2 * options.electionTimeoutMs,
+      stalled: () => this.input({ type: "storageStalled" }),
+    });
     const sender = new EntrySender({
       appendBytesMax: options.appendBytesMax ?? APPEND_BYTES_MAX,
       log,
@@ -152,6 +118,9 @@ export class DriverLoop {
       proposals: this.#proposals,
       memberRequests: this.#memberRequests,
       reads: this.#reads,
+      lease: this.#lease,
+      transfers: this.#transfers,
+      watchdog: this.#watchdog,
       logTime: this.logTime,
       durable: (input) => this.#durable(input),
       softState: (state) => {
@@ -172,10 +141,9 @@ export class DriverLoop {
     return this.#applyLoop.isRestoring;
   }
 
-  /** Milliseconds since a leader was heard; 0 at a leader. */
-  get leaderAgeMs(): number {
-    if (this.#options.consensus.isLeader) return 0;
-    return this.#options.clock.nowMs() - this.#leaderHeardAtMs;
+  /** How long ago the leader was heard, and how old the state is. */
+  get contact(): Pick<LeaderContact, "ageMs" | "stateAgeMs"> {
+    return this.#contact;
   }
 
   /** Starts: the core's timers run from here. */
@@ -192,7 +160,7 @@ export class DriverLoop {
 
   /** Takes a command; its sink is called exactly once. */
   propose(proposal: Proposal): void {
-    if (this.#stopped) {
+    if (this.#isClosed) {
       proposal.sink.proposalFailed(proposal.requestId, shutdown());
       return;
     }
@@ -218,7 +186,7 @@ export class DriverLoop {
 
   /** Takes a linearizable query; its sink is called exactly once. */
   query(query: Query): void {
-    if (this.#stopped) {
+    if (this.#isClosed) {
       query.sink.queryFailed(query.requestId, shutdown());
       return;
     }
@@ -232,6 +200,38 @@ export class DriverLoop {
     else this.#reads.addStale(query, serve);
   }
 
+  /**
+   * Takes a query that a lease may answer: at once and without a message where this node holds one,
+   * else like any other query.
+   */
+  leaseQuery(query: Query): void {
+    const { consensus } = this.#options;
+    const isHeld = !this.#isClosed && consensus.mayUseLease && this.#lease.isHeldIn(consensus.term);
+    if (!isHeld) return this.query(query);
+    this.#reads.addConfirmed(query, consensus.commitIndex);
+    if (!this.#reads.isEmpty) this.#armReadTimer();
+  }
+
+  /**
+   * Hands leadership over: to `target`, or with null to the voter that is furthest.
+   *
+   * @returns Who leads then. Rejects with a typed error.
+   */
+  transferLeadership(target: NodeId | null): Promise<TransferResult> {
+    if (this.#stopped) return Promise.reject(shutdown());
+    return this.#transfers.request(target, (source) => {
+      this.input({ type: "transferLeadership", target, source });
+    });
+  }
+
+  /** Takes no command and no query any more; resolves once those that it took are answered. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resolveDrained = resolve;
+      this.#checkDrained();
+    });
+  }
+
   /** Ends: everything that waits is answered, and nothing is done any more. */
   stop(): void {
     if (this.#stopped) return;
@@ -243,6 +243,7 @@ export class DriverLoop {
     this.#performer.stop(shutdown);
     this.#timers.close();
     this.#ticks.close();
+    this.#watchdog.close();
     if (this.#readTimer !== null) this.#options.clock.clearTimer(this.#readTimer);
     this.#memberRequests.fail();
     this.#proposals.failWaiting(shutdown);
@@ -251,6 +252,37 @@ export class DriverLoop {
       "The node stopped while the command was in its log: it may be applied or replaced",
     );
     this.#reads.failAll(shutdown);
+    this.#transfers.failAll(shutdown);
+    this.#resolveDrained?.();
+  }
+
+  #createReads(options: DriverLoopOptions): Reads {
+    return new Reads({
+      clock: options.clock,
+      electionTimeoutMs: options.electionTimeoutMs,
+      // A late answer to a read of an earlier run must not meet one of this run.
+      firstReadId: options.random.uint32() * 65536 + 1,
+      serve: options.serveQuery,
+      appliedIndex: () => this.#applyLoop.isRestoring ? -1 : this.#applyLoop.appliedIndex,
+    });
+  }
+
+  #createTicks({ clock, consensus, gate }: DriverLoopOptions): TickTimer {
+    return new TickTimer({
+      clock,
+      logTime: this.logTime,
+      isLeader: () => consensus.isLeader,
+      nextDeadlineMs: () => gate.nextDeadlineMs(),
+      propose: () => this.input(TICK),
+    });
+  }
+
+  get #isClosed(): boolean {
+    return this.#stopped || this.#resolveDrained !== null;
+  }
+
+  #checkDrained(): void {
+    if (this.#proposals.isEmpty && this.#reads.isEmpty) this.#resolveDrained?.();
   }
 
   #createApplyLoop(cache: TailCache): ApplyLoop {
@@ -263,6 +295,7 @@ export class DriverLoop {
         this.#ticks.update();
         this.#reads.applied();
         this.taker.applied(position);
+        this.#checkDrained();
       },
       restored: (position) => {
         this.#ticks.update();
@@ -330,6 +363,7 @@ export class DriverLoop {
       } while (this.#inputs.length > 0 && !this.#stopped);
       this.#options.transport.flush();
       this.#tellMembership();
+      this.#checkDrained();
     } catch (error) {
       // A broken invariant: this node stops before it does harm.
       this.#fail(error);
@@ -348,10 +382,7 @@ export class DriverLoop {
     const inputs = this.#inputs;
     this.#inputs = [];
     for (const input of inputs) {
-      if (isOfLeader(input)) {
-        this.#leaderHeardAtMs = this.#options.clock.nowMs();
-      }
-      consensus.step(input);
+      this.#contact.step(input);
       this.#noteSnapshots(input);
     }
     if (this.#reads.isDue) {
@@ -412,23 +443,19 @@ export class DriverLoop {
       this.#readTimer = null;
       this.#reads.expire();
       if (!this.#reads.isEmpty) this.#armReadTimer();
+      this.#checkDrained();
       this.#schedule();
     }, this.#options.electionTimeoutMs);
   }
 
   #fail(error: unknown): void {
     if (this.#stopped) return;
+    if (error instanceof StorageError) this.#performer.abdicate(this.#options.consensus);
     this.stop();
     const cause = error instanceof Error ? error : new Error(String(error));
     assert(this.#stopped, "a failed loop goes on");
     this.#options.failed(cause);
   }
-}
-
-function isOfLeader(input: Input): boolean {
-  if (input.type !== "message") return false;
-  const { type } = input.message;
-  return type === "appendEntriesRequest" || type === "installSnapshotRequest";
 }
 
 function shutdown(): RaftError {

@@ -4,10 +4,16 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import type { Consensus } from "../consensus/consensus.ts";
 import type { Append, Effects, LogChange, Refusal, Send, SoftState } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
 import type { Message } from "../consensus/messages.ts";
-import { type NotLeaderError, OverloadedError, type RaftError } from "../errors.ts";
+import {
+  type NotLeaderError,
+  OverloadedError,
+  type RaftError,
+  TransferUnderWayError,
+} from "../errors.ts";
 import type { HardState, HardStateStore, Log, RecordBatch } from "../log/log.ts";
 import type { SnapshotStore, StoredSnapshot } from "../log/snapshot_store.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -16,6 +22,7 @@ import { encodeConfiguration } from "../wire/storage_codec.ts";
 import type { ApplyLoop } from "./apply_loop.ts";
 import { encodeEntry, encodeProposals } from "./batch_encoder.ts";
 import type { EntrySender } from "./entry_sender.ts";
+import type { Lease } from "./lease.ts";
 import { restartLog } from "./log_contents.ts";
 import type { LogTime } from "./log_time.ts";
 import type { MemberRequests } from "./member_requests.ts";
@@ -26,8 +33,10 @@ import type { Reads } from "./reads.ts";
 import { positionOf } from "./restore_state.ts";
 import type { SnapshotIntake } from "./snapshot_intake.ts";
 import type { SnapshotSender } from "./snapshot_sender.ts";
+import type { SyncWatchdog } from "./sync_watchdog.ts";
 import type { TailCache } from "./tail_cache.ts";
 import type { Timers } from "./timers.ts";
+import type { Transfers } from "./transfers.ts";
 
 /** What effects are performed on. */
 export interface EffectPerformerOptions {
@@ -46,6 +55,9 @@ export interface EffectPerformerOptions {
   readonly proposals: Proposals;
   readonly memberRequests: MemberRequests;
   readonly reads: Reads;
+  readonly lease: Lease;
+  readonly transfers: Transfers;
+  readonly watchdog: SyncWatchdog;
   readonly logTime: LogTime;
   readonly observer: RaftObserver | undefined;
   /** Called when the appends of a record are durable. */
@@ -66,7 +78,6 @@ export class EffectPerformer {
   #durable: HardState;
   /** The term that this node leads, as told by the soft state. */
   #leadingTerm: Term | null = null;
-  #syncsUnderWay = 0;
   /** The proposals of the record at hand that are neither in the log nor answered yet. */
   readonly #owed = new Set<ProposalBatch>();
   #stopped = false;
@@ -79,7 +90,7 @@ export class EffectPerformer {
 
   /** Whether appends wait for a sync: what is proposed now had better wait for the next one. */
   get isSyncing(): boolean {
-    return this.#syncsUnderWay > 0;
+    return this.#options.watchdog.isSyncing;
   }
 
   /** The term that this node leads, or null. */
@@ -108,6 +119,18 @@ export class EffectPerformer {
     });
   }
 
+  /** Where storage failed: a leader can still ask another to lead, for that needs no write. */
+  abdicate(consensus: Consensus): void {
+    const { transport } = this.#options;
+    if (!consensus.isLeader || consensus.term !== this.#leadingTerm) return;
+    consensus.step({ type: "storageStalled" });
+    for (const send of consensus.takeEffects().messagesNow) {
+      if (send.type !== "message" || send.message.type !== "timeoutNow") continue;
+      transport.send(send.to, send.message, []);
+    }
+    transport.flush();
+  }
+
   /** Performs nothing more; a record that waits for its hard state, or failed midway, ends here. */
   stop(error: () => RaftError): void {
     this.#stopped = true;
@@ -133,6 +156,7 @@ export class EffectPerformer {
     const lostLeadership = this.#noteLeadership(effects.softState);
     let appended = false;
     for (const change of effects.logChanges) appended = this.#changeLog(change) || appended;
+    if (effects.roundStarted !== null) this.#options.lease.roundStarted(effects.roundStarted);
     for (const send of effects.messagesNow) this.#send(send);
     if (appended) this.#sync(effects.sequence);
     for (const chunk of effects.snapshotChunks) this.#options.snapshotIntake.take(chunk);
@@ -140,9 +164,11 @@ export class EffectPerformer {
       this.#options.observer?.committed(effects.appliableIndex);
       this.#options.applyLoop.advance(effects.appliableIndex);
     }
+    if (effects.roundPromised !== null) this.#options.lease.roundPromised(effects.roundPromised);
     for (const read of effects.reads) this.#options.reads.outcome(read);
     for (const refusal of effects.refusals) this.#refuse(refusal);
     for (const change of effects.changes) this.#options.memberRequests.ended(change);
+    for (const transfer of effects.transfers) this.#options.transfers.outcome(transfer);
     for (const timer of effects.timers) this.#options.timers.change(timer);
     if (lostLeadership) {
       this.#options.proposals.failLogged(
@@ -255,9 +281,9 @@ export class EffectPerformer {
   }
 
   #sync(sequence: number): void {
-    this.#syncsUnderWay += 1;
+    this.#options.watchdog.started();
     this.#options.log.sync((error) => {
-      this.#syncsUnderWay -= 1;
+      this.#options.watchdog.completed();
       if (error !== null) this.#options.failed(error);
       else this.#options.durable({ type: "durable", sequence });
     });
@@ -268,9 +294,22 @@ export class EffectPerformer {
     const batch = refusal.source as ProposalBatch;
     // Whoever was answered before may have stopped this node, and with it the rest.
     if (!this.#owed.delete(batch)) return;
-    const error: RaftError = refusal.reason === "not_leader"
-      ? this.#options.notLeader()
-      : new OverloadedError("Cannot take the command as too much is appended and not committed");
+    const error = this.#refusalError(refusal.reason);
     for (const { sink, requestId } of batch.proposals) sink.proposalFailed(requestId, error);
+  }
+
+  #refusalError(reason: Refusal["reason"]): RaftError {
+    switch (reason) {
+      case "not_leader":
+        return this.#options.notLeader();
+      case "transferring":
+        return new TransferUnderWayError(
+          "Cannot take the command as leadership is being transferred",
+        );
+      case "overloaded":
+        return new OverloadedError(
+          "Cannot take the command as too much is appended and not committed",
+        );
+    }
   }
 }

@@ -54,6 +54,11 @@ export class Proposals {
     return this.#waiting.length > 0;
   }
 
+  /** Whether every command was answered. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0 && this.#logged.length === 0;
+  }
+
   /** Takes a command, or answers that the queue is full. */
   add(proposal: Proposal): void {
     const bytes = proposal.command.length;

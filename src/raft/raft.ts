@@ -6,7 +6,7 @@
  */
 import { Consensus } from "../consensus/consensus.ts";
 import { allMembers } from "../consensus/quorum.ts";
-import { NoQuorumError, NotLeaderError, ShutdownError, StaleReadError } from "../errors.ts";
+import { NoQuorumError, NotLeaderError, ShutdownError } from "../errors.ts";
 import type { StoredSnapshot } from "../log/snapshot_store.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -14,7 +14,6 @@ import { CommandGate } from "../state_machine/command_gate.ts";
 import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request_id.ts";
 import type { TransportHandler } from "../transport/transport.ts";
 import type { Address, Index, LogTimeMs, MemberChange, NodeId } from "../types.ts";
-import type { Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
 import { ClusterPort } from "./cluster_port.ts";
@@ -22,6 +21,7 @@ import { DriverLoop } from "./driver_loop.ts";
 import { hurryFirstElection } from "./first_election.ts";
 import { Formation } from "./formation.ts";
 import { Greeter } from "./greeter.ts";
+import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
 import { Joiner } from "./join.ts";
 import { LeaderNews } from "./leader_news.ts";
 import { logContents } from "./log_contents.ts";
@@ -37,15 +37,10 @@ import {
 import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
 import { closeStorage, formingMembers, openStorage, type RaftStorage } from "./raft_storage.ts";
 import { type Readiness, ReadinessWaiters } from "./readiness.ts";
-import type { Query, QueryOutcome, QuerySink } from "./reads.ts";
+import { LINEARIZABLE, type QueryFreshness, QueryServer } from "./query_server.ts";
+import type { QueryOutcome, QuerySink } from "./reads.ts";
 import { restoreState } from "./restore_state.ts";
-
-/** How fresh a query must be. */
-export interface QueryFreshness {
-  readonly consistency: Consistency;
-  /** For a stale read: the oldest contact with the leader that is good enough; 0 for any. */
-  readonly maxAgeMs: number;
-}
+import type { TransferResult } from "./transfers.ts";
 
 /** Why a node stopped: null where it was asked to. */
 export interface StopReason {
@@ -57,8 +52,6 @@ interface Running {
   readonly consensus: Consensus;
   readonly driver: DriverLoop;
 }
-
-const LINEARIZABLE: QueryFreshness = { consistency: "linearizable", maxAgeMs: 0 };
 
 /**
  * One node.
@@ -86,6 +79,7 @@ export class Raft {
   readonly #storage: RaftStorage;
   readonly #logger: Logger;
   readonly #gate: CommandGate;
+  readonly #queries: QueryServer;
   readonly #greeter: Greeter;
   readonly #port: ClusterPort;
   readonly #timing: { readonly heartbeatMs: number; readonly electionTimeoutMs: number };
@@ -106,6 +100,12 @@ export class Raft {
     this.#storage = storage;
     this.#logger = options.logger ?? silentLogger;
     this.#gate = new CommandGate(options.stateMachine);
+    this.#queries = new QueryServer({
+      nodeId: options.nodeId,
+      gate: this.#gate,
+      appliedIndex: () => this.#running?.driver.appliedIndex ?? 0,
+      logTimeMs: () => this.logTimeMs,
+    });
     this.#startedAtMs = runtime.clock.nowMs();
     this.#timing = {
       heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS_DEFAULT,
@@ -264,8 +264,9 @@ export class Raft {
       return;
     }
     const request = { query, sink, requestId, askedAtMs: this.#runtime.clock.nowMs() };
-    // A lease is a setting of the cluster that is off: such a read is confirmed like any other.
-    if (freshness.consistency === "stale") this.#serveStale(running, request, freshness.maxAgeMs);
+    if (freshness.consistency === "stale") {
+      this.#queries.serveStale(request, running.driver, freshness.maxAgeMs);
+    } else if (freshness.consistency === "lease") running.driver.leaseQuery(request);
     else running.driver.query(request);
   }
 
@@ -320,8 +321,30 @@ export class Raft {
     return this.#greeter.reply(hello);
   }
 
-  /** Stops: answers what waits, ends the connections, and gives the data directory back. */
-  async stop(): Promise<void> {
+  /**
+   * Has another node lead; only the leader can, and it takes no commands meanwhile.
+   *
+   * @param target The id of a voter, or null for the one whose log is furthest.
+   * @returns Who leads now; where this node is the target and leads, it is that.
+   * @throws {NotLeaderError} If this node does not lead.
+   * @throws {RefusedError} If `target` is no voter, or did not take over in an election timeout.
+   * @throws {LeadershipLostError} If this node stepped down and heard of no leader in that time.
+   */
+  transferLeadership(target: NodeId | null = null): Promise<TransferResult> {
+    if (this.#running === null) return Promise.reject(this.#notFormed());
+    return this.#running.driver.transferLeadership(target);
+  }
+
+  /**
+   * Stops: answers what waits, ends the connections, and gives the data directory back. With
+   * `handOver`, a leader first has another node lead, and what was taken is finished, as far as
+   * that takes no more than 3 seconds.
+   */
+  async stop(options: { readonly handOver?: boolean } = {}): Promise<void> {
+    const running = this.#running;
+    if (options.handOver === true && running !== null && this.#ending === null) {
+      await handOver(this.#runtime.clock, running, this.stopped);
+    }
     await this.#end(null);
   }
 
@@ -403,6 +426,8 @@ export class Raft {
       ...hardState.state,
       ...contents,
       ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
+      promiseMs: this.#options.leaseReads === true ? promiseMsOf(this.#timing) : 0,
+      mayHavePromised: this.#formation === null && !isAloneFromBirth(this.nodeId, contents),
     });
     const news = new LeaderNews(this.#logger);
     const driver = new DriverLoop({
@@ -419,7 +444,7 @@ export class Raft {
       lastTimestampMs: contents.lastTimestampMs,
       appliedPosition: this.#startPosition,
       snapshots: { ...this.#options, store, clusterId: this.clusterId, logger: this.#logger },
-      serveQuery: (query) => this.#serve(query, 0),
+      serveQuery: (query) => this.#queries.serve(query),
       notLeader: () => new NotLeaderError(this.leader?.id ?? null, this.leader?.address || null),
       softState: (state) => {
         news.tell(state);
@@ -444,27 +469,6 @@ export class Raft {
   #isReady(readiness: Readiness): boolean {
     if (readiness === "listening") return true;
     return readiness === "joined" ? this.#members.isMember : this.leader !== null;
-  }
-
-  #serveStale(running: Running, query: Query, maxAgeMs: number): void {
-    const ageMs = running.driver.leaderAgeMs;
-    if (maxAgeMs === 0 || ageMs <= maxAgeMs) {
-      const uptimeMs = this.#runtime.clock.nowMs() - this.#startedAtMs;
-      const age = Math.floor(Math.min(ageMs, uptimeMs));
-      return running.driver.staleQuery(query, () => this.#serve(query, age));
-    }
-    const message = `Cannot serve a read so stale: the leader was heard ${ageMs} ms ago, ` +
-      `want at most ${maxAgeMs} ms`;
-    query.sink.queryFailed(query.requestId, new StaleReadError(message));
-  }
-
-  #serve(query: Query, ageMs: number): void {
-    query.sink.queryAnswered(query.requestId, {
-      servedBy: this.nodeId,
-      index: this.#running?.driver.appliedIndex ?? 0,
-      ageMs,
-      result: this.#gate.query(query.query, { logTimeMs: this.logTimeMs }),
-    });
   }
 
   #notFormed(): NoQuorumError {

@@ -51,6 +51,14 @@ export interface RaftOptions {
   readonly heartbeatMs?: number;
   /** How long a leader may be silent before others stand, in milliseconds; 1000 unless given. */
   readonly electionTimeoutMs?: number;
+  /**
+   * Lease reads; off unless given. With them on, a node promises its leader to elect nobody for an
+   * election timeout after each message, and a leader with the promises of a quorum answers reads
+   * of the consistency `lease` without a message. They are linearizable as long as no clock runs a
+   * tenth faster than another. All nodes need the same `electionTimeoutMs`; shorten it only with
+   * lease reads off on all of them, restarted since.
+   */
+  readonly leaseReads?: boolean;
   /** The size of a segment of the log, in bytes. */
   readonly segmentBytes?: number;
   /** A snapshot is taken when so many entries were applied since the last; 100,000 unless given. */

@@ -42,7 +42,10 @@ export interface Query {
 /** What the queue works with. */
 export interface ReadsOptions {
   readonly clock: Clock;
-  /** A confirmation that takes longer is asked for again; twice as long, and the query fails. */
+  /**
+   * A confirmation that takes longer is asked for again; twice as long, and the query fails. What
+   * is confirmed may wait five times as long for its entries.
+   */
   readonly electionTimeoutMs: number;
   /** Unique since the node started and unlikely to be one of an earlier run. */
   readonly firstReadId: number;
@@ -52,9 +55,16 @@ export interface ReadsOptions {
   readonly appliedIndex: () => Index;
 }
 
+/**
+ * How many election timeouts a confirmed query waits for its entries: a node may have to catch up.
+ */
+const CONFIRMED_ELECTION_TIMEOUTS = 5;
+
 /** The linearizable queries of one node. */
 export class Reads {
   readonly #options: ReadsOptions;
+  /** Queries in #confirmed. */
+  #confirmedCount = 0;
   #nextReadId: number;
   #waiting: Query[] = [];
   #asked: { readonly readId: number; readonly queries: Query[]; readonly atMs: number } | null =
@@ -62,7 +72,8 @@ export class Reads {
   /** Need no confirmation, and wait until the state may be asked. */
   #stale: { readonly query: Query; readonly serve: (query: Query) => void }[] = [];
   /** Confirmed, by ascending index. */
-  #confirmed: { readonly readIndex: Index; readonly queries: Query[] }[] = [];
+  #confirmed: { readonly readIndex: Index; readonly queries: Query[]; readonly atMs: number }[] =
+    [];
 
   /** Creates an empty queue. */
   constructor(options: ReadsOptions) {
@@ -77,7 +88,8 @@ export class Reads {
 
   /** Whether anything waits at all. */
   get isEmpty(): boolean {
-    return this.#asked === null && this.#waiting.length === 0;
+    return this.#asked === null && this.#waiting.length === 0 && this.#confirmed.length === 0 &&
+      this.#stale.length === 0;
   }
 
   /** Takes a query, or answers that the queue is full. */
@@ -100,6 +112,17 @@ export class Reads {
     }
   }
 
+  /** Takes a query that needs no confirmation: it may be served once `readIndex` is applied. */
+  addConfirmed(query: Query, readIndex: Index): void {
+    if (readIndex <= this.#options.appliedIndex()) return this.#options.serve(query);
+    if (this.#confirmedCount >= READS_WAITING_MAX) {
+      const message = `Cannot take the query as ${this.#confirmedCount} wait to be served`;
+      query.sink.queryFailed(query.requestId, new OverloadedError(message));
+      return;
+    }
+    this.#confirm(readIndex, [query]);
+  }
+
   /** Starts a confirmation for everything that waits, and returns its id for the core. */
   ask(): number {
     const readId = this.#nextReadId;
@@ -115,7 +138,7 @@ export class Reads {
     if (asked === null || asked.readId !== outcome.readId) return;
     this.#asked = null;
     if (outcome.readIndex !== null) {
-      this.#confirmed.push({ readIndex: outcome.readIndex, queries: asked.queries });
+      this.#confirm(outcome.readIndex, asked.queries);
       this.applied();
     } else if (outcome.reason === "no_leader") {
       fail(asked.queries, "no leader is known to this node");
@@ -129,7 +152,9 @@ export class Reads {
   applied(): void {
     while (this.#confirmed.length > 0) {
       if (this.#confirmed[0]!.readIndex > this.#options.appliedIndex()) return;
-      for (const query of this.#confirmed.shift()!.queries) this.#options.serve(query);
+      const { queries } = this.#confirmed.shift()!;
+      this.#confirmedCount -= queries.length;
+      for (const query of queries) this.#options.serve(query);
     }
   }
 
@@ -147,6 +172,7 @@ export class Reads {
       this.#waiting = [...this.#asked.queries, ...this.#waiting];
       this.#asked = null;
     }
+    this.#expireConfirmed(nowMs);
     const isOld = (query: Query) => nowMs - query.askedAtMs >= 2 * electionTimeoutMs;
     const old = this.#waiting.filter(isOld);
     if (old.length === 0) return;
@@ -164,9 +190,30 @@ export class Reads {
     ];
     this.#stale = [];
     this.#confirmed = [];
+    this.#confirmedCount = 0;
     this.#asked = null;
     this.#waiting = [];
     for (const query of queries) query.sink.queryFailed(query.requestId, error());
+  }
+
+  #confirm(readIndex: Index, queries: Query[]): void {
+    this.#confirmed.push({ readIndex, queries, atMs: this.#options.clock.nowMs() });
+    this.#confirmedCount += queries.length;
+  }
+
+  /** What is confirmed waits for entries, which may never come where the leader is gone. */
+  #expireConfirmed(nowMs: number): void {
+    const { electionTimeoutMs, appliedIndex } = this.#options;
+    const waitMs = CONFIRMED_ELECTION_TIMEOUTS * electionTimeoutMs;
+    while (this.#confirmed.length > 0 && nowMs - this.#confirmed[0]!.atMs >= waitMs) {
+      const { queries, readIndex } = this.#confirmed.shift()!;
+      this.#confirmedCount -= queries.length;
+      fail(
+        queries,
+        `entry ${readIndex} was not applied here within ${waitMs} ms: the last is ` +
+          `${appliedIndex()}`,
+      );
+    }
   }
 }
 

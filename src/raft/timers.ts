@@ -117,6 +117,8 @@ export class Timers {
         return Math.min(COMMIT_NOTICE_MS_MAX, heartbeatMs / 2);
       case "leaderContact":
       case "quorum":
+      case "promise":
+      case "transfer":
         return electionTimeoutMs;
       case "election":
         // "Election timeouts are chosen randomly from a fixed interval (§5.2)": one to two of them.

@@ -22,6 +22,8 @@ const durationTicks: Record<Timer, number> = {
   heartbeat: 4,
   quorum: ELECTION_TIMEOUT_TICKS,
   commitNotice: 1,
+  promise: ELECTION_TIMEOUT_TICKS,
+  transfer: ELECTION_TIMEOUT_TICKS,
 };
 
 interface Deadline {

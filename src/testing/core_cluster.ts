@@ -31,7 +31,8 @@ export interface InFlight {
 
 /** How a cluster starts. */
 export interface CoreClusterOptions
-  extends Pick<CoreNodeOptions, "syncsAtOnce" | "fetchesAtOnce" | "entriesPerMessageMax"> {
+  extends
+    Pick<CoreNodeOptions, "syncsAtOnce" | "fetchesAtOnce" | "entriesPerMessageMax" | "promiseMs"> {
   /**
    * The nodes 1 to this number, all of them voters unless `configuration` says otherwise: then
    * those that it does not name start with an empty one.
@@ -95,6 +96,7 @@ export class CoreCluster implements CoreObserver {
   elect(id: NodeId): void {
     for (const node of this.nodesUp) {
       if (node.timers.has("leaderContact")) node.fire("leaderContact");
+      if (node.timers.has("promise")) node.fire("promise");
     }
     this.node(id).fire("election");
     this.stabilize();

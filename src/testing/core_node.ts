@@ -13,8 +13,11 @@ import type {
   LogChange,
   ReadOutcome,
   Refusal,
+  RoundPromised,
+  RoundStarted,
   SendEntries,
   SendSnapshot,
+  TransferOutcome,
 } from "../consensus/effects.ts";
 import type { Input, Timer } from "../consensus/input.ts";
 import type { IndexedConfiguration } from "../consensus/membership.ts";
@@ -78,6 +81,8 @@ export interface CoreNodeOptions {
   readonly fetchesAtOnce?: boolean;
   /** The most entries in one message. */
   readonly entriesPerMessageMax?: number;
+  /** What it promises to a leader; 0, lease reads off, unless given. */
+  readonly promiseMs?: number;
   readonly observer?: CoreObserver;
 }
 
@@ -107,6 +112,10 @@ export class CoreNode {
   reads: ReadOutcome[] = [];
   /** How changes of the members ended. */
   changes: ChangeOutcome[] = [];
+  transfers: TransferOutcome[] = [];
+  /** What a driver would keep of the rounds of confirmation. */
+  roundsStarted: RoundStarted[] = [];
+  roundPromised: RoundPromised | null = null;
   /** What left the node, oldest first, where no observer takes it. */
   outgoing: { to: NodeId; message: Message }[] = [];
   appliedIndex: Index = 0;
@@ -114,6 +123,8 @@ export class CoreNode {
   readonly #observer: CoreObserver | null;
   #core: Consensus | null;
   #unsynced: UnsyncedRecord[] = [];
+  readonly #promiseMs: number;
+  #mayHavePromised = false;
   #armings = 0;
   #steppedWhilePerforming = false;
 
@@ -128,6 +139,7 @@ export class CoreNode {
     this.#observer = options.observer ?? null;
     this.log = [];
     this.baseIndex = 0;
+    this.#promiseMs = options.promiseMs ?? 0;
     this.#core = this.#startCore();
     this.perform();
   }
@@ -317,6 +329,7 @@ export class CoreNode {
   /** Starts the node again, from what was durable. */
   restart(): void {
     assert(this.#core === null, () => `node ${this.id} is up`);
+    this.#mayHavePromised = this.#promiseMs > 0;
     this.#core = this.#startCore();
     this.perform();
   }
@@ -342,6 +355,8 @@ export class CoreNode {
       termRuns: termRunsOf(entries.slice(baseIndex), baseIndex + 1),
       configurations,
       commitIndex: this.appliedIndex,
+      promiseMs: this.#promiseMs,
+      mayHavePromised: this.#mayHavePromised,
     });
   }
 
@@ -356,6 +371,7 @@ export class CoreNode {
     for (const list of Object.values(effects)) if (Array.isArray(list)) Object.freeze(list);
     this.#saveHardState(effects);
     const changed = this.#changeLog(effects);
+    if (effects.roundStarted !== null) this.roundsStarted.push(effects.roundStarted);
     for (const send of effects.messagesNow) {
       if (send.type === "message") this.#send(send.to, send.message);
       else if (send.type === "entries") this.fetches.push(send);
@@ -376,6 +392,8 @@ export class CoreNode {
     }
     this.refusals.push(...effects.refusals);
     this.changes.push(...effects.changes);
+    this.transfers.push(...effects.transfers);
+    if (effects.roundPromised !== null) this.roundPromised = effects.roundPromised;
     for (const { timer, armed } of effects.timers) {
       if (armed) this.timers.set(timer, this.#armings += 1);
       else this.timers.delete(timer);

@@ -34,6 +34,8 @@ export interface CoreRunReport {
   readonly terms: number;
   readonly committed: number;
   readonly crashes: number;
+  /** Transfers of leadership after which another node led. */
+  readonly transfers: number;
   readonly readsServed: number;
   /** How many times a snapshot replaced a log. */
   readonly installations: number;
@@ -62,6 +64,8 @@ const timerWeights: Record<Timer, number> = {
   leaderContact: 4,
   election: 3,
   quorum: 1,
+  promise: 3,
+  transfer: 1,
 };
 
 class CoreRun {
@@ -84,6 +88,7 @@ class CoreRun {
       syncsAtOnce: false,
       fetchesAtOnce: false,
       entriesPerMessageMax: this.#prng.pick([1, 2, 5, Infinity]),
+      promiseMs: this.#prng.pick([0, 1_000]),
     });
     const faults = this.#faultRate;
     const datagrams = options.network === "datagrams" ? faults : 0;
@@ -95,6 +100,8 @@ class CoreRun {
       [8, () => this.#fire()],
       [6, () => this.#propose()],
       [3, () => this.#read()],
+      [0.3, () => this.#transfer()],
+      [0.3 * faults, () => this.#stall()],
       [3 * datagrams, () => this.#lose()],
       [2 * datagrams, () => this.#repeat()],
       [0.6 * faults, () => this.#disconnect()],
@@ -116,6 +123,8 @@ class CoreRun {
       terms: Math.max(...nodes.map((node) => node.core.term)),
       committed: this.cluster.checker.committed.length,
       crashes: this.#crashes,
+      transfers: nodes.flatMap((node) => node.transfers).filter(({ failure }) => failure === null)
+        .length,
       readsServed: nodes.flatMap((node) => node.reads).filter((read) => read.readIndex !== null)
         .length,
       installations: this.cluster.checker.installations,
@@ -135,6 +144,8 @@ class CoreRun {
     this.#pending.clear();
     const clock = new CoreClock(cluster, this.#prng.fork("recovery"));
     const ticksMax = RECOVERY_TICKS_MAX;
+    // What is on its way arrives, and with it perhaps the request to stand for election.
+    clock.tick();
     clock.runUntil(() => cluster.leader !== null && this.#allFollow(cluster.leader), {
       ticksMax,
       what: "all nodes follow one leader",
@@ -156,6 +167,8 @@ class CoreRun {
   }
 
   #allFollow(leader: CoreNode): boolean {
+    // A leader that hands over takes no commands.
+    if (leader.core.status().transferTarget !== null) return false;
     return this.cluster.nodesUp.every((node) =>
       node.core.term === leader.core.term && node.core.leaderId === leader.id
     );
@@ -292,6 +305,23 @@ class CoreRun {
     const node = this.#pickUp();
     if (node === null) return;
     this.cluster.stepRead(node.id);
+    this.#settle(node);
+  }
+
+  /** Leadership is to go to any node, or to the one that is furthest. */
+  #transfer(): void {
+    const node = this.#pickUp((one) => one.core.isLeader || this.#prng.chance(0.1));
+    if (node === null) return;
+    const target = this.#prng.pick([null, ...this.cluster.nodes.keys()]);
+    node.step({ type: "transferLeadership", target, source: null });
+    this.#settle(node);
+  }
+
+  /** A sync takes longer than a driver waits. */
+  #stall(): void {
+    const node = this.#pickUp((one) => one.unsyncedCount > 0);
+    if (node === null) return;
+    node.step({ type: "storageStalled" });
     this.#settle(node);
   }
 

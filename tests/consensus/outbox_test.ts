@@ -14,6 +14,9 @@ describe("outbox", () => {
     outbox.read({ readId: 1, readIndex: 5 });
     outbox.refuse({ source: "a", reason: "overloaded" });
     outbox.changeEnded({ source: "b", type: "lost" });
+    outbox.transferEnded({ source: "b", failure: "timed_out" });
+    outbox.roundStarted({ term: 2, readSequence: 7 });
+    outbox.roundPromised({ term: 2, readSequence: 6, promiseMs: 1 });
     outbox.tell({ role: "leader", term: 2, leaderId: 1 });
     assert.deepEqual(outbox.take(), {
       sequence: 1,
@@ -25,6 +28,9 @@ describe("outbox", () => {
       reads: [{ readId: 1, readIndex: 5 }],
       refusals: [{ source: "a", reason: "overloaded" }],
       changes: [{ source: "b", type: "lost" }],
+      transfers: [{ source: "b", failure: "timed_out" }],
+      roundStarted: { term: 2, readSequence: 7 },
+      roundPromised: { term: 2, readSequence: 6, promiseMs: 1 },
       timers: [],
       softState: { role: "leader", term: 2, leaderId: 1 },
     });
@@ -38,6 +44,9 @@ describe("outbox", () => {
       reads: [],
       refusals: [],
       changes: [],
+      transfers: [],
+      roundStarted: null,
+      roundPromised: null,
       timers: [],
       softState: null,
     });
@@ -51,8 +60,10 @@ describe("outbox", () => {
     outbox.send(2, vote());
     outbox.changeLog({ type: "truncateSuffix", lastIndexKept: 4 });
     outbox.refuse({ source: "a", reason: "overloaded" });
-    const counts = [taken.reads, taken.messagesNow, taken.logChanges, taken.refusals];
-    assert.deepEqual(counts.map((list) => list.length), [1, 0, 0, 0]);
+    outbox.transferEnded({ source: "b", failure: "timed_out" });
+    const { reads, messagesNow, logChanges, refusals, transfers } = taken;
+    const counts = [reads, messagesNow, logChanges, refusals, transfers];
+    assert.deepEqual(counts.map((list) => list.length), [1, 0, 0, 0, 0]);
   });
 
   it("the last word on a timer counts", () => {

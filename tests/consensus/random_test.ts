@@ -26,6 +26,7 @@ function runSeeds(
     terms: sum("terms"),
     committed: sum("committed"),
     crashes: sum("crashes"),
+    transfers: sum("transfers"),
     readsServed: sum("readsServed"),
     installations: sum("installations"),
     recoveryTicks: Math.max(...reports.map((report) => report.recoveryTicks)),
@@ -40,6 +41,7 @@ describe("consensus keeps every promise under random faults", { timeout: 600_000
         if (process.env.CORE_REPORT) console.log(nodes, network, report);
         // A run in which nothing happens proves nothing.
         assert.ok(report.committed > report.terms, `committed ${report.committed}`);
+        assert.ok(onlySeed !== undefined || report.transfers > 0, `transfers ${report.transfers}`);
         assert.ok(report.readsServed > 0, `reads served ${report.readsServed}`);
       });
 

@@ -1,7 +1,8 @@
 /** A node that is asked to stop does so in good order and in time, whatever the others do. */
 import assert from "node:assert/strict";
+import { describe } from "node:test";
 import { KeyWriter } from "./kit/key_writer.ts";
-import { describeCluster } from "./kit/test_cluster.ts";
+import { describeCluster, itWithCluster } from "./kit/test_cluster.ts";
 import type { TestNode } from "./kit/test_node.ts";
 
 /** What the command line promises for SIGTERM. */
@@ -56,5 +57,19 @@ describeCluster({ name: "graceful stop" }, (clusterIt) => {
     node.process.endInput();
     assert.deepEqual(await node.process.ended, { code: 0, signal: null });
     await cluster.start();
+  });
+});
+
+describe("leadership at a stop", () => {
+  // So long that no leader could come of it while the test lasts.
+  const flags = ["--election-timeout", "10m"];
+
+  itWithCluster({ name: "is handed over, without an election timeout", flags }, async (cluster) => {
+    await cluster.start();
+    const leader = await cluster.leader();
+    const { term } = await cluster.status();
+    await assertStops(leader);
+    await cluster.leader(leader);
+    assert.equal((await cluster.status()).term, term + 1, "one election, which was won");
   });
 });

@@ -132,6 +132,8 @@ export interface DriverWorldOptions {
   /** The term of entries 2 to 4, which are there where it is given. */
   readonly oldTerm?: number;
   readonly hardState?: HardState;
+  /** What the node promises; lease reads are off unless given. */
+  readonly promiseMs?: number;
 }
 
 /** Node 1 of a cluster whose other nodes the test plays. */
@@ -169,6 +171,8 @@ export class DriverWorld {
       baseTerm: 0,
       lastIndex: this.log.lastIndex,
       commitIndex: 0,
+      promiseMs: options.promiseMs ?? 0,
+      mayHavePromised: false,
       termRuns: recovery.termRuns,
       configurations: [{ index: 1, configuration: configurationOf(voters) }],
     });

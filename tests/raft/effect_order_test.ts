@@ -275,7 +275,7 @@ describe("a driver loop that fails", () => {
     assert.equal(world.errorOf(logged).applied, "unknown");
     assert.equal(world.errorOf(waiting).applied, "no");
     await world.clock.pass(10 * ELECTION_TIMEOUT_MS);
-    assert.deepEqual(world.takeEvents(), [], "no retry, no message");
+    assert.deepEqual(world.takeEvents(), ["send timeoutNow of term 2 to 2"], "no retry");
     assert.equal(world.failures.length, 1);
   });
 
@@ -286,7 +286,8 @@ describe("a driver loop that fails", () => {
     await world.clock.settle();
     assert.deepEqual(world.failures.map(({ message }) => message), ["No space is left"]);
     assert.equal(world.errorOf(proposal).applied, "unknown");
-    assert.deepEqual(world.takeEvents(), ["append 3 to 3"], "nothing was sent of it");
+    const events = ["append 3 to 3", "send timeoutNow of term 2 to 2"];
+    assert.deepEqual(world.takeEvents(), events, "nothing was sent of it");
   });
 
   it("refuses what comes after it stopped", async () => {

@@ -37,24 +37,26 @@ class ReadsWorld {
 
   /** Asks so many queries, numbered from 0 on. */
   add(count = 1): void {
-    for (let i = 0; i < count; i += 1) {
-      const requestId = this.#next;
-      this.#next += 1;
-      const query: Query = {
-        query: new Uint8Array(0),
-        requestId,
-        askedAtMs: this.atMs,
-        sink: {
-          queryAnswered: () => assert.fail("serve answers"),
-          queryFailed: (id, error) => {
-            assert.equal(id, requestId);
-            assert.ok(!this.failures.has(id), `query ${id} was answered twice`);
-            this.failures.set(id, error);
-          },
+    for (let i = 0; i < count; i += 1) this.reads.add(this.makeQuery());
+  }
+
+  /** A query that was not handed over. */
+  makeQuery(): Query {
+    const requestId = this.#next;
+    this.#next += 1;
+    return {
+      query: new Uint8Array(0),
+      requestId,
+      askedAtMs: this.atMs,
+      sink: {
+        queryAnswered: () => assert.fail("serve answers"),
+        queryFailed: (id, error) => {
+          assert.equal(id, requestId);
+          assert.ok(!this.failures.has(id), `query ${id} was answered twice`);
+          this.failures.set(id, error);
         },
-      };
-      this.reads.add(query);
-    }
+      },
+    };
   }
 
   /** Confirms a read. */
@@ -170,15 +172,46 @@ describe("Reads", () => {
     assert.deepEqual(world.served, [1]);
   });
 
-  it("keeps a confirmed query that waits to be applied", () => {
+  it("keeps a confirmed query for five election timeouts, then says what it waits for", () => {
     const world = new ReadsWorld();
     world.add();
     world.confirm(world.reads.ask(), 11);
-    world.atMs += 10 * ELECTION_TIMEOUT_MS;
+    assert.equal(world.reads.isEmpty, false);
+    world.atMs += ELECTION_TIMEOUT_MS;
+    world.add();
+    world.confirm(world.reads.ask(), 12);
+    world.atMs += 4 * ELECTION_TIMEOUT_MS - 1;
     world.reads.expire();
+    assert.equal(world.failures.size, 0);
+    world.atMs += 1;
+    world.reads.expire();
+    assert.deepEqual([...world.failures.keys()], [0]);
+    assert.equal(world.failures.get(0)!.code, "no_quorum");
+    assert.match(world.failures.get(0)!.message, /entry 11 was not applied here within 5000 ms/);
+    world.appliedIndex = 12;
+    world.reads.applied();
+    assert.deepEqual([world.served, world.failures.size], [[1], 1]);
+    assert.equal(world.reads.isEmpty, true);
+  });
+
+  it("serves a query that needs no confirmation at once, or when its index is applied", () => {
+    const world = new ReadsWorld();
+    world.reads.addConfirmed(world.makeQuery(), 10);
+    assert.deepEqual(world.served, [0]);
+    world.reads.addConfirmed(world.makeQuery(), 11);
+    assert.deepEqual(world.served, [0]);
     world.appliedIndex = 11;
     world.reads.applied();
-    assert.deepEqual([world.served, world.failures.size], [[0], 0]);
+    assert.deepEqual(world.served, [0, 1]);
+  });
+
+  it("trap 30: refuses more confirmed queries than the queue holds", () => {
+    const world = new ReadsWorld();
+    for (let i = 0; i <= READS_WAITING_MAX; i += 1) {
+      world.reads.addConfirmed(world.makeQuery(), 11);
+    }
+    assert.deepEqual([...world.failures.keys()], [READS_WAITING_MAX]);
+    assert.equal(world.failures.get(READS_WAITING_MAX)!.code, "overloaded");
   });
 
   it("trap 30: refuses more queries than the queue holds", () => {

@@ -105,7 +105,7 @@ function stopInTime(
       logger.error("The node did not stop in time", { timeoutMs: STOP_TIMEOUT_MS });
       context.host.exitNow(1);
     }, STOP_TIMEOUT_MS);
-    return node.stop().finally(() => clock.clearTimer(timer));
+    return node.stop({ handOver: true }).finally(() => clock.clearTimer(timer));
   }).catch((error) => {
     const reason = error instanceof Error ? error.message : String(error);
     logger.error("The node did not stop cleanly", { reason });
@@ -129,6 +129,7 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
     listen: parseAddress(plan.listen),
     heartbeatMs: values.heartbeatMs,
     electionTimeoutMs: values.electionTimeoutMs,
+    leaseReads: values.leaseReads,
     segmentBytes: values.segmentBytes,
     logger,
     version: program.version,
@@ -178,7 +179,8 @@ export const start = declareCommand({
     "becomes a voter once it has caught up (never with --learner). Later starts need none " +
     "of these: the data directory knows the cluster and this node's address.\n\n" +
     "One port serves the other nodes and clients. SIGTERM or Ctrl-C stops in good order " +
-    "within 5 seconds; a second one at once. An id belongs to its data directory for ever.",
+    "within 5 seconds, and a leader hands over first; a second one at once. An id belongs to " +
+    "its data directory for ever.",
   examples: [
     { command: "raft start --id 1 --bootstrap", note: "a cluster of one node" },
     {
