@@ -11,7 +11,12 @@ import {
   text,
   toggle,
 } from "../config.ts";
-import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from "../limits.ts";
+import {
+  SEGMENT_BYTES_MAX,
+  SEGMENT_BYTES_MIN,
+  SNAPSHOT_BYTES_MIN,
+  SNAPSHOT_EVERY_DEFAULT,
+} from "../limits.ts";
 
 /** The settings of `raft start`. */
 export const startSettings = settings({
@@ -75,6 +80,19 @@ export const startSettings = settings({
   leaseReads: toggle({
     summary:
       "Answer --consistency lease without a message; needs it on all nodes, and sound clocks",
+    isConfigurable: true,
+  }),
+  snapshotEvery: integer({
+    placeholder: "ENTRIES",
+    summary: "Take a snapshot when so many entries were applied since the last",
+    min: 1,
+    defaultText: String(SNAPSHOT_EVERY_DEFAULT),
+    isConfigurable: true,
+  }),
+  snapshotBytes: size({
+    summary: "Take a snapshot when so much of the log was applied since the last",
+    min: SNAPSHOT_BYTES_MIN,
+    defaultText: "256MiB",
     isConfigurable: true,
   }),
   segmentBytes: size({

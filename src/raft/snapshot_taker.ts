@@ -186,7 +186,7 @@ export class SnapshotTaker {
     assert(configuration.index <= index, () => `configuration ${configuration.index} at ${index}`);
     this.#since = { index, appliedBytes };
     const startMs = clock.nowMs();
-    const snapshot = await store.write({
+    const meta = {
       snapshotId: randomHexId(random),
       clusterId,
       lastIncludedIndex: index,
@@ -194,7 +194,16 @@ export class SnapshotTaker {
       logTimeMs,
       configurationIndex: configuration.index,
       configuration: configuration.configuration,
-    }, gate.takeSnapshot());
+    };
+    let snapshot: StoredSnapshot;
+    try {
+      snapshot = await store.write(meta, gate.takeSnapshot());
+    } catch (error) {
+      // One of the leader's that came meanwhile covers more.
+      const { latest } = store;
+      if (latest !== null && latest.meta.lastIncludedIndex > index) return latest;
+      throw error;
+    }
     const durationMs = Math.round(clock.nowMs() - startMs);
     logger.info("Took a snapshot", { index, bytes: snapshot.totalBytes, durationMs });
     await this.#compact(index);

@@ -12,6 +12,7 @@ import type { Settings } from "../../src/config.ts";
 import { configurationJsonSchema } from "../../src/config/configuration_file.ts";
 import { globalSettings } from "../../src/config/global_settings.ts";
 import { startSettings } from "../../src/config/start_settings.ts";
+import { SNAPSHOT_BYTES_DEFAULT, SNAPSHOT_EVERY_DEFAULT } from "../../src/limits.ts";
 
 function sources(fields: Partial<SettingSources> = {}): SettingSources {
   return { flags: {}, environment: {}, file: null, ...fields };
@@ -79,6 +80,20 @@ describe("resolveSettings", () => {
     assert.equal(values.id, 3);
     assert.equal(values.bootstrap, true);
     assert.equal(values.segmentBytes, 2 ** 20);
+  });
+});
+
+describe("the settings of snapshots", () => {
+  it("have the defaults of the library, and a smallest value", () => {
+    const values = resolveSettings(startSettings, sources({ flags: { id: "1" } }));
+    assert.equal(values.snapshotEvery, SNAPSHOT_EVERY_DEFAULT);
+    assert.equal(values.snapshotBytes, SNAPSHOT_BYTES_DEFAULT);
+    const read = (flags: Record<string, string>) =>
+      resolveSettings(startSettings, sources({ flags: { id: "1", ...flags } }));
+    assert.equal(read({ snapshotEvery: "500" }).snapshotEvery, 500);
+    assert.equal(read({ snapshotBytes: "1MiB" }).snapshotBytes, 2 ** 20);
+    assert.throws(() => read({ snapshotEvery: "0" }), /Cannot use "0"/);
+    assert.throws(() => read({ snapshotBytes: "1KiB" }), /Cannot use "1KiB"/);
   });
 });
 

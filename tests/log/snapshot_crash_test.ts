@@ -124,7 +124,7 @@ async function tryCrash({ script, call, kind }: CrashPoint): Promise<boolean> {
 
 describe("SnapshotDirectory after a crash", () => {
   for (const script of Object.keys(scripts)) {
-    it(`traps 44, 49: keeps what it reported, at every call of: ${script}`, async () => {
+    it(`trap 44, trap 49: keeps what it reported, at every call of: ${script}`, async () => {
       let calls = 0;
       for (let isComplete = false; !isComplete; calls += 1) {
         for (const kind of ["crash-before", "crash-after", "kill"] as const) {

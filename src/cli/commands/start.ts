@@ -130,6 +130,8 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
     heartbeatMs: values.heartbeatMs,
     electionTimeoutMs: values.electionTimeoutMs,
     leaseReads: values.leaseReads,
+    snapshotEvery: values.snapshotEvery,
+    snapshotBytes: values.snapshotBytes,
     segmentBytes: values.segmentBytes,
     logger,
     version: program.version,
