@@ -4,10 +4,11 @@
  *
  * Usage: bun scripts/simulate.ts [--seed FIRST] [--seeds COUNT] [--for DURATION] [--nodes N]
  *          [--clients N] [--kinds KIND,…] [--faults LIST] [--jobs N] [--resume FILE]
+ *          [--trace FILE]
  *
  * With `--resume` each seed appends a line of JSON to FILE, and without `--seed` the first is the
  * one behind the largest in FILE. The summary is that of the whole file. Ctrl-C ends the run; the
- * seeds that were done are in the file.
+ * seeds that were done are in the file. `--trace` writes the transitions of one seed: docs/TRACE.md.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
@@ -15,8 +16,10 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { detectMicrotaskDrain } from "../src/runtime/detect.ts";
+import { detectMicrotaskDrain, detectRuntime } from "../src/runtime/detect.ts";
 import { parseDuration } from "../src/config/units.ts";
+import { silentLogger } from "../src/observability/logger.ts";
+import { TraceWriter } from "../src/observability/trace_writer.ts";
 import { parseFaultNumbers } from "../src/testing/fault_numbers.ts";
 import { faultKinds } from "../src/testing/faults/fault_table.ts";
 import type { SimulationOptions } from "../src/testing/simulation_options.ts";
@@ -51,6 +54,7 @@ const { values } = parseArgs({
     faults: { type: "string" },
     jobs: { type: "string", default: "1" },
     resume: { type: "string" },
+    trace: { type: "string" },
     /** Of a process that another one has started: every how many seeds, and print records. */
     stride: { type: "string" },
   },
@@ -63,10 +67,21 @@ const records = readRecords();
 const first = values.seed === undefined
   ? records.reduce((last, { seed }) => Math.max(last, seed), 0) + 1
   : Number(values.seed);
+const trace = await openTrace();
 const program = { version: packageVersion(), commit: commitOf() };
 
 if (values.stride !== undefined) await runAsChild(Number(values.stride));
 else await runAsParent();
+
+/** The file for the transitions of the one seed; null where none is named. */
+async function openTrace(): Promise<TraceWriter | null> {
+  if (values.trace === undefined) return null;
+  if (count !== 1) throw new TypeError(`Cannot trace ${count} seeds into one file`);
+  return await TraceWriter.create(await detectRuntime(), values.trace, {
+    ...silentLogger,
+    error: (message, fields) => console.error(message, fields),
+  });
+}
 
 /** The seeds of one process, each printed as a record. */
 async function runAsChild(stride: number): Promise<void> {
@@ -87,6 +102,7 @@ async function runAsParent(): Promise<void> {
     if (!record.isOk || count === 1) console.log(text);
     else if (process.stderr.isTTY === true) console.error(`  seed ${record.seed} ok`);
   }
+  await trace?.close();
   printSummary((performance.now() - startedAtMs) / 1000);
   process.exitCode = records.every(({ isOk }) => isOk) ? 0 : 1;
 }
@@ -150,7 +166,7 @@ async function runOne(seed: number): Promise<{ record: SeedRecord; text: string 
   const before = process.cpuUsage();
   const outcome = await runSeed({
     options,
-    hooks: { drain },
+    hooks: { drain, tracer: trace?.tracer },
     shrinkRunsMax: values.faults === undefined ? SHRINK_RUNS_MAX : 0,
   });
   if (outcome === null) throw new Error("a run ended that nobody stopped");

@@ -75,6 +75,7 @@ export class Outbox {
 
   /** Sends the newest snapshot, which the driver fetches. */
   sendSnapshot(send: SendSnapshot): void {
+    this.#tracing?.sendingSnapshot(send.to);
     this.#sends.push({ type: "snapshot", ...send });
   }
 

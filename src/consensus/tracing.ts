@@ -39,7 +39,7 @@ export interface TransitionMessage {
   readonly term: Term;
   readonly from: string;
   readonly to: string;
-  /** How many entries; of a snapshot, the last index that it covers. */
+  /** How many entries; of a snapshot, the last index that it covers, when sent the least one. */
   readonly entries: number;
   readonly logTerm: Term;
   /** prevLogIndex, lastLogIndex, or of an acknowledgement the match index. */
@@ -82,7 +82,7 @@ export interface TracedState {
   readonly votedFor: NodeId;
   readonly commitIndex: Index;
   readonly role: Role;
-  readonly log: { readonly lastIndex: Index };
+  readonly log: { readonly baseIndex: Index; readonly lastIndex: Index };
   readonly membership: { readonly latest: { readonly configuration: Configuration } };
   readonly durability: { readonly durableIndex: Index };
 }
@@ -201,6 +201,15 @@ export class Tracing {
     this.sent(to, { ...message, entries });
   }
 
+  /** The driver sends its newest snapshot in chunks: it covers what was compacted, or more. */
+  sendingSnapshot(to: NodeId): void {
+    const { nodeId, currentTerm: term, log } = this.#state;
+    const ends = { term, from: String(nodeId), to: String(to) };
+    this.#emit("SendSnapshot", {
+      msg: { ...NOTHING, type: "MsgSnap", ...ends, entries: log.baseIndex },
+    });
+  }
+
   /** A message came and nothing was done with it yet. */
   received(from: NodeId, message: Message): void {
     const shown = show(message, from, this.#state.nodeId);
@@ -274,6 +283,10 @@ function show(message: Message, sender: NodeId, receiver: NodeId): TransitionMes
       return { ...common, type: "MsgVoteResp", reject: !message.voteGranted };
     case "installSnapshotRequest":
       return { ...common, type: "MsgSnap", entries: message.lastIncludedIndex };
+    case "installSnapshotResponse":
+      // How far the chunks are is nobody's concern: in etcd only the end is answered.
+      if (message.status !== "installed") return null;
+      return { ...common, type: "MsgAppResp", index: message.lastIncludedIndex };
     default:
       return null;
   }
@@ -282,8 +295,7 @@ function show(message: Message, sender: NodeId, receiver: NodeId): TransitionMes
 function sendName(type: string): TransitionName {
   if (type === "MsgApp") return "SendAppendEntriesRequest";
   if (type === "MsgAppResp") return "SendAppendEntriesResponse";
-  if (type === "MsgVote") return "SendRequestVoteRequest";
-  return type === "MsgVoteResp" ? "SendRequestVoteResponse" : "SendSnapshot";
+  return type === "MsgVote" ? "SendRequestVoteRequest" : "SendRequestVoteResponse";
 }
 
 function receiveName(type: string): TransitionName {

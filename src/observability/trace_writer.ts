@@ -45,7 +45,18 @@ export class TraceWriter {
     return new TraceWriter(file, await file.size(), { clock: runtime.clock, logger });
   }
 
-  /** Takes the transitions of one core. */
+  /**
+   * Opens `path` for a trace of its own, and forgets what it held.
+   *
+   * @throws {FileError} If it cannot be opened.
+   */
+  static async create(runtime: Runtime, path: string, logger: Logger): Promise<TraceWriter> {
+    const file = await runtime.files.open(path, "write");
+    await file.truncate(0);
+    return new TraceWriter(file, 0, { clock: runtime.clock, logger });
+  }
+
+  /** Takes transitions, of one core or of several in one order. */
   readonly tracer: Tracer = (transition) => {
     if (this.#failed) return;
     this.#pending += `${traceLine(transition)}\n`;

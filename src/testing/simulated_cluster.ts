@@ -9,6 +9,7 @@
  */
 import { AssertionError } from "../assert.ts";
 import type { SoftState } from "../consensus/effects.ts";
+import type { Tracer } from "../consensus/tracing.ts";
 import { BadDataError } from "../errors.ts";
 import { type RunningNode, startNode } from "../node/node.ts";
 import type { Address, NodeId } from "../types.ts";
@@ -35,6 +36,8 @@ export interface SimulatedClusterOptions {
   readonly appendBytesMax?: number;
   /** Takes a line for each start, end and change of role; nothing unless given. */
   readonly timeline?: Timeline;
+  /** Takes the transitions of all cores; nothing unless given. */
+  readonly tracer?: Tracer | undefined;
 }
 
 const PORT = 7238;
@@ -137,7 +140,7 @@ export class SimulatedCluster {
   /** Starts a node on what its disk holds. */
   start(node: SimulatedNode): void {
     const { heartbeatMs, electionTimeoutMs, segmentBytes, appendBytesMax } = this.#options;
-    const { snapshotEvery, trailingEntries } = this.#options;
+    const { snapshotEvery, trailingEntries, tracer } = this.#options;
     const runtime = node.machine.boot();
     node.up = true;
     node.lastError = null;
@@ -157,6 +160,7 @@ export class SimulatedCluster {
         peers: this.nodes.map(({ id }) => ({ id, address: addressOf(id) })),
       },
       observer: this.#observer(node, runtime),
+      ...(tracer === undefined ? {} : { tracer }),
       ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
       ...(electionTimeoutMs === undefined ? {} : { electionTimeoutMs }),
       ...(segmentBytes === undefined ? {} : { segmentBytes }),

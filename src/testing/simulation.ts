@@ -61,7 +61,8 @@ class Simulation {
     this.#world = world;
     this.#timeline = new Timeline(() => world.scheduler.nowMs);
     const timeline = this.#timeline;
-    const cluster = new SimulatedCluster({ ...plan, world, timeline });
+    const { tracer } = hooks;
+    const cluster = new SimulatedCluster({ ...plan, world, timeline, tracer });
     this.#cluster = cluster;
     const only = options.faults === undefined ? null : new Set(options.faults);
     this.#faults = new SimulatedFaults({ ...plan.faults, world, cluster, timeline, only });

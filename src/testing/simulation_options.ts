@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Tracer } from "../consensus/tracing.ts";
 import type { FaultKind } from "./faults/fault_table.ts";
 import type { FaultEvent } from "./simulated_faults.ts";
 import type { SimulationPlan } from "./simulation_plan.ts";
@@ -26,6 +27,8 @@ export interface SimulationOptions {
 export interface SimulationHooks {
   /** Runs all microtasks that wait, where the engine can: see the scheduler. */
   readonly drain?: (() => void) | undefined;
+  /** Takes the transitions of all nodes' cores, in the order in which they happen. */
+  readonly tracer?: Tracer | undefined;
   /** Awaited now and then, so that the real world gets its turn; true ends the run. */
   readonly breathe?: () => Promise<boolean>;
 }

@@ -63,7 +63,9 @@ export async function runSeed(seed: SeedOptions): Promise<SeedOutcome | null> {
   } catch (error) {
     if (error instanceof SimulationStopped) return null;
     if (!(error instanceof SimulationFailure)) throw error;
-    const failure = await shrinkUnlessStopped(error, { hooks, runsMax: shrinkRunsMax });
+    // A trace is of the run that was asked for, not of those that make its failure small.
+    const quiet = { ...hooks, tracer: undefined };
+    const failure = await shrinkUnlessStopped(error, { hooks: quiet, runsMax: shrinkRunsMax });
     return { result: failureResult(options.seed, error, failure), report: null, failure };
   }
 }

@@ -1,5 +1,8 @@
 /** `raft simulate` from its words to its exit code. */
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { FakeHost } from "./fake_host.ts";
 import { runLine } from "./run_line.ts";
@@ -26,6 +29,27 @@ describe("raft simulate", () => {
     }
     assert.equal(hashes[0], hashes[1]);
     assert.notEqual(hashes[0], hashes[2]);
+  });
+
+  it("traces one seed to a file, anew each time", { timeout: 60_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "raft-simulate-"));
+    try {
+      const path = join(folder, "trace.ndjson");
+      const line = ["simulate", "--seed", "1", "--for", "1s", "--trace", path];
+      const traces = [];
+      for (let time = 0; time < 2; time += 1) {
+        assert.equal((await runLine(line)).exit, 0);
+        traces.push(readFileSync(path, "utf8"));
+      }
+      assert.equal(traces[0], traces[1]);
+      const [first] = traces[0]!.split("\n");
+      assert.equal(JSON.parse(first!).event.name, "InitState");
+      const several = await runLine([...line, "--seeds", "2"]);
+      assert.equal(several.exit, 2);
+      assert.match(several.errors, /Cannot trace 2 seeds into one file/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("shows progress on a terminal", { timeout: 60_000 }, async () => {

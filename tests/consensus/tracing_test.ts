@@ -4,7 +4,7 @@ import { Consensus } from "../../src/consensus/consensus.ts";
 import type { Transition } from "../../src/consensus/tracing.ts";
 import { configurationOf } from "../../src/testing/core_log.ts";
 import { accepted, appendEntries, vote } from "../../src/testing/core_messages.ts";
-import { proposalOf } from "../../src/testing/core_cluster.ts";
+import { memberChange, proposalOf } from "../../src/testing/core_cluster.ts";
 
 /** A core of a cluster of three at index 1, and what it traced. */
 function traced(): { core: Consensus; lines: Transition[]; take: () => string[] } {
@@ -95,6 +95,26 @@ describe("tracing", () => {
       rejectHint: 0,
     });
     assert.deepEqual(take().slice(0, 3), ["Replicate", "Replicate", "SendAppendEntriesResponse"]);
+  });
+
+  it("shows a change of the members, in effect when it is appended", () => {
+    const { core, lines, take } = traced();
+    elect(core);
+    const message = accepted({ term: 2, matchIndex: 2, session: 1 });
+    core.step({ type: "message", from: 2, message });
+    take();
+    const changes = [memberChange({ action: "remove", id: 3 })];
+    core.step({ type: "changeMembership", changes, force: true, source: 1 });
+    const shown = lines.slice(0, 2).map(({ name, conf, prop }) => ({ name, conf, prop }));
+    const conf = [["1", "2"], ["1", "2", "3"]];
+    assert.deepEqual(shown, [
+      {
+        name: "ChangeConf",
+        conf,
+        prop: { cc: { changes: [{ nid: "3", action: "RemoveServer" }] } },
+      },
+      { name: "ApplyConfChange", conf, prop: { cc: { changes: [], newconf: ["1", "2"] } } },
+    ]);
   });
 
   it("shows a follower that adopts a term and a configuration, and answers", () => {

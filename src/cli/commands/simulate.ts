@@ -1,5 +1,9 @@
 import { duration, integer, optional, settings, type SettingValues, text } from "../../config.ts";
 import { UsageError } from "../../config/usage_error.ts";
+import type { Tracer } from "../../consensus/tracing.ts";
+import { type LogFields, silentLogger } from "../../observability/logger.ts";
+import { TraceWriter } from "../../observability/trace_writer.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import { parseFaultNumbers } from "../../testing/fault_numbers.ts";
 import { type FaultKind, faultKinds } from "../../testing/faults/fault_table.ts";
 import {
@@ -12,6 +16,7 @@ import {
 import { describeFailure, describePlan } from "../../testing/simulation_text.ts";
 import type { SimulationOptions } from "../../testing/simulation_options.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
+import { CommandFailure } from "../command_failure.ts";
 import { ExitCode } from "../exit_codes.ts";
 import type { JsonObject } from "../json.ts";
 import { onStopSignals, signalExitCode } from "../terminal.ts";
@@ -60,6 +65,10 @@ const options = settings({
   faults: optional(text({
     placeholder: "LIST",
     summary: "Only these faults of the seed, by number, such as 3,8-12; all unless given",
+  })),
+  trace: optional(text({
+    placeholder: "FILE",
+    summary: "Write every transition of one seed for a model checker; see docs/TRACE.md",
   })),
 });
 
@@ -150,9 +159,42 @@ function resultOf(outcomes: readonly SeedOutcome[], isStopped: boolean): Command
   return { document, text: lines.join("\n"), exit };
 }
 
+/** A trace that says so where it could not be written. */
+interface Trace {
+  readonly tracer: Tracer;
+  close(): Promise<void>;
+}
+
+async function openTrace(runtime: Runtime, values: SimulateOptions): Promise<Trace | null> {
+  if (values.trace === undefined) return null;
+  if (values.seeds !== 1) {
+    throw new UsageError(`Cannot trace ${values.seeds} seeds into one file`, {
+      fix: ["trace one seed: leave --seeds out"],
+    });
+  }
+  let reason: string | null = null;
+  const error = (_message: string, fields: LogFields = {}): void => {
+    reason = String(fields["reason"]);
+  };
+  const writer = await TraceWriter.create(runtime, values.trace, { ...silentLogger, error });
+  return {
+    tracer: writer.tracer,
+    close: async () => {
+      await writer.close();
+      if (reason === null) return;
+      throw new CommandFailure(`Cannot write the trace "${values.trace}": ${reason}`, {
+        exit: ExitCode.failed,
+        fix: ["make room or name another file, and run the seed again"],
+      });
+    },
+  };
+}
+
 async function run(context: CommandContext, values: SimulateOptions): Promise<CommandResult> {
   const { host } = context;
-  const { clock, random } = await context.runtime();
+  const runtime = await context.runtime();
+  const { clock, random } = runtime;
+  const trace = await openTrace(runtime, values);
   const first = values.seed ?? random.uint32();
   let isStopped = false;
   const release = onStopSignals(host, {
@@ -170,7 +212,7 @@ async function run(context: CommandContext, values: SimulateOptions): Promise<Co
     for (let seed = first; seed < first + values.seeds && !await breathe(); seed += 1) {
       const outcome = await runSeed({
         options: runOptions(values, seed),
-        hooks: { breathe, drain },
+        hooks: { breathe, drain, tracer: trace?.tracer },
         shrinkRunsMax: values.faults === undefined ? SHRINK_RUNS_MAX : 0,
       });
       if (outcome === null) break;
@@ -179,6 +221,7 @@ async function run(context: CommandContext, values: SimulateOptions): Promise<Co
     }
   } finally {
     release();
+    await trace?.close();
   }
   return resultOf(outcomes, isStopped);
 }
@@ -198,6 +241,7 @@ export const simulate = declareCommand({
     { command: "raft simulate", note: "one random seed, 30 s of virtual time" },
     { command: "raft simulate --seed 1 --seeds 100", note: "a hundred seeds" },
     { command: "raft simulate --seed 7 --for 5m --nodes 5", note: "five nodes for long" },
+    { command: "raft simulate --seed 7 --trace run.ndjson", note: "for a model checker" },
     { command: "raft simulate --seeds 20 -o json", note: "for scripts" },
   ],
   isForShell: false,
