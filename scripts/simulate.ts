@@ -8,7 +8,8 @@
  *
  * With `--resume` each seed appends a line of JSON to FILE, and without `--seed` the first is the
  * one behind the largest in FILE. The summary is that of the whole file. Ctrl-C ends the run; the
- * seeds that were done are in the file. `--trace` writes the transitions of one seed: docs/TRACE.md.
+ * seeds that were done are in the file. `--trace` writes the transitions of one seed, as
+ * docs/TRACE.md describes them.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
