@@ -19,7 +19,7 @@ export function stepElectionTimer(state: ConsensusState): void {
     state.outbox.arm("election");
     return;
   }
-  if (!state.isVoter) {
+  if (!state.mayCampaign) {
     // A node without a vote has no use for an election; it waits to be contacted.
     state.leaderContact = false;
     state.outbox.arm("election");

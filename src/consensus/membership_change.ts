@@ -14,6 +14,7 @@ import { hasSameVoters, isSame, planChange, withPromoted } from "./configuration
 import type { ChangeRefusal } from "./effects.ts";
 import { followConfiguration } from "./followers.ts";
 import type { Input } from "./input.ts";
+import { sendTimeoutNow } from "./leadership_transfer.ts";
 import { isVoter } from "./quorum.ts";
 import { becomeFollower } from "./role.ts";
 import type { ConsensusState } from "./state.ts";
@@ -84,6 +85,10 @@ function refusalOfTheMoment(state: ConsensusState): ChangeRefusal | null {
     const message = "Another change of the members is under way: try again when it is done";
     return { reason: "in_progress", message, why: [] };
   }
+  if (state.transfer !== null) {
+    const message = "The leader is handing leadership over: try again when another one leads";
+    return { reason: "in_progress", message, why: [] };
+  }
   // A leader that has committed nothing in its term may not know of a change that another leader
   // has committed: two changes from one configuration could elect two leaders.
   if (state.committedInTerm) return null;
@@ -135,9 +140,7 @@ function handOver(state: ConsensusState): void {
   const successor = configuration.voters.find(({ id }) =>
     isUp(state, id) && state.progress.get(id)?.matchIndex === state.log.lastIndex
   );
-  if (successor !== undefined) {
-    state.outbox.send(successor.id, { type: "timeoutNow", term: state.currentTerm });
-  }
+  if (successor !== undefined) sendTimeoutNow(state, successor.id);
   becomeFollower(state, state.currentTerm, null);
 }
 

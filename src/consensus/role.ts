@@ -43,7 +43,7 @@ export function becomeFollower(
 /** Asks whether an election could be won; changes neither term nor vote (dissertation §9.6). */
 export function becomePreCandidate(state: ConsensusState): void {
   assert(state.role !== "leader", "a leader does not campaign");
-  assert(state.isVoter, () => `node ${state.nodeId} has no vote`);
+  assert(state.mayCampaign, () => `node ${state.nodeId} has no vote`);
   forgetLeader(state);
   state.role = "preCandidate";
   state.leaderId = null;
@@ -55,7 +55,7 @@ export function becomePreCandidate(state: ConsensusState): void {
 /** Starts an election: the next term, and the own vote (§5.2). */
 export function becomeCandidate(state: ConsensusState): void {
   assert(state.role !== "leader", "a leader does not campaign");
-  assert(state.isVoter, () => `node ${state.nodeId} has no vote`);
+  assert(state.mayCampaign, () => `node ${state.nodeId} has no vote`);
   forgetLeader(state);
   state.role = "candidate";
   state.leaderId = null;

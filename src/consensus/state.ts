@@ -150,10 +150,17 @@ export class ConsensusState {
     this.promised = options.mayHavePromised ?? false;
   }
 
-  /** Whether this node has a vote in the configuration in effect. */
-  get isVoter(): boolean {
-    const { configuration } = this.membership.latest;
-    return isVoter(configuration, this.nodeId) && this.isIn(configuration);
+  /**
+   * Whether this node may stand for election: it has a vote in the configuration in effect, or in
+   * one that no committed one has replaced yet. "A server that is not part of its own latest
+   * configuration should still start new elections, as it might still be needed until the C_new
+   * entry is committed" (dissertation §4.2.2): it may be the only one that holds that entry. Its
+   * own vote counts by the configuration in effect only.
+   */
+  get mayCampaign(): boolean {
+    return this.membership.held.some(({ configuration }) =>
+      isVoter(configuration, this.nodeId) && this.isIn(configuration)
+    );
   }
 
   /**

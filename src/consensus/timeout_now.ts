@@ -16,6 +16,6 @@ export function receiveTimeoutNow(state: ConsensusState, from: NodeId, message: 
   // One of another term is late: who leads has changed since, or is not known here yet.
   if (message.term !== state.currentTerm) return;
   if (state.role === "leader" || (state.leaderId !== null && state.leaderId !== from)) return;
-  if (!state.isVoter || state.storageStalled) return;
+  if (!state.mayCampaign || state.storageStalled) return;
   campaign(state, { leadershipTransfer: true });
 }

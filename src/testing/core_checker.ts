@@ -9,14 +9,24 @@ import type { ReadOutcome } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
 import type { Message } from "../consensus/messages.ts";
 import { hasQuorum } from "../consensus/quorum.ts";
-import type { Index, NodeId, Term } from "../types.ts";
+import type { Configuration, Index, NodeId, Term } from "../types.ts";
 import type { CoreEntry } from "./core_log.ts";
 import type { CoreNode, CoreObserver } from "./core_node.ts";
+
+/** What a node was before a step: by what it counts if it leads, and how far it had counted. */
+interface StateBefore {
+  readonly isLeader: boolean;
+  readonly term: Term;
+  readonly configuration: Configuration;
+  readonly commitIndex: Index;
+}
 
 /** Watches a cluster; throws an assertion where a property breaks. */
 export class CoreChecker implements CoreObserver {
   /** Every entry that is committed, as the first node that knew it held it. */
   readonly committed: CoreEntry[] = [];
+  /** The term of whoever knew first that an entry is committed. */
+  readonly #commitTerms: Term[] = [];
   /** How many times a snapshot replaced a log. */
   installations = 0;
   readonly #nodes: ReadonlyMap<NodeId, CoreNode>;
@@ -28,12 +38,20 @@ export class CoreChecker implements CoreObserver {
   readonly #votes = new Map<string, NodeId>();
   readonly #commitIndexes = new Map<NodeId, Index>();
   readonly #terms = new Map<NodeId, Term>();
+  /** What each node was before its latest step. */
+  readonly #before = new Map<NodeId, StateBefore>();
+  /** The latest configuration that is committed; null before the first is known. */
+  #configuration: Configuration | null;
   /** Reads under way and what was committed when they were asked for. */
   readonly #reads = new Map<string, Index>();
 
-  /** Watches these nodes. */
-  constructor(nodes: ReadonlyMap<NodeId, CoreNode>) {
+  /** Watches these nodes; `configuration` is the one from before the first entry. */
+  constructor(
+    nodes: ReadonlyMap<NodeId, CoreNode>,
+    configuration: Configuration | null = null,
+  ) {
     this.#nodes = nodes;
+    this.#configuration = configuration;
   }
 
   /** How many reads have not ended. */
@@ -49,6 +67,7 @@ export class CoreChecker implements CoreObserver {
   /** A node was crashed: its reads end with it, and what it knew to be committed is forgotten. */
   crashed(node: CoreNode): void {
     this.#commitIndexes.delete(node.id);
+    this.#before.delete(node.id);
     for (const name of [...this.#reads.keys()]) {
       if (name.startsWith(`${node.id}/`)) this.#reads.delete(name);
     }
@@ -148,6 +167,14 @@ export class CoreChecker implements CoreObserver {
     const termBefore = this.#terms.get(node.id) ?? 0;
     assert(core.term >= termBefore, () => `term of node ${node.id} falls to ${core.term}`);
     this.#terms.set(node.id, core.term);
+    const before = this.#before.get(node.id);
+    const { isLeader, term, configuration, commitIndex } = core;
+    this.#before.set(node.id, { isLeader, term, configuration, commitIndex });
+    // A leader that is removed counts once more, and is none after that step.
+    const hasCounted = before?.isLeader === true && before.term === term;
+    if (hasCounted && commitIndex > before.commitIndex) {
+      this.#checkQuorum(node, before.configuration);
+    }
     if (!core.isLeader) return;
     // "Election Safety: at most one leader can be elected in a given term."
     const known = this.#leaders.get(core.term) ?? node.id;
@@ -167,7 +194,9 @@ export class CoreChecker implements CoreObserver {
     if (this.#completeTerms.has(core.term)) return;
     this.#completeTerms.add(core.term);
     // "Leader Completeness: … present in the logs of the leaders for all higher-numbered terms."
+    // Late votes may elect a leader when one of a higher term has committed: it may lack that.
     this.committed.forEach((entry, position) => {
+      if (this.#commitTerms[position]! >= core.term) return;
       const held = node.log[position];
       assert(
         held !== undefined && same(held, entry),
@@ -227,27 +256,53 @@ export class CoreChecker implements CoreObserver {
     assert(after >= before, () => `commit index of ${node.id} falls from ${before} to ${after}`);
     if (after === before) return;
     this.#commitIndexes.set(node.id, after);
-    if (after > this.committed.length) this.#checkQuorum(node);
     for (let index = before + 1; index <= after; index += 1) {
       const entry = node.log[index - 1];
       assert(entry !== undefined, () => `node ${node.id} commits ${index}, its log ends before`);
       const known = this.committed[index - 1];
-      if (known === undefined) this.committed.push(entry);
+      if (known === undefined) this.#commit(entry, core.term);
       else assert(same(known, entry), () => `node ${node.id} commits another entry at ${index}`);
     }
   }
 
-  /** What is committed is durable at a quorum. */
-  #checkQuorum(node: CoreNode): void {
+  #commit(entry: CoreEntry, term: Term): void {
+    this.committed.push(entry);
+    this.#commitTerms.push(term);
+    if (entry.configuration === undefined) return;
+    if (this.#configuration !== null) checkSuccession(this.#configuration, entry.configuration);
+    this.#configuration = entry.configuration;
+  }
+
+  /** What is committed is durable at a quorum of the configuration by which it was counted. */
+  #checkQuorum(node: CoreNode, configuration: Configuration): void {
     const index = node.core.commitIndex;
     const entry = node.log[index - 1];
     assert(entry !== undefined, () => `node ${node.id} commits ${index}, its log ends before`);
-    const durable = hasQuorum(node.core.configuration, (id) => {
+    const durable = hasQuorum(configuration, (id) => {
       const held = this.#nodes.get(id)?.durableEntry(index);
       return held !== undefined && same(held, entry);
     });
     assert(durable, () => `node ${node.id} commits ${index}, which no quorum holds durably`);
   }
+}
+
+/**
+ * The voters change by a joint configuration only: it follows the old voters, and the new ones
+ * follow it (§6).
+ */
+function checkSuccession(before: Configuration, after: Configuration): void {
+  const from = namesOf(before.voters);
+  const isJoint = after.votersOld.length > 0;
+  assert(
+    before.votersOld.length === 0 || !isJoint,
+    () => `a joint configuration of ${namesOf(after.voters)} follows another one`,
+  );
+  const follows = isJoint ? namesOf(after.votersOld) : namesOf(after.voters);
+  assert(follows === from, () => `the voters ${follows} follow ${from} at once`);
+}
+
+function namesOf(members: readonly { readonly id: NodeId }[]): string {
+  return members.map(({ id }) => id).join(" ");
 }
 
 /** Without these timers a node would wait for ever for what never comes. */

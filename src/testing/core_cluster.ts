@@ -46,7 +46,7 @@ export interface CoreClusterOptions
 /** A cluster of cores. */
 export class CoreCluster implements CoreObserver {
   readonly nodes = new Map<NodeId, CoreNode>();
-  readonly checker = new CoreChecker(this.nodes);
+  readonly checker: CoreChecker;
   /** Messages on their way, oldest first. */
   inFlight: InFlight[] = [];
   /** Pairs "FROM>TO" whose messages are lost as soon as they are sent. */
@@ -59,6 +59,7 @@ export class CoreCluster implements CoreObserver {
   constructor(options: CoreClusterOptions) {
     const ids = Array.from({ length: options.nodes }, (_, position) => position + 1);
     const configuration = options.configuration ?? configurationOf(ids);
+    this.checker = new CoreChecker(this.nodes, configuration);
     for (const id of ids) {
       const terms = options.logs?.[id] ?? [];
       const node = new CoreNode({

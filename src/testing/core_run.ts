@@ -6,9 +6,11 @@
  */
 import { assert } from "../assert.ts";
 import type { Timer } from "../consensus/input.ts";
-import type { NodeId } from "../types.ts";
+import { allMembers } from "../consensus/quorum.ts";
+import type { MemberAction, NodeId } from "../types.ts";
 import { CoreClock, ELECTION_TIMEOUT_TICKS } from "./core_clock.ts";
-import { CoreCluster, type InFlight } from "./core_cluster.ts";
+import { CoreCluster, type InFlight, memberChange } from "./core_cluster.ts";
+import { configurationOf } from "./core_log.ts";
 import type { CoreNode } from "./core_node.ts";
 import { Prng } from "./prng.ts";
 
@@ -25,6 +27,8 @@ export interface CoreRunOptions {
    * only, as over TCP. `datagrams`: they are reordered, repeated and lost one by one.
    */
   readonly network: "connections" | "datagrams";
+  /** Members come and go: two more nodes wait to be added, and any may be removed or demoted. */
+  readonly members?: boolean;
   /** Nodes take snapshots and compact their logs, so that followers need snapshots. */
   readonly snapshots?: boolean;
 }
@@ -39,6 +43,8 @@ export interface CoreRunReport {
   readonly readsServed: number;
   /** How many times a snapshot replaced a log. */
   readonly installations: number;
+  /** How many configurations were committed. */
+  readonly configurations: number;
   readonly recoveryTicks: number;
 }
 
@@ -68,6 +74,18 @@ const timerWeights: Record<Timer, number> = {
   transfer: 1,
 };
 
+/** Nodes beyond the first voters, in a run in which the members change. */
+const SPARE_NODES = 2;
+
+const memberActions: readonly MemberAction[] = [
+  "add",
+  "add",
+  "addLearner",
+  "promote",
+  "demote",
+  "remove",
+];
+
 class CoreRun {
   readonly cluster: CoreCluster;
   readonly #options: CoreRunOptions;
@@ -83,8 +101,10 @@ class CoreRun {
     this.#options = options;
     this.#prng = new Prng(options.seed);
     this.#faultRate = this.#prng.pick([0.1, 0.4, 1, 2]);
+    const voters = Array.from({ length: options.nodes }, (_, position) => position + 1);
     this.cluster = new CoreCluster({
-      nodes: options.nodes,
+      nodes: options.nodes + (options.members === true ? SPARE_NODES : 0),
+      configuration: configurationOf(voters),
       syncsAtOnce: false,
       fetchesAtOnce: false,
       entriesPerMessageMax: this.#prng.pick([1, 2, 5, Infinity]),
@@ -109,6 +129,7 @@ class CoreRun {
       [0.3 * faults, () => this.#heal()],
       [0.25 * faults, () => this.#crash()],
       [0.6 * faults, () => this.#restart()],
+      [options.members === true ? 2 : 0, () => this.#changeMembers()],
       [options.snapshots === true ? 3 : 0, () => this.#compact()],
       [options.snapshots === true ? 10 : 0, () => this.#sendSnapshot()],
       [options.snapshots === true ? 10 : 0, () => this.#receiveSnapshot()],
@@ -128,6 +149,8 @@ class CoreRun {
       readsServed: nodes.flatMap((node) => node.reads).filter((read) => read.readIndex !== null)
         .length,
       installations: this.cluster.checker.installations,
+      configurations: this.cluster.checker.committed
+        .filter((entry) => entry.configuration !== undefined).length,
       recoveryTicks,
     };
   }
@@ -152,8 +175,9 @@ class CoreRun {
     });
     const leader = cluster.leader!;
     const index = cluster.propose(leader.id, "the last command");
-    const reads = [...cluster.nodes.keys()].map((id) => ({ id, readId: cluster.read(id) }));
-    clock.runUntil(() => cluster.nodesUp.every((node) => node.appliedIndex >= index), {
+    const members = allMembers(leader.core.configuration).map(({ id }) => cluster.node(id));
+    const reads = members.map(({ id }) => ({ id, readId: cluster.read(id) }));
+    clock.runUntil(() => members.every((node) => node.appliedIndex >= index), {
       ticksMax,
       what: `every node applies ${index}`,
     });
@@ -162,22 +186,33 @@ class CoreRun {
       what: "every read ends",
     });
     assert(cluster.leader === leader, () => `the leader changes from ${leader.id} without a fault`);
-    this.#checkReads();
+    this.#checkReads(new Set(members));
     return clock.now;
   }
 
+  /** Every member follows, and no change of the members is under way that may end leadership. */
   #allFollow(leader: CoreNode): boolean {
     // A leader that hands over takes no commands.
     if (leader.core.status().transferTarget !== null) return false;
-    return this.cluster.nodesUp.every((node) =>
-      node.core.term === leader.core.term && node.core.leaderId === leader.id
-    );
+    // What it asked for before it gave up is still on its way.
+    if (this.cluster.inFlight.some(({ message }) => message.type === "timeoutNow")) return false;
+    const { latest, committed } = leader.core.membership;
+    const { configuration } = latest;
+    if (committed !== latest || configuration.votersOld.length > 0) return false;
+    if (configuration.promotions.length > 0) return false;
+    return allMembers(configuration).every(({ id }) => {
+      const { core } = this.cluster.node(id);
+      return core.term === leader.core.term && core.leaderId === leader.id;
+    });
   }
 
   /** A datagram that carried a read may be lost for ever; a connection that breaks is told. */
-  #checkReads(): void {
+  #checkReads(members: ReadonlySet<CoreNode>): void {
     if (this.#options.network === "datagrams") return;
-    const { readNames } = this.cluster.checker;
+    // Who is no member may wait for a leader that does not know it.
+    const readNames = this.cluster.checker.readNames.filter((name) =>
+      members.has(this.cluster.node(Number(name.split("/")[0])))
+    );
     assert(readNames.length === 0, () => `these reads never ended: ${readNames.join(", ")}`);
   }
 
@@ -322,6 +357,19 @@ class CoreRun {
     const node = this.#pickUp((one) => one.unsyncedCount > 0);
     if (node === null) return;
     node.step({ type: "storageStalled" });
+    this.#settle(node);
+  }
+
+  /** One to three changes at once, of any nodes; whatever is not possible is refused. */
+  #changeMembers(): void {
+    const node = this.#pickUp((one) => one.core.isLeader);
+    if (node === null) return;
+    const ids = this.#prng.shuffle([...this.cluster.nodes.keys()]);
+    const changes = ids.slice(0, this.#prng.range(1, 3)).map((id) =>
+      memberChange({ id, action: this.#prng.pick(memberActions) })
+    );
+    const force = this.#prng.chance(0.3);
+    node.step({ type: "changeMembership", changes, force, source: null });
     this.#settle(node);
   }
 

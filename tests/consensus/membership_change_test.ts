@@ -179,6 +179,28 @@ describe("membership change", () => {
     assert.equal(cluster.node(2).changes.length, 0, "nobody waits at this leader");
   });
 
+  it("trap 36: who is removed stands while only it holds the new configuration", () => {
+    const cluster = ledCluster(2, 2);
+    cluster.change(1, [{ action: "remove", id: 1 }]);
+    cluster.deliver();
+    cluster.deliver();
+    assert.deepEqual([seenBy(cluster, 1), seenBy(cluster, 2)], ["2", "2 < 1 2"]);
+    cluster.crash(1);
+    cluster.drop();
+    cluster.restart(1);
+    cluster.node(2).fire("leaderContact");
+    cluster.node(2).fire("election");
+    cluster.stabilize();
+    assert.equal(cluster.leader, null, "the log of node 2 is behind that of node 1");
+    cluster.node(1).fire("election");
+    cluster.stabilize();
+    cluster.heartbeat(2);
+    assert.deepEqual([seenBy(cluster, 1), seenBy(cluster, 2)], ["2", "2"]);
+    assert.equal(cluster.node(1).core.membership.isRemoved, true);
+    cluster.node(1).fire("election");
+    assert.equal(cluster.node(1).core.status().role, "follower", "now that it is committed");
+  });
+
   it("trap 36: no back-pressure refuses the entry that leaves a joint configuration", () => {
     const cluster = ledCluster(3, 3);
     const full = { ...proposalOf(["a"]), bytes: 1e12 } as ReturnType<typeof proposalOf>;

@@ -7,14 +7,14 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type CoreRunReport, runCores } from "../../src/testing/core_run.ts";
+import { type CoreRunOptions, type CoreRunReport, runCores } from "../../src/testing/core_run.ts";
 
 const seeds = Number(process.env.CORE_SEEDS ?? 40);
 const onlySeed = process.env.CORE_SEED;
 
 /** Runs every seed and adds up what they did. */
 function runSeeds(
-  options: { nodes: number; network: "connections" | "datagrams"; snapshots?: boolean },
+  options: Omit<CoreRunOptions, "seed" | "steps">,
 ): CoreRunReport {
   const names = onlySeed === undefined
     ? Array.from({ length: seeds }, (_, seed) => String(seed + 1))
@@ -29,6 +29,7 @@ function runSeeds(
     transfers: sum("transfers"),
     readsServed: sum("readsServed"),
     installations: sum("installations"),
+    configurations: sum("configurations"),
     recoveryTicks: Math.max(...reports.map((report) => report.recoveryTicks)),
   };
 }
@@ -50,6 +51,13 @@ describe("consensus keeps every promise under random faults", { timeout: 600_000
         if (process.env.CORE_REPORT) console.log(nodes, network, report);
         assert.ok(report.committed > report.terms, `committed ${report.committed}`);
         assert.ok(report.installations > 0, `installations ${report.installations}`);
+      });
+
+      it(`${nodes} nodes over ${network} whose members change`, { timeout: 600_000 }, () => {
+        const report = runSeeds({ nodes, network, members: true, snapshots: nodes === 5 });
+        if (process.env.CORE_REPORT) console.log(nodes, network, report);
+        assert.ok(report.committed > report.terms, `committed ${report.committed}`);
+        assert.ok(report.configurations > seeds, `configurations ${report.configurations}`);
       });
     }
   }
