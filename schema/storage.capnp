@@ -29,8 +29,8 @@ struct Identity {
   # votes nor campaigns.
 
   members @6 :List(Member);
-  # The members that the cluster was formed of, by ascending id; the instance id of one that was not
-  # met yet is empty. Later changes are in the log.
+  # The members as the node last knew them, by ascending id; while the cluster forms, the instance id
+  # of one that was not met yet is empty. The log has the last word.
 
   removed @7 :Bool;
   # True once the node was told that it was removed from the cluster: it never takes part again.

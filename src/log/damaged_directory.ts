@@ -10,5 +10,5 @@ export const DAMAGED_DIRECTORY_FIX: readonly string[] = [
   "otherwise leave this node stopped, and keep its directory for a later repair: an older copy " +
   "or an empty directory has forgotten votes and acknowledged writes",
   "the cluster serves on, and nothing acknowledged is lost, while the others are a majority of " +
-  "its members; this version cannot replace a member yet",
+  "its members: there, replace it (raft member replace OLD NEW HOST:PORT)",
 ];

@@ -50,8 +50,8 @@ export interface Identity {
   /** True once the node has exchanged hellos with every member; before, it does not vote. */
   readonly born: boolean;
   /**
-   * Of whom the cluster was formed, by ascending id. The instance id of one that was not met yet is
-   * empty. Later changes are in the log.
+   * The members as the node last knew them, by ascending id; while the cluster forms, the instance
+   * id of one that was not met yet is empty. The log has the last word.
    */
   readonly members: readonly Member[];
   /** True once the node was told that it was removed: it never takes part again. */
