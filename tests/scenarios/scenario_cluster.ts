@@ -1,7 +1,7 @@
 /** A cluster of cores that tells what happens in it, a line each. */
 import type { Input } from "../../src/consensus/input.ts";
 import type { AppendEntriesResponse, Message } from "../../src/consensus/messages.ts";
-import type { ReadOutcome } from "../../src/consensus/effects.ts";
+import type { ChangeOutcome, ReadOutcome } from "../../src/consensus/effects.ts";
 import { CoreCluster, type CoreClusterOptions } from "../../src/testing/core_cluster.ts";
 import type { CoreNode } from "../../src/testing/core_node.ts";
 import type { Index, NodeId } from "../../src/types.ts";
@@ -11,15 +11,27 @@ export class ScenarioCluster extends CoreCluster {
   readonly #lines: string[] = [];
   /** The state of each node as it was told last. */
   readonly #told = new Map<NodeId, string>();
+  readonly #toldMembers = new Map<NodeId, string>();
+  /** How many ends of changes were told of each node. */
+  readonly #toldChanges = new Map<NodeId, number>();
 
   /** Starts the nodes; what they do at the start is not told. */
   constructor(options: CoreClusterOptions) {
     super(options);
-    for (const node of this.nodesUp) this.#told.set(node.id, stateOf(node));
+    for (const node of this.nodesUp) {
+      this.#told.set(node.id, stateOf(node));
+      this.#toldMembers.set(node.id, membersOf(node));
+    }
   }
 
   /** Takes the lines since the last call. */
   takeLines(): string[] {
+    for (const { id, changes } of this.nodes.values()) {
+      for (const outcome of changes.slice(this.#toldChanges.get(id) ?? 0)) {
+        this.#lines.push(`${id} change ${describeOutcome(outcome)}`);
+      }
+      this.#toldChanges.set(id, changes.length);
+    }
     return this.#lines.splice(0);
   }
 
@@ -33,10 +45,21 @@ export class ScenarioCluster extends CoreCluster {
   /** Tells of a node whose state changed. */
   override stepped(node: CoreNode, input: Input): void {
     super.stepped(node, input);
+    const members = membersOf(node);
+    if (this.#toldMembers.get(node.id) !== members) {
+      this.#toldMembers.set(node.id, members);
+      this.#lines.push(`${node.id} goes by ${members}`);
+    }
     const state = stateOf(node);
     if (this.#told.get(node.id) === state) return;
     this.#told.set(node.id, state);
     this.#lines.push(`${node.id} is ${state}`);
+  }
+
+  /** Tells of a snapshot that takes the place of the log. */
+  override installed(node: CoreNode): void {
+    super.installed(node);
+    this.#lines.push(`${node.id} installs a snapshot of ${node.baseIndex}`);
   }
 
   /** Tells of an entry that is applied. */
@@ -64,6 +87,23 @@ export function stateOf(node: CoreNode): string {
     `commit ${commitIndex}`;
 }
 
+/** "1 2 3 < 1 2 | 4 at 5": voters, the old ones where it is joint, learners, and the index. */
+export function membersOf(node: CoreNode): string {
+  const { voters, votersOld, learners } = node.core.configuration;
+  const list = (members: readonly { readonly id: NodeId }[]): string =>
+    members.map(({ id }) => id).join(" ");
+  const old = votersOld.length === 0 ? "" : ` < ${list(votersOld)}`;
+  const rest = learners.length === 0 ? "" : ` | ${list(learners)}`;
+  return `${list(voters) || "nobody"}${old}${rest} at ${node.core.status().configurationIndex}`;
+}
+
+function describeOutcome(outcome: ChangeOutcome): string {
+  if (outcome.type === "lost") return "is lost: whether it holds is not known here";
+  if (outcome.type === "done") return `is done at ${outcome.configurationIndex}`;
+  const { reason, message, why } = outcome.refusal;
+  return [`is refused (${reason}): ${message}`, ...why].join("; ");
+}
+
 /** A message in one line. */
 export function describeMessage(message: Message): string {
   const { type, term } = message;
@@ -86,6 +126,12 @@ export function describeMessage(message: Message): string {
     }
     case "appendEntriesResponse":
       return describeAnswer(message);
+    case "installSnapshotRequest":
+      return `Snapshot term=${term} last=${message.lastIncludedIndex}@${message.lastIncludedTerm} ` +
+        `session=${message.session}`;
+    case "installSnapshotResponse":
+      return `SnapshotAnswer term=${term} last=${message.lastIncludedIndex} ` +
+        `session=${message.session} ${message.status}`;
     default: {
       const fields = Object.entries(message).filter(([name]) => name !== "type");
       const shown = fields.map(([name, value]) => `${name}=${value}`).join(" ");

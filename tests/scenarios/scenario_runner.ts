@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import type { Timer } from "../../src/consensus/input.ts";
 import type { InFlight } from "../../src/testing/core_cluster.ts";
 import { configurationOf } from "../../src/testing/core_log.ts";
-import type { NodeId } from "../../src/types.ts";
-import { describeMessage, ScenarioCluster, stateOf } from "./scenario_cluster.ts";
+import type { CoreNode } from "../../src/testing/core_node.ts";
+import type { MemberChange, NodeId } from "../../src/types.ts";
+import { describeMessage, membersOf, ScenarioCluster, stateOf } from "./scenario_cluster.ts";
 import type { ScenarioStep } from "./scenario_file.ts";
 
 const MESSAGE_KINDS: Readonly<Record<string, string>> = {
@@ -15,7 +16,17 @@ const MESSAGE_KINDS: Readonly<Record<string, string>> = {
   "append-answer": "appendEntriesResponse",
   vote: "requestVoteRequest",
   "vote-answer": "requestVoteResponse",
+  snapshot: "installSnapshotRequest",
+  "snapshot-answer": "installSnapshotResponse",
 };
+
+const ACTIONS: ReadonlySet<string> = new Set<MemberChange["action"]>([
+  "add",
+  "addLearner",
+  "promote",
+  "demote",
+  "remove",
+]);
 
 /** Runs the steps and returns the output of each. */
 export function runScenario(steps: readonly ScenarioStep[]): string[] {
@@ -75,9 +86,13 @@ class ScenarioRunner {
       case "status":
         return [...cluster.nodes.values()].map((node) => `${node.id} is ${stateOf(node)}`);
       case "log":
-        return cluster.node(Number(plain[0])).log.map((entry, i) =>
-          `${i + 1}@${entry.term} ${entry.payload}`
+        return shownLog(cluster.node(Number(plain[0])));
+      case "followers":
+        return cluster.node(Number(plain[0])).core.status().followers.map((follower) =>
+          `${follower.id} match ${follower.matchIndex}`
         );
+      case "members":
+        return cluster.nodesUp.map((node) => `${node.id} goes by ${membersOf(node)}`);
       case "messages":
         return cluster.inFlight.map(({ from, to, message }) =>
           `${from} -> ${to} ${describeMessage(message)}`
@@ -97,6 +112,10 @@ class ScenarioRunner {
         return cluster.elect(id);
       case "propose":
         return void cluster.propose(id, ...plain.slice(1));
+      case "change":
+        return void cluster.change(id, changesOf(named), plain.includes("force"));
+      case "compact":
+        return compact(cluster.node(id), Number(plain[1]));
       case "read":
         return void cluster.read(id);
       case "sync":
@@ -125,6 +144,28 @@ class ScenarioRunner {
         assert.fail(`there is no command "${name}"`);
     }
   }
+}
+
+/** The changes of `remove=1 add=4,5`, in the order of the words. */
+function changesOf(named: ReadonlyMap<string, string>): Parameters<ScenarioCluster["change"]>[1] {
+  return [...named].flatMap(([action, ids]) => {
+    assert(ACTIONS.has(action), `there is no change "${action}"`);
+    return numbers(ids).map((id) => ({ action: action as MemberChange["action"], id }));
+  });
+}
+
+/** Takes a snapshot of what is applied, if it is new, and compacts up to an index. */
+function compact(node: CoreNode, index: number): void {
+  if (node.appliedIndex > (node.storage.snapshot?.lastIncludedIndex ?? 0)) node.takeSnapshot();
+  node.stepCompaction(index);
+  node.perform();
+}
+
+/** The entries that a log still has. */
+function shownLog({ log, baseIndex }: CoreNode): string[] {
+  const lines = log.map(({ term, payload }, i) => `${i + 1}@${term} ${payload.split(" {")[0]}`);
+  const kept = lines.slice(baseIndex);
+  return baseIndex === 0 ? kept : [`compacted up to ${baseIndex}`, ...kept];
 }
 
 /** Chooses messages by `from=`, `to=` and `kind=`. */
