@@ -127,8 +127,8 @@ export function describeMessage(message: Message): string {
     case "appendEntriesResponse":
       return describeAnswer(message);
     case "installSnapshotRequest":
-      return `Snapshot term=${term} last=${message.lastIncludedIndex}@${message.lastIncludedTerm} ` +
-        `session=${message.session}`;
+      return `Snapshot term=${term} session=${message.session} ` +
+        `last=${message.lastIncludedIndex}@${message.lastIncludedTerm}`;
     case "installSnapshotResponse":
       return `SnapshotAnswer term=${term} last=${message.lastIncludedIndex} ` +
         `session=${message.session} ${message.status}`;
