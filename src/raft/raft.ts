@@ -357,7 +357,8 @@ export class Raft {
       connected: (peer, reply) => {
         this.#members.checkInstance(peer, reply.instanceId);
         this.#logger.info("Connected to a peer", { peer, address: reply.address });
-        this.#formation?.accepted(peer, reply.instanceId);
+        // Later the log says who is known: another directory may have taken over an id.
+        if (this.#running === null) this.#formation?.accepted(peer, reply.instanceId);
         // What was sent before was dropped: the core is to send it again, now.
         this.#running?.driver.input({ type: "connectionLost", peer });
       },

@@ -10,8 +10,9 @@
 import { AssertionError } from "../assert.ts";
 import type { SoftState } from "../consensus/effects.ts";
 import type { Tracer } from "../consensus/tracing.ts";
-import { BadDataError } from "../errors.ts";
+import { BadDataError, DeniedError } from "../errors.ts";
 import { type RunningNode, startNode } from "../node/node.ts";
+import type { ClusterFormation } from "../raft/raft_options.ts";
 import type { Address, NodeId } from "../types.ts";
 import { SafetyCheckers } from "./checkers/safety_checkers.ts";
 import type { ObservedLog } from "./checkers/observations.ts";
@@ -20,6 +21,7 @@ import { Persistence } from "./checkers/persistence.ts";
 import { PropertyViolation } from "./checkers/property_violation.ts";
 import { NodeWatch } from "./node_watch.ts";
 import type { CrashKind } from "./simulated_process.ts";
+import { SimulatedMembers } from "./simulated_members.ts";
 import type { SimulatedMachine, SimulatedRuntime, SimulatedWorld } from "./simulated_runtime.ts";
 import { TappedObserver } from "./tapped_observer.ts";
 import type { Timeline } from "./timeline.ts";
@@ -56,9 +58,11 @@ export interface Rot {
 export interface SimulatedNode {
   readonly id: NodeId;
   readonly machine: SimulatedMachine;
+  /** Where it keeps its data: another place after it was removed, for it must forget them. */
+  dataPath: string;
   readonly watch: NodeWatch;
   /** What the node said must be true of it after a crash. */
-  readonly persistence: Persistence;
+  persistence: Persistence;
   /** What the node, as a leader, may say to be committed. */
   readonly commitRule: CommitRule;
   /** The node of this life, once it listens. */
@@ -67,6 +71,8 @@ export interface SimulatedNode {
   up: boolean;
   /** Why the node stopped by itself the last time, or null. */
   lastError: Error | null;
+  /** It was removed from the cluster, and stays down until it is started anew. */
+  removed: boolean;
   /** What has rotted on its disk and was not put right, or null. */
   rot: Rot | null;
 }
@@ -84,12 +90,15 @@ export interface ClusterTap {
 /** Nodes that form one cluster. */
 export class SimulatedCluster {
   readonly nodes: readonly SimulatedNode[];
+  readonly members: SimulatedMembers;
   readonly checkers = new SafetyCheckers();
   /** What was found wrong: broken properties, failed assertions, data that is refused unharmed. */
   readonly defects: unknown[] = [];
   /** Those who are told what nodes do. */
   readonly taps = new Set<ClusterTap>();
   readonly #options: SimulatedClusterOptions;
+  /** How many directories were made beyond the first of each node. */
+  #directories = 0;
 
   /** Creates machines that run nothing. */
   constructor(options: SimulatedClusterOptions) {
@@ -97,14 +106,17 @@ export class SimulatedCluster {
     this.nodes = Array.from({ length: options.nodeCount }, (_, i) => ({
       id: i + 1,
       machine: options.world.addMachine(machineName(i + 1)),
+      dataPath: DATA_PATH,
       watch: new NodeWatch(i + 1, this.checkers),
       persistence: new Persistence(i + 1),
       commitRule: new CommitRule(i + 1),
       running: null,
       up: false,
       lastError: null,
+      removed: false,
       rot: null,
     }));
+    this.members = new SimulatedMembers(options.world, this);
   }
 
   /** The addresses of the nodes. */
@@ -130,11 +142,29 @@ export class SimulatedCluster {
     return this.nodes.every((node) => node.watch.lastIndex >= 2);
   }
 
-  /** Starts every node that is down, but for those that refuse what has rotted. */
+  /** How many nodes more may be out of action for good, counted over the whole run. */
+  get spareCount(): number {
+    const spare = Math.floor((this.nodes.length - 1) / 2);
+    const rotten = this.nodes.filter(({ rot }) => rot !== null).length;
+    return spare - rotten - this.members.missingCount;
+  }
+
+  /** Starts every node that is down, but for those that stay down: see {@linkcode staysDown}. */
   startAll(): void {
     for (const node of this.nodes) {
-      if (!node.up && !isRefusing(node)) this.start(node);
+      if (!node.up && !staysDown(node)) this.start(node);
     }
+  }
+
+  /** Starts a node that was removed with an empty directory: it asks the others to take it in. */
+  startAnew(id: NodeId): void {
+    const node = this.nodes.find((one) => one.id === id);
+    if (node === undefined || node.up || node.rot !== null) return;
+    node.removed = false;
+    node.persistence = new Persistence(id);
+    node.dataPath = `${DATA_PATH}-${this.#directories += 1}`;
+    this.#note(`node ${id} joins anew`);
+    this.start(node);
   }
 
   /** Starts a node on what its disk holds. */
@@ -153,12 +183,9 @@ export class SimulatedCluster {
     this.#note(`node ${node.id} starts`);
     startNode(runtime, {
       nodeId: node.id,
-      dataPath: DATA_PATH,
+      dataPath: node.dataPath,
       listen: { host: machineName(node.id), port: PORT },
-      formation: {
-        kind: "peers",
-        peers: this.nodes.map(({ id }) => ({ id, address: addressOf(id) })),
-      },
+      formation: this.#formation(node),
       observer: this.#observer(node, runtime),
       ...(tracer === undefined ? {} : { tracer }),
       ...(heartbeatMs === undefined ? {} : { heartbeatMs }),
@@ -188,13 +215,21 @@ export class SimulatedCluster {
   /** Starts a node after a while, if nothing else has started it by then. */
   startAfter(node: SimulatedNode, delayMs: number): void {
     this.#options.world.scheduler.schedule(() => {
-      if (!node.up && !isRefusing(node)) this.start(node);
+      if (!node.up && !staysDown(node)) this.start(node);
     }, delayMs);
   }
 
   /** The logs of these nodes, or of all. */
   logs(nodes: readonly SimulatedNode[] = this.nodes): Map<NodeId, ObservedLog> {
     return new Map(nodes.map((node) => [node.id, node.watch.log]));
+  }
+
+  #formation(node: SimulatedNode): ClusterFormation {
+    if (node.dataPath === DATA_PATH) {
+      return { kind: "peers", peers: this.nodes.map(({ id }) => ({ id, address: addressOf(id) })) };
+    }
+    const endpoints = this.nodes.filter((other) => other !== node).map(({ id }) => addressOf(id));
+    return { kind: "join", endpoints, learner: false };
   }
 
   #observer(node: SimulatedNode, runtime: SimulatedRuntime): TappedObserver {
@@ -231,6 +266,7 @@ export class SimulatedCluster {
       this.defects.push(new PropertyViolation("Recovery", message));
     }
     node.lastError = error;
+    node.removed = error instanceof DeniedError && error.message.includes("was removed from");
     this.crash(node, "kill");
     this.startAfter(node, RESTART_PAUSE_MS);
   }
@@ -240,12 +276,17 @@ export class SimulatedCluster {
   }
 }
 
-/** Where a node keeps its data on its machine. */
-export const DATA_PATH = "data";
+/** Where a node keeps its data on its machine at first. */
+const DATA_PATH = "data";
 
 /** Whether a node is down because of what has rotted on its disk. */
 export function isRefusing(node: SimulatedNode): boolean {
   return !node.up && node.rot !== null && node.lastError instanceof BadDataError;
+}
+
+/** Whether only something that is done on purpose starts a node again. */
+function staysDown(node: SimulatedNode): boolean {
+  return node.removed || isRefusing(node);
 }
 
 /** The machine of a node. */

@@ -72,6 +72,33 @@ describe("membership of whole nodes", () => {
     assert.equal(again.raft!.status().lastIndex, world.node(1).raft!.status().lastIndex);
   });
 
+  it("trap 27: an id comes back in a cluster that was formed from a list", async () => {
+    const world = new MembershipWorld("formed");
+    const peers = [1, 2, 3].map((id) => ({ id, address: addressOf(id) }));
+    for (const { id } of peers) world.start(id, { formation: { kind: "peers", peers } });
+    await world.settled([1, 2, 3]);
+    await world.change(change("remove", 3));
+    await world.until(() => world.node(3).ended !== null);
+    world.start(3, { dataPath: "/data-2" });
+    await world.settled([1, 2, 3]);
+    await world.works([1, 2, 3]);
+  });
+
+  it("a node whose log the others have forgotten joins by a snapshot", async () => {
+    const world = await MembershipWorld.grown("snapshot", 3);
+    for (let count = 0; count < 20; count += 1) {
+      await world.result(world.leader!.raft!.propose(new Uint8Array(20_000)));
+    }
+    await world.result(world.leader!.raft!.triggerSnapshot());
+    assert.ok(world.leader!.raft!.status().firstIndex > 10);
+    const node = world.start(4);
+    await world.settled([1, 2, 3, 4]);
+    assert.ok(node.raft!.status().firstIndex > 10, "its log starts behind a snapshot");
+    world.start(4, { formation: { kind: "existing" } });
+    await world.settled([1, 2, 3, 4]);
+    await world.works([1, 2, 3, 4]);
+  });
+
   it("a removed directory is refused at its next start, at once", async () => {
     const world = await MembershipWorld.grown("removed-start", 3);
     await world.change(change("remove", 3));

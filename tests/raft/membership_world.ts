@@ -134,6 +134,8 @@ export class MembershipWorld {
       ...(clusterName === undefined ? {} : { clusterName }),
       stateMachine: node.counter.machine,
       segmentBytes: 64 * 1024,
+      // What a snapshot covers is forgotten, so that who comes late needs a snapshot.
+      trailingEntries: 0,
       logger: { debug: note, info: note, warn: note, error: note },
       observer: watch,
       serveClient: (connection) => serve(connection, () => node.raft!),

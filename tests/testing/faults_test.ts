@@ -51,6 +51,13 @@ const traces: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   "clock_step": [/clock of node \d is set by/],
   "clock_drift": [/clock of node \d runs at/],
   "late_timers": [/timers of node \d fire up to/],
+  "member_removal": [
+    / remove node \d/,
+    /stops: Node \d was removed/,
+    /joins anew/,
+    /node \d starts/,
+  ],
+  "member_demotion": [/ demote node \d/],
 };
 
 /** The first seed from 1 on whose run shows what the kind does. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { DATA_PATH, isRefusing, type Rot, type SimulatedNode } from "../simulated_cluster.ts";
+import { isRefusing, type Rot, type SimulatedNode } from "../simulated_cluster.ts";
 import { crashFor, type FaultScene } from "./fault_scene.ts";
 
 /** Flips a bit of the log, or of the hard state, mostly with a restart that will find it. */
@@ -29,19 +29,18 @@ export function bitRot(scene: FaultScene): void {
   });
 }
 
-/** Whether a quorum is left with one node fewer, counted over the whole run. */
+/** Whether a quorum is left with one node fewer. */
 function canSpare({ cluster }: FaultScene): boolean {
-  const spare = Math.floor((cluster.nodes.length - 1) / 2);
-  return cluster.hasFormed && cluster.nodes.filter(({ rot }) => rot !== null).length < spare;
+  return cluster.hasFormed && cluster.spareCount > 0;
 }
 
 function drawRot({ prng }: FaultScene, node: SimulatedNode): Rot | null {
   const { disk } = node.machine;
   const mask = 1 << prng.range(0, 7);
   const isLog = prng.chance(0.85);
-  const names = isLog ? disk.list(`${DATA_PATH}/log`) : ["../hard_state"];
+  const names = isLog ? disk.list(`${node.dataPath}/log`) : ["../hard_state"];
   const name = names.length === 0 ? "" : prng.pick(names);
-  const path = isLog ? `${DATA_PATH}/log/${name}` : `${DATA_PATH}/hard_state`;
+  const path = isLog ? `${node.dataPath}/log/${name}` : `${node.dataPath}/hard_state`;
   const content = name === "" ? null : disk.content(path);
   if (content === null) return null;
   let used = content.length;

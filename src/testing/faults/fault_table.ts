@@ -26,6 +26,7 @@ import { electionCrash } from "./election_crash.ts";
 import { electionStorm } from "./election_storm.ts";
 import type { FaultAction } from "./fault_scene.ts";
 import { leaderCrashInBatch, leaderIsolation, leaderSwap } from "./leader_crashes.ts";
+import { memberDemotion, memberRemoval } from "./members.ts";
 import { frameDuplication, frameLoss, frameReorder, slowNetwork } from "./messages.ts";
 import {
   flappingPartition,
@@ -80,6 +81,8 @@ export const faultActions = {
   "clock_step": clockStep,
   "clock_drift": clockDrift,
   "late_timers": lateTimers,
+  "member_removal": memberRemoval,
+  "member_demotion": memberDemotion,
 } satisfies Readonly<Record<string, FaultAction>>;
 
 /** The name of a kind of fault. */

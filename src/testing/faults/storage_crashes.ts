@@ -4,7 +4,7 @@
  * @module
  */
 import type { DiskCall, DiskVerdict } from "../disk_faults.ts";
-import { DATA_PATH, type SimulatedNode } from "../simulated_cluster.ts";
+import type { SimulatedNode } from "../simulated_cluster.ts";
 import { crashFor, drawDownMs, drawNode, type FaultScene, isolate } from "./fault_scene.ts";
 
 /** A moment in the calls to a disk. */
@@ -16,8 +16,9 @@ interface CrashPoint {
   readonly downMs: number;
 }
 
-const HARD_STATE_PATH = `${DATA_PATH}/hard_state`;
-const LOG_PATH = `${DATA_PATH}/log/`;
+/** Parts of the paths in any data directory. */
+const HARD_STATE_NAME = "/hard_state";
+const LOG_NAME = "/log/";
 
 /** Power fails when entries were written and their sync is not done. */
 export function crashBeforeSync(scene: FaultScene): void {
@@ -25,7 +26,7 @@ export function crashBeforeSync(scene: FaultScene): void {
   const kind = verdict === "crash-after" ? "write" : "sync";
   armRandom(scene, {
     name: "before a sync of the log",
-    matches: (call) => call.kind === kind && call.path.startsWith(LOG_PATH),
+    matches: (call) => call.kind === kind && call.path.includes(LOG_NAME),
     verdict,
   });
 }
@@ -34,7 +35,7 @@ export function crashBeforeSync(scene: FaultScene): void {
 export function crashAfterSync(scene: FaultScene): void {
   armRandom(scene, {
     name: "after a sync of the log",
-    matches: (call) => call.kind === "sync" && call.path.startsWith(LOG_PATH),
+    matches: (call) => call.kind === "sync" && call.path.includes(LOG_NAME),
     verdict: "crash-after",
   });
 }
@@ -65,7 +66,7 @@ export function armHardStateCrash(scene: FaultScene, node: SimulatedNode, downMs
   arm(scene, node, {
     name: "in a write of the hard state",
     matches: ({ kind, path }) =>
-      (kind === "write" || kind === "sync") && path.startsWith(HARD_STATE_PATH) &&
+      (kind === "write" || kind === "sync") && path.includes(HARD_STATE_NAME) &&
       seen++ === skipped,
     verdict: scene.prng.pick(["crash-before", "crash-after"] as const),
     downMs,
