@@ -166,9 +166,46 @@ const reads: readonly Mutation[] = [
   },
 ];
 
+/** Members and snapshots. */
+const configurations: readonly Mutation[] = [
+  {
+    name: "joint_needs_new_majority_only",
+    fault: "a joint configuration decides by the new voters alone",
+    trap: 36,
+    file: "src/consensus/quorum.ts",
+    find: "    : [configuration.voters, configuration.votersOld];",
+    replace: "    : [configuration.voters];",
+  },
+  {
+    name: "configuration_not_rolled_back",
+    fault: "a configuration that was truncated stays in effect",
+    trap: 33,
+    file: "src/consensus/append_entries.ts",
+    find: "  state.membership.truncateSuffix(lastIndexKept);\n",
+    replace: "",
+  },
+  {
+    name: "session_ignored",
+    fault: "an answer to an earlier membership of the same id counts",
+    trap: 27,
+    file: "src/consensus/replication.ts",
+    find: "if (progress === undefined || response.session !== progress.session) return;",
+    replace: "if (progress === undefined) return;",
+  },
+  {
+    name: "snapshot_keeps_another_log",
+    fault: "a log that is as long as a snapshot is taken for equal to it",
+    trap: 43,
+    file: "src/consensus/install_snapshot.ts",
+    find: "    state.log.matches(lastIncludedIndex, lastIncludedTerm);",
+    replace: "    (lastIncludedTerm > 0 && lastIncludedIndex <= state.log.lastIndex);",
+  },
+];
+
 /** All of them. */
 export const consensusMutations: readonly Mutation[] = [
   ...elections,
   ...replication,
   ...reads,
+  ...configurations,
 ];

@@ -111,9 +111,23 @@ const commands: readonly Mutation[] = [
   },
 ];
 
+/** What a snapshot must carry, and what it must not skip. */
+const snapshots: readonly Mutation[] = [
+  {
+    name: "snapshot_without_answers",
+    fault: "the answers that were given are not part of a snapshot",
+    trap: 52,
+    file: "src/state_machine/command_gate.ts",
+    find: "        return chunk.done === true ? machine.next() : chunk;",
+    replace: "        if (chunk.done === true) return machine.next();\n" +
+      "        return chunk.value.length > 64 ? { done: false, value: chunk.value.subarray(0, 0) } : chunk;",
+  },
+];
+
 /** All of them. */
 export const nodeMutations: readonly Mutation[] = [
   ...storage,
   ...driver,
   ...commands,
+  ...snapshots,
 ];

@@ -6,14 +6,16 @@
  *
  * @module
  */
+import { detectMicrotaskDrain } from "../../src/runtime/detect.ts";
 import { simulate } from "../../src/testing/simulation.ts";
 
+const drain = await detectMicrotaskDrain();
 const [first, count, seconds] = process.argv.slice(2).map(Number);
 
 for (let seed = first!; seed < first! + count!; seed += 1) {
   let fault: string | null = null;
   try {
-    await simulate({ seed, durationMs: seconds! * 1000 });
+    await simulate({ seed, durationMs: seconds! * 1000 }, { drain });
   } catch (error) {
     fault = error instanceof Error ? error.message : String(error);
   }
