@@ -48,8 +48,8 @@ export class Lease {
       this.#rounds = [];
       this.#promised = null;
     }
-    const { nowMs, wallMs } = this.#clock;
-    this.#rounds.push({ readSequence, atMs: nowMs(), wallMs: wallMs() });
+    const clock = this.#clock;
+    this.#rounds.push({ readSequence, atMs: clock.nowMs(), wallMs: clock.wallMs() });
     // Without the oldest rounds a promise counts from an older one still, or not at all.
     if (this.#rounds.length > LEASE_ROUNDS_MAX) this.#rounds.shift();
   }

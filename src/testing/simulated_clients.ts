@@ -152,7 +152,11 @@ export class SimulatedClients {
     const endpoint = prng.pick(this.#options.endpoints);
     const isPinned = this.#features.has("follower_reads") && prng.chance(0.7);
     try {
-      const { result } = await client.query(query, isPinned ? { endpoint } : {});
+      const isLease = this.#options.leaseReads === true && prng.chance(0.6);
+      const { result } = await client.query(query, {
+        ...(isPinned ? { endpoint } : {}),
+        ...(isLease ? { consistency: "lease" } : {}),
+      });
       this.#answered(worker, { key, input, pending }, outputOf(decodeKvResult(result)));
     } catch (error) {
       if (!(error instanceof RaftError)) throw error;

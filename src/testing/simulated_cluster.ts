@@ -36,6 +36,7 @@ export interface SimulatedClusterOptions {
   readonly snapshotEvery?: number;
   readonly trailingEntries?: number;
   readonly appendBytesMax?: number;
+  readonly leaseReads?: boolean;
   /** Takes a line for each start, end and change of role; nothing unless given. */
   readonly timeline?: Timeline;
   /** Takes the transitions of all cores; nothing unless given. */
@@ -170,7 +171,7 @@ export class SimulatedCluster {
   /** Starts a node on what its disk holds. */
   start(node: SimulatedNode): void {
     const { heartbeatMs, electionTimeoutMs, segmentBytes, appendBytesMax } = this.#options;
-    const { snapshotEvery, trailingEntries, tracer } = this.#options;
+    const { snapshotEvery, trailingEntries, leaseReads, tracer } = this.#options;
     const runtime = node.machine.boot();
     node.up = true;
     node.lastError = null;
@@ -194,6 +195,7 @@ export class SimulatedCluster {
       ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
       ...(trailingEntries === undefined ? {} : { trailingEntries }),
       ...(appendBytesMax === undefined ? {} : { appendBytesMax }),
+      ...(leaseReads === undefined ? {} : { leaseReads }),
     }).then((running) => {
       if (node.machine.runtime !== runtime) return;
       node.running = running;

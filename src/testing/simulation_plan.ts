@@ -32,6 +32,8 @@ export interface WorkloadPlan {
   readonly keyCount: number;
   /** The longest pause between two operations of a client, in milliseconds. */
   readonly pauseMs: number;
+  /** Whether some reads ask for a lease. */
+  readonly leaseReads: boolean;
   /** How long a client waits for an answer. */
   readonly timeoutMs: number;
 }
@@ -46,6 +48,8 @@ export interface SimulationPlan {
   /** Nodes take a snapshot each time that they have applied so many entries. */
   readonly snapshotEvery: number;
   readonly trailingEntries: number;
+  /** Lease reads are on, and some clients use them; only where no clock is beyond what they bear. */
+  readonly leaseReads: boolean;
   readonly intensity: Intensity;
   readonly faults: FaultPlan;
   readonly workload: WorkloadPlan;
@@ -85,6 +89,8 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
     ...["calm", "brisk", "brisk"] as const,
     ...["rough", "rough", "furious"] as const,
   ]);
+  const kinds = overrides.kinds ?? drawSubset(prng.fork("kinds"), faultKinds);
+  const leaseReads = prng.fork("lease").chance(0.6) && !kinds.includes("clock_drift");
   return {
     nodeCount: overrides.nodeCount ?? prng.fork("nodes").pick(NODE_COUNTS),
     heartbeatMs,
@@ -92,12 +98,10 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
     segmentBytes: sizes.pick([64 * KIB, 64 * KIB, 256 * KIB]),
     appendBytesMax: sizes.pick([1, 300, 4 * KIB, 1024 * KIB]),
     ...drawSnapshots(prng.fork("snapshots")),
+    leaseReads,
     intensity,
-    faults: {
-      ...intensities[intensity],
-      kinds: overrides.kinds ?? drawSubset(prng.fork("kinds"), faultKinds),
-    },
-    workload: drawWorkload(prng.fork("workload"), overrides),
+    faults: { ...intensities[intensity], kinds },
+    workload: { ...drawWorkload(prng.fork("workload"), overrides), leaseReads },
   };
 }
 
@@ -110,7 +114,10 @@ function drawSnapshots(
   };
 }
 
-function drawWorkload(prng: Prng, overrides: PlanOverrides): WorkloadPlan {
+function drawWorkload(
+  prng: Prng,
+  overrides: PlanOverrides,
+): Omit<WorkloadPlan, "leaseReads"> {
   const features = drawSubset(prng, workloadFeatures);
   const clientCount = prng.range(2, 5);
   return {

@@ -58,6 +58,9 @@ const traces: Readonly<Record<FaultKind, readonly RegExp[]>> = {
     /node \d starts/,
   ],
   "member_demotion": [/ demote node \d/],
+  "slight_clock_drift": [/clocks run up to 4 % too fast/],
+  "leadership_transfer": [/node (\d) is to hand over/, /node \d is leader/],
+  "graceful_stop": [/node \d is asked to stop/, /node \d stops: asked to/, /node \d starts/],
 };
 
 /** The first seed from 1 on whose run shows what the kind does. */

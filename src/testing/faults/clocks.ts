@@ -24,6 +24,15 @@ export function clockDrift(scene: FaultScene): void {
   scene.mend(() => node.machine.clock.setRate(1));
 }
 
+/** All monotonic clocks run a little too fast or too slow, as far as lease reads bear it. */
+export function slightClockDrift(scene: FaultScene): void {
+  for (const { machine } of scene.cluster.nodes) {
+    machine.clock.setRate(scene.prng.pick([0.96, 1, 1.04]));
+    scene.mend(() => machine.clock.setRate(1));
+  }
+  scene.note("clocks run up to 4 % too fast or too slow");
+}
+
 /** Timers fire late, as on a busy machine. */
 export function lateTimers(scene: FaultScene): void {
   const node = drawNode(scene);

@@ -19,12 +19,13 @@
  * @module
  */
 import { bitRot } from "./bit_rot.ts";
-import { clockDrift, clockStep, lateTimers } from "./clocks.ts";
+import { clockDrift, clockStep, lateTimers, slightClockDrift } from "./clocks.ts";
 import { crashLoop, kill, pause, powerLoss, powerLossOfAll } from "./crashes.ts";
 import { diskErrors, diskFull, diskStall, earlyWriteBack, slowDisk, syncError } from "./disks.ts";
 import { electionCrash } from "./election_crash.ts";
 import { electionStorm } from "./election_storm.ts";
 import type { FaultAction } from "./fault_scene.ts";
+import { gracefulStop, leadershipTransfer } from "./hand_overs.ts";
 import { leaderCrashInBatch, leaderIsolation, leaderSwap } from "./leader_crashes.ts";
 import { memberDemotion, memberRemoval } from "./members.ts";
 import { frameDuplication, frameLoss, frameReorder, slowNetwork } from "./messages.ts";
@@ -83,6 +84,9 @@ export const faultActions = {
   "late_timers": lateTimers,
   "member_removal": memberRemoval,
   "member_demotion": memberDemotion,
+  "slight_clock_drift": slightClockDrift,
+  "leadership_transfer": leadershipTransfer,
+  "graceful_stop": gracefulStop,
 } satisfies Readonly<Record<string, FaultAction>>;
 
 /** The name of a kind of fault. */
