@@ -90,7 +90,7 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
     ...["rough", "rough", "furious"] as const,
   ]);
   const kinds = overrides.kinds ?? drawSubset(prng.fork("kinds"), faultKinds);
-  const leaseReads = prng.fork("lease").chance(0.6) && !kinds.includes("clock_drift");
+  const leaseReads = prng.fork("lease").chance(0.75) && !kinds.includes("clock_drift");
   return {
     nodeCount: overrides.nodeCount ?? prng.fork("nodes").pick(NODE_COUNTS),
     heartbeatMs,
