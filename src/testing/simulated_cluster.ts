@@ -120,6 +120,11 @@ export class SimulatedCluster {
     this.members = new SimulatedMembers(options.world, this);
   }
 
+  /** Whether reads may rest on clocks. */
+  get leaseReads(): boolean {
+    return this.#options.leaseReads === true;
+  }
+
   /** The addresses of the nodes. */
   get addresses(): Address[] {
     return this.nodes.map(({ id }) => addressOf(id));

@@ -48,7 +48,7 @@ export interface SimulationPlan {
   /** Nodes take a snapshot each time that they have applied so many entries. */
   readonly snapshotEvery: number;
   readonly trailingEntries: number;
-  /** Lease reads are on, and some clients use them; only where no clock is beyond what they bear. */
+  /** Lease reads are on, and clients use them: then clocks drift within what those bear. */
   readonly leaseReads: boolean;
   readonly intensity: Intensity;
   readonly faults: FaultPlan;
@@ -89,8 +89,7 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
     ...["calm", "brisk", "brisk"] as const,
     ...["rough", "rough", "furious"] as const,
   ]);
-  const kinds = overrides.kinds ?? drawSubset(prng.fork("kinds"), faultKinds);
-  const leaseReads = prng.fork("lease").chance(0.75) && !kinds.includes("clock_drift");
+  const leaseReads = prng.fork("lease").chance(0.5);
   return {
     nodeCount: overrides.nodeCount ?? prng.fork("nodes").pick(NODE_COUNTS),
     heartbeatMs,
@@ -100,7 +99,10 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
     ...drawSnapshots(prng.fork("snapshots")),
     leaseReads,
     intensity,
-    faults: { ...intensities[intensity], kinds },
+    faults: {
+      ...intensities[intensity],
+      kinds: overrides.kinds ?? drawSubset(prng.fork("kinds"), faultKinds),
+    },
     workload: { ...drawWorkload(prng.fork("workload"), overrides), leaseReads },
   };
 }

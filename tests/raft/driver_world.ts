@@ -13,6 +13,7 @@ import { NOTHING_APPLIED } from "../../src/raft/apply_loop.ts";
 import { encodeEntry } from "../../src/raft/batch_encoder.ts";
 import { DriverLoop } from "../../src/raft/driver_loop.ts";
 import type { ProposalOutcome } from "../../src/raft/proposals.ts";
+import type { Query } from "../../src/raft/reads.ts";
 import type { Clock } from "../../src/runtime/runtime.ts";
 import { CommandGate } from "../../src/state_machine/command_gate.ts";
 import type { Transport } from "../../src/transport/transport.ts";
@@ -265,15 +266,15 @@ export class DriverWorld {
     return requestId;
   }
 
-  /** Asks a linearizable query; returns its number. */
-  query(): number {
+  /** Asks a query; returns its number. */
+  query(consistency: "linearizable" | "lease" = "linearizable"): number {
     const requestId = this.#nextQuery;
     this.#nextQuery += 1;
     const end = (id: number, ending: "answered" | RaftError) => {
       assert.ok(!this.queryEndings.has(id), `query ${id} was answered twice`);
       this.queryEndings.set(id, ending);
     };
-    this.driver.query({
+    const query: Query = {
       query: new Uint8Array(0),
       requestId,
       askedAtMs: this.clock.atMs,
@@ -281,7 +282,9 @@ export class DriverWorld {
         queryAnswered: (id) => end(id, "answered"),
         queryFailed: (id, error) => end(id, error),
       },
-    });
+    };
+    if (consistency === "lease") this.driver.leaseQuery(query);
+    else this.driver.query(query);
     return requestId;
   }
 

@@ -1,0 +1,74 @@
+/** Storage that stands still is noticed, and nothing else is taken for it. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { SyncWatchdog } from "../../src/raft/sync_watchdog.ts";
+import { DriverClock } from "./driver_world.ts";
+
+const STALL_MS = 2_000;
+
+class Watched {
+  readonly clock = new DriverClock();
+  stalls = 0;
+  readonly watchdog = new SyncWatchdog({
+    clock: this.clock,
+    stallMs: STALL_MS,
+    stalled: () => void (this.stalls += 1),
+  });
+}
+
+describe("SyncWatchdog", () => {
+  it("trap 50: tells of a sync that does not complete, again and again", async () => {
+    const watched = new Watched();
+    watched.watchdog.started();
+    await watched.clock.pass(STALL_MS - 1);
+    assert.equal(watched.stalls, 0);
+    await watched.clock.pass(1);
+    assert.equal(watched.stalls, 1);
+    await watched.clock.pass(STALL_MS);
+    assert.equal(watched.stalls, 2);
+  });
+
+  it("is calm while syncs complete, however many are under way", async () => {
+    const watched = new Watched();
+    watched.watchdog.started();
+    for (let i = 0; i < 20; i += 1) {
+      await watched.clock.pass(STALL_MS - 100);
+      watched.watchdog.started();
+      watched.watchdog.completed();
+      assert.equal(watched.watchdog.isSyncing, true);
+    }
+    assert.equal(watched.stalls, 0);
+    await watched.clock.pass(STALL_MS);
+    assert.equal(watched.stalls, 1);
+  });
+
+  it("counts a sync from its own start, and idles without a timer", async () => {
+    const watched = new Watched();
+    watched.watchdog.started();
+    watched.watchdog.completed();
+    await watched.clock.pass(STALL_MS - 100);
+    watched.watchdog.started();
+    await watched.clock.pass(STALL_MS - 100);
+    assert.equal(watched.stalls, 0);
+    watched.watchdog.completed();
+    await watched.clock.pass(2 * STALL_MS);
+    assert.deepEqual([watched.stalls, watched.clock.waiting], [0, 0]);
+  });
+
+  it("trap 13: does not take its own pause for a stall", async () => {
+    const watched = new Watched();
+    watched.watchdog.started();
+    watched.clock.atMs += 10 * STALL_MS;
+    await watched.clock.pass(0);
+    assert.equal(watched.stalls, 0, "the completion may wait to be read");
+    await watched.clock.pass(STALL_MS);
+    assert.equal(watched.stalls, 1);
+  });
+
+  it("leaves no timer behind", () => {
+    const watched = new Watched();
+    watched.watchdog.started();
+    watched.watchdog.close();
+    assert.equal(watched.clock.waiting, 0);
+  });
+});
