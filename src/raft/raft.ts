@@ -492,7 +492,8 @@ export class Raft {
     this.#running?.driver.stop();
     this.#options.stopping?.();
     await this.#members.settled();
-    const reason = error ?? await closeStorage(this.#storage, this.#port);
+    const failure = await closeStorage(this.#storage, this.#port);
+    const reason = error ?? failure;
     this.#resolveStopped({ error: reason });
     this.#waiters.fail(reason ?? new ShutdownError("The node was stopped"));
   }
