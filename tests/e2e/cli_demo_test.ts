@@ -71,7 +71,7 @@ describe("raft demo", () => {
       steps.map(({ name }: { name: string }) => name),
       [
         ...["start", "elect", "write", "read", "crash", "fail over", "nothing lost", "restart"],
-        "read",
+        ...["hand over", "grow", "read", "shrink"],
       ],
     );
     assert.deepEqual(nodesIn(directory), []);

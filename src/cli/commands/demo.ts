@@ -1,6 +1,7 @@
 import { integer, optional, settings, text, toggle } from "../../config.ts";
 import type { SignalName } from "../../runtime/process.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import type { Address } from "../../types.ts";
 import { CommandFailure } from "../command_failure.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
 import { connectCluster } from "../connect_cluster.ts";
@@ -115,8 +116,9 @@ function documentOf(cluster: LocalCluster, steps: readonly DemoStep[]): CommandR
 
 async function play(
   context: CommandContext,
-  { cluster, runtime, headless, signaled }: {
+  { cluster, runtime, spareAddress, headless, signaled }: {
     cluster: LocalCluster;
+    spareAddress: Address;
     runtime: Runtime;
     headless: boolean;
     signaled: Promise<SignalName>;
@@ -136,6 +138,7 @@ async function play(
       runtime,
       nodes: cluster,
       cluster: client,
+      spareAddress,
       onStep: (step) => context.show(stepLine(step, { position: ++position, style })),
     });
     const steps = await Promise.race([story, interrupted, died]);
@@ -158,8 +161,9 @@ export const demo = declareCommand({
   group: "GETTING STARTED",
   summary: "Three nodes on this machine, a crash, and nothing lost",
   description: "Starts real processes of this same program on loopback, writes, reads through " +
-    "every node, kills the leader, shows that nothing is lost, and brings the node back. Then " +
-    "the cluster stays for you to try until Ctrl-C. Everything is removed at the end.",
+    "every node, kills the leader, shows that nothing is lost, brings the node back, hands " +
+    "leadership over, takes one more node in and lets it go. Then the cluster stays for you to " +
+    "try until Ctrl-C. Everything is removed at the end.",
   examples: [
     { command: "raft demo", note: "the cluster stays until Ctrl-C" },
     { command: "raft demo --headless", note: "the same, then exit 0, or not if a step failed" },
@@ -184,7 +188,9 @@ export const demo = declareCommand({
 async function runDemo(context: CommandContext, flags: DemoFlags): Promise<CommandResult> {
   const { host } = context;
   const runtime = await context.runtime();
-  const addresses = await findFreeAddresses(runtime, flags.nodes);
+  const found = await findFreeAddresses(runtime, flags.nodes + 1);
+  const addresses = found.slice(0, flags.nodes);
+  const spareAddress = found[flags.nodes]!;
   const workspace = await openWorkspace(context, flags.keep);
   const { directory } = workspace;
   const cluster = new LocalCluster({ host, runtime, directory, addresses });
@@ -192,7 +198,10 @@ async function runDemo(context: CommandContext, flags: DemoFlags): Promise<Comma
   const { signaled, release } = watchSignals(context, { cluster, workspace });
   context.show(`${flags.nodes} nodes of this same program on this machine:\n`);
   try {
-    return await play(context, { cluster, runtime, headless: flags.headless, signaled });
+    return await play(context, {
+      ...{ cluster, runtime, spareAddress, signaled },
+      headless: flags.headless,
+    });
   } catch (error) {
     throw await explain(error, cluster);
   } finally {

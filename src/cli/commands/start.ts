@@ -1,7 +1,6 @@
 import { settings } from "../../config.ts";
 import { parseAddress } from "../../config/address.ts";
 import { startSettings } from "../../config/start_settings.ts";
-import { UsageError } from "../../config/usage_error.ts";
 import { readKnownAs } from "../../log/identity_file.ts";
 import { startNode } from "../../node/node.ts";
 import { createLogtapeLogger, type LogtapeLogger } from "../../observability/logtape_logger.ts";
@@ -117,15 +116,12 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
   const { host, program } = context;
   const runtime = await context.runtime();
   const plan = planNode(values, await readKnownAs(runtime, dataPathOf(values)));
-  const { formation } = plan;
-  if (formation.kind === "join") throw new UsageError("Cannot join a cluster in this version yet");
   const logger = createLogger(context, values);
   const trace = values.trace === undefined
     ? null
     : await TraceWriter.open(runtime, values.trace, logger);
   const node = await startNode(runtime, {
     ...plan,
-    formation,
     listen: parseAddress(plan.listen),
     heartbeatMs: values.heartbeatMs,
     electionTimeoutMs: values.electionTimeoutMs,

@@ -1,13 +1,14 @@
 /**
  * What the demo shows, step by step: start, elect, write, read through every node, kill the leader,
- * nothing lost, come back. Every line says what was seen, not what should have been.
+ * nothing lost, come back, hand leadership over, take a node in and let it go. Every line says what
+ * was seen, not what should have been.
  *
  * @module
  */
 import type { Leader } from "../../client/leader_operation.ts";
 import { RaftError } from "../../errors.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import type { NodeId } from "../../types.ts";
+import type { Address, NodeId } from "../../types.ts";
 import type { Cluster } from "../cluster.ts";
 import type { LocalCluster } from "./local_cluster.ts";
 
@@ -24,6 +25,8 @@ export interface DemoOptions {
   readonly runtime: Runtime;
   readonly nodes: LocalCluster;
   readonly cluster: Cluster;
+  /** Where another node may listen. */
+  readonly spareAddress: Address;
   /** Called after each step. */
   readonly onStep: (step: DemoStep) => void;
 }
@@ -69,7 +72,10 @@ class DemoStory {
     await this.#step("fail over", () => this.#failOver(dead));
     await this.#step("nothing lost", () => this.#countKeys());
     await this.#step("restart", () => this.#restart(dead.id));
+    await this.#step("hand over", () => this.#handOver(dead.id));
+    await this.#step("grow", () => this.#grow());
     await this.#step("read", () => this.#readThroughAll());
+    await this.#step("shrink", () => this.#shrink());
     if (nodes.running().length !== nodes.nodes.length) throw new DemoError("A node is gone");
     return this.#steps;
   }
@@ -178,6 +184,45 @@ class DemoStory {
       return own.appliedIndex;
     });
     return `node ${id} is back and has caught up to index ${commitIndex}`;
+  }
+
+  async #handOver(target: NodeId): Promise<string> {
+    const { cluster, runtime } = this.#options;
+    const startMs = runtime.clock.nowMs();
+    const { leaderId, term } = await this.#eventually(() =>
+      cluster.transferLeadership({ target, timeoutMs: STEP_TIMEOUT_MS })
+    );
+    if (leaderId !== target) throw new DemoError(`Node ${leaderId} leads, want node ${target}`);
+    await cluster.keyValue.put("handed", "over", { timeoutMs: STEP_TIMEOUT_MS });
+    const millis = Math.round(runtime.clock.nowMs() - startMs);
+    return `node ${leaderId} leads in term ${term}; a write was acknowledged after ${millis}ms`;
+  }
+
+  /** One more node, while the others run. */
+  async #grow(): Promise<string> {
+    const { nodes, cluster, spareAddress } = this.#options;
+    const { id, address } = nodes.add(spareAddress);
+    nodes.start(id);
+    const voters = await this.#eventually(async () => {
+      const { members, isJoint } = await cluster.members({ timeoutMs: READ_TIMEOUT_MS });
+      const isVoter = members.some((member) => member.id === id && member.voter);
+      if (!isVoter || isJoint) throw new DemoError(`Node ${id} has no vote yet`);
+      return members.filter(({ voter }) => voter).length;
+    });
+    return `node ${id} at ${address} has joined and caught up: ${voters} voters`;
+  }
+
+  /** The newest node goes again. */
+  async #shrink(): Promise<string> {
+    const { nodes, cluster } = this.#options;
+    const { id } = nodes.nodes.at(-1)!;
+    const left = nodes.left(id);
+    const changes = [{ action: "remove", id, address: "", instanceId: "" } as const];
+    await this.#eventually(() => cluster.changeMembership(changes, { timeoutMs: STEP_TIMEOUT_MS }));
+    const { members } = await cluster.members({ timeoutMs: STEP_TIMEOUT_MS });
+    const exit = await left;
+    return `node ${id} was removed and has stopped with exit code ${exit}: ` +
+      `${members.length} voters`;
   }
 
   /** Tries until it works: a node that has just started needs a moment to know its leader. */

@@ -24,6 +24,8 @@ export interface LocalNode {
   readonly address: Address;
   readonly dataPath: string;
   readonly logPath: string;
+  /** The flags that say how it comes to the cluster. */
+  readonly formation: readonly string[];
 }
 
 /** What a cluster is made of. */
@@ -31,6 +33,7 @@ export interface LocalClusterOptions {
   readonly host: HostProcess;
   readonly runtime: Runtime;
   readonly directory: string;
+  /** Where the nodes are that found the cluster. */
   readonly addresses: readonly Address[];
 }
 
@@ -46,11 +49,13 @@ export function nodeEnvironment(
 
 /** Starts, kills and restarts nodes. */
 export class LocalCluster {
-  readonly nodes: readonly LocalNode[];
   /** Resolves when a node has ended that nobody stopped or killed. */
   readonly endedByItself: Promise<NodeId>;
   readonly #options: LocalClusterOptions;
   readonly #children = new Map<NodeId, ChildProcess>();
+  readonly #nodes: LocalNode[];
+  /** Nodes that are to end by themselves. */
+  readonly #leaving = new Set<NodeId>();
   readonly #releaseExit: () => void;
   #reportEnd: (id: NodeId) => void = () => {};
   #isStopped = false;
@@ -58,14 +63,18 @@ export class LocalCluster {
   /** Creates a cluster of which no node runs. */
   constructor(options: LocalClusterOptions) {
     this.#options = options;
-    this.nodes = options.addresses.map((address, position) => ({
-      id: position + 1,
-      address,
-      dataPath: `${options.directory}/${position + 1}`,
-      logPath: `${options.directory}/${position + 1}.log`,
-    }));
+    const peers = options.addresses.map((address, position) => `${position + 1}=${address}`);
+    const formation = ["--peers", peers.join(",")];
+    this.#nodes = options.addresses.map((address, position) =>
+      this.#describe(position + 1, { address, formation })
+    );
     this.endedByItself = new Promise((resolve) => this.#reportEnd = resolve);
     this.#releaseExit = options.host.onExit(() => this.killAll());
+  }
+
+  /** Those that belong to the cluster, by ascending id. */
+  get nodes(): readonly LocalNode[] {
+    return this.#nodes;
   }
 
   /** Every address. */
@@ -84,12 +93,11 @@ export class LocalCluster {
     assert(!this.#children.has(id), () => `node ${id} runs already`);
     const { host } = this.#options;
     const node = this.#node(id);
-    const peers = this.nodes.map((peer) => `${peer.id}=${peer.address}`).join(",");
     const child = host.spawn({
       command: [
         ...host.ownCommand,
         ...["start", "--id", String(id), "--data", node.dataPath],
-        ...["--peers", peers, "--cluster", "demo"],
+        ...["--listen", node.address, ...node.formation, "--cluster", "demo"],
         ...["--log-format", "text", "--stop-with-input"],
       ],
       environment: nodeEnvironment(host.environment),
@@ -99,8 +107,27 @@ export class LocalCluster {
     child.ended.then(() => {
       if (this.#children.get(id) !== child) return;
       this.#children.delete(id);
-      this.#reportEnd(id);
+      if (!this.#leaving.has(id)) this.#reportEnd(id);
     });
+  }
+
+  /** Describes one more node, which is to join the others; `start` starts it. */
+  add(address: Address): LocalNode {
+    const id = Math.max(...this.#nodes.map((node) => node.id)) + 1;
+    const formation = ["--join", this.endpoints.join(",")];
+    const node = this.#describe(id, { address, formation });
+    this.#nodes.push(node);
+    return node;
+  }
+
+  /** Resolves with the exit code of a node that ends by itself as it has left the cluster. */
+  async left(id: NodeId): Promise<number | null> {
+    const child = this.#children.get(id);
+    assert(child !== undefined, () => `node ${id} does not run`);
+    this.#leaving.add(id);
+    const { code } = await child.ended;
+    this.#nodes.splice(this.#nodes.findIndex((node) => node.id === id), 1);
+    return code;
   }
 
   /** Kills a node as a crash would; resolves when it is dead. */
@@ -143,6 +170,14 @@ export class LocalCluster {
   /** Kills every node at once; for the end of this process, so it does not wait. */
   killAll(): void {
     for (const child of this.#children.values()) child.kill("SIGKILL");
+  }
+
+  #describe(
+    id: NodeId,
+    more: { readonly address: Address; readonly formation: readonly string[] },
+  ): LocalNode {
+    const path = `${this.#options.directory}/${id}`;
+    return { id, dataPath: path, logPath: `${path}.log`, ...more };
   }
 
   #node(id: NodeId): LocalNode {
