@@ -57,7 +57,8 @@ export class HardStateFile implements HardStateStore {
   readonly #file: File;
   #state: HardState;
   #generation: number;
-  #isSaving = false;
+  /** The save that is under way; resolves in either case. */
+  #saving: Promise<void> | null = null;
   #failure: StorageError | null = null;
 
   private constructor(
@@ -119,7 +120,7 @@ export class HardStateFile implements HardStateStore {
   async save(state: HardState): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
     const { currentTerm, votedFor } = this.#state;
-    assert(!this.#isSaving, "a save is under way");
+    assert(this.#saving === null, "a save is under way");
     assert(
       state.currentTerm >= currentTerm,
       () => `term ${state.currentTerm} after ${currentTerm}`,
@@ -130,22 +131,25 @@ export class HardStateFile implements HardStateStore {
         () => `vote ${state.votedFor} after ${votedFor} in one term`,
       );
     }
-    this.#isSaving = true;
     this.#generation += 1;
+    let ended!: () => void;
+    this.#saving = new Promise((resolve) => ended = resolve);
     try {
       await writeCopies(this.#file, encodeCopy(state, this.#generation));
+      this.#state = { currentTerm: state.currentTerm, votedFor: state.votedFor };
     } catch (error) {
       const message = `Cannot save term ${state.currentTerm} and vote ${state.votedFor}`;
       this.#failure = new StorageError(`${message}: ${messageOf(error)}`, { cause: error });
       throw this.#failure;
+    } finally {
+      this.#saving = null;
+      ended();
     }
-    this.#isSaving = false;
-    this.#state = { currentTerm: state.currentTerm, votedFor: state.votedFor };
   }
 
-  /** Closes the file. */
+  /** Closes the file, behind a save that is under way: a node may be stopped at any moment. */
   async close(): Promise<void> {
-    assert(!this.#isSaving || this.#failure !== null, "a save is under way");
+    if (this.#saving !== null) await this.#saving;
     assert(this.#generation >= 1, () => `the generation is ${this.#generation}`);
     await this.#file.close();
   }

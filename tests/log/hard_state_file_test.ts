@@ -88,6 +88,27 @@ describe("HardStateFile", () => {
     await file.close();
   });
 
+  it("closes behind a save that is under way", async () => {
+    const machine = new LogMachine(1);
+    await machine.start();
+    await machine.run(async () => {
+      const { runtime } = machine;
+      await HardStateFile.create(runtime!, PATH);
+      const file = await HardStateFile.open(runtime!, PATH);
+      const ends: string[] = [];
+      const saved = file.save({ currentTerm: 1, votedFor: 1 }).then(() => ends.push("saved"));
+      await file.close();
+      ends.push("closed");
+      await saved;
+      assert.deepEqual(ends, ["saved", "closed"]);
+      const again = await HardStateFile.open(runtime!, PATH);
+      assert.deepEqual(again.state, { currentTerm: 1, votedFor: 1 });
+      const failing = again.save({ currentTerm: 2, votedFor: 1 });
+      machine.disk.failNextSync();
+      await Promise.all([assert.rejects(failing, StorageError), again.close()]);
+    });
+  });
+
   it("is unusable after a failed save", async () => {
     const machine = new LogMachine(1);
     await machine.start();
