@@ -165,8 +165,10 @@ export class SimulatedCluster {
   /** Starts a node that was removed with an empty directory: it asks the others to take it in. */
   startAnew(id: NodeId): void {
     const node = this.nodes.find((one) => one.id === id);
-    if (node === undefined || node.up || node.rot !== null) return;
+    if (node === undefined || node.up) return;
     node.removed = false;
+    // What rotted is in the directory that it leaves.
+    node.rot = null;
     node.persistence = new Persistence(id);
     node.dataPath = `${DATA_PATH}-${this.#directories += 1}`;
     this.#note(`node ${id} joins anew`);

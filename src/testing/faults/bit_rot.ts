@@ -21,7 +21,7 @@ export function bitRot(scene: FaultScene): void {
   const getsBack = prng.chance(0.5);
   scene.mend(() => {
     // Only where the node has written nothing since: else the byte may be another one by now.
-    if (!getsBack || !isRefusing(node)) return;
+    if (!getsBack || !isRefusing(node) || node.rot !== rot) return;
     scene.note(`node ${node.id} gets its bit back`);
     node.machine.disk.corrupt(rot);
     node.rot = null;
