@@ -15,8 +15,8 @@ import { describeFailure, replayArguments } from "../src/testing/simulation_text
 const SEEDS_DEFAULT = 10;
 const DURATION_MS = 20_000;
 
-/** Runs must be real: clients work and things go wrong. */
-const OPERATIONS_PER_SECOND_MIN = 10;
+/** Runs must be real: clients work, in some seeds little, and things go wrong. */
+const OPERATIONS_PER_SECOND_MIN = 5;
 const FAULTS_PER_SECOND_MIN = 1 / 2;
 
 const seedCount = Number(process.env["SIMULATOR_SEEDS"] ?? SEEDS_DEFAULT);

@@ -73,6 +73,13 @@ const TIMINGS = [[20, 150], [30, 200], [50, 300], [50, 500], [100, 1_000]] as co
 /** Odd clusters are what people run; even ones have quorums of their own. */
 const NODE_COUNTS = [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7];
 
+/**
+ * Few clients with time to think, and now and then a crowd. Faults find things, in as many seeds as
+ * can be run; operations are there to see what the faults did.
+ */
+const CLIENT_COUNTS = [1, 1, 1, 2, 2, 2, 3, 5];
+const PAUSES_MS = [80, 150, 300, 400, 600];
+
 /** What may be given in place of what the seed draws. */
 export interface PlanOverrides {
   readonly nodeCount?: number;
@@ -121,12 +128,12 @@ function drawWorkload(
   overrides: PlanOverrides,
 ): Omit<WorkloadPlan, "leaseReads"> {
   const features = drawSubset(prng, workloadFeatures);
-  const clientCount = prng.range(2, 5);
+  const clientCount = prng.pick(CLIENT_COUNTS);
   return {
     clientCount: overrides.clientCount ?? clientCount,
     features,
     keyCount: prng.range(2, 8),
-    pauseMs: prng.pick([60, 150, 300]),
+    pauseMs: prng.pick(PAUSES_MS),
     timeoutMs: prng.pick([500, 1_000, 3_000]),
   };
 }
