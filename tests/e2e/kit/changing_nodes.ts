@@ -1,0 +1,110 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findFreePorts } from "./free_ports.ts";
+import { type Answer, documentOf, type Json, runRaft } from "./run_raft.ts";
+import { TestNode } from "./test_node.ts";
+
+/** Elections that do not take long. */
+const TIMING = ["--heartbeat", "50ms", "--election-timeout", "500ms"];
+
+/** How it begins. */
+export interface ChangingNodesOptions {
+  /** The voters at the beginning; their ids follow each other from 1 on. */
+  readonly voters: number;
+  /** The nodes that are to join; their ids go on. */
+  readonly joining: number;
+  /** More flags of every `raft start`. */
+  readonly flags: readonly string[];
+}
+
+/** Nodes of one cluster, of which some are members from the beginning and others join later. */
+export class ChangingNodes {
+  readonly folder: string;
+  readonly nodes: readonly TestNode[];
+  /** The nodes that each snapshot was seen at, by the name of its file. */
+  readonly #snapshots = new Map<string, Set<number>>();
+
+  private constructor(folder: string, nodes: readonly TestNode[]) {
+    this.folder = folder;
+    this.nodes = nodes;
+  }
+
+  /** Makes the nodes; none runs. */
+  static async create({ voters, joining, flags }: ChangingNodesOptions): Promise<ChangingNodes> {
+    const folder = mkdtempSync(join(tmpdir(), "raft-e2e-"));
+    const ports = await findFreePorts(voters + joining);
+    const addresses = ports.map((port) => `127.0.0.1:${port}`);
+    const first = addresses.slice(0, voters);
+    const peers = first.map((address, position) => `${position + 1}=${address}`).join(",");
+    const nodes = addresses.map((address, position) => {
+      const formation = position < voters ? ["--peers", peers] : ["--join", first.join(",")];
+      return new TestNode({
+        id: position + 1,
+        address,
+        folder,
+        flags: ["--cluster", "e2e", ...TIMING, ...formation, ...flags],
+      });
+    });
+    return new ChangingNodes(folder, nodes);
+  }
+
+  /** Every address, also of nodes that do not run. */
+  get endpoints(): string[] {
+    return this.nodes.map(({ address }) => address);
+  }
+
+  /** The node with this id. */
+  node(id: number): TestNode {
+    return this.nodes[id - 1]!;
+  }
+
+  /** Runs a command line against all nodes, with the answer as JSON. */
+  run(words: readonly string[]): Promise<Answer> {
+    return runRaft([...words, "--endpoints", this.endpoints.join(","), "-o", "json"]);
+  }
+
+  /** The document of a command line that has to succeed. */
+  async document(words: readonly string[]): Promise<Json> {
+    return documentOf(await this.run(words));
+  }
+
+  /**
+   * Notes the snapshots that the nodes have now. The name of a snapshot is drawn by the node that
+   * takes it: one that several nodes have was sent from node to node.
+   */
+  noteSnapshots(): void {
+    for (const { id, dataPath } of this.nodes) {
+      let names: string[] = [];
+      try {
+        names = readdirSync(join(dataPath, "snapshots"));
+      } catch {
+        // The node has not made its directory yet.
+      }
+      for (const name of names.filter((each) => each.endsWith(".snapshot"))) {
+        const holders = this.#snapshots.get(name) ?? new Set();
+        this.#snapshots.set(name, holders.add(id));
+      }
+    }
+  }
+
+  /** How many of the snapshots that were noted were taken, and how many of them sent to a node. */
+  get snapshots(): { readonly taken: number; readonly received: number } {
+    const held = [...this.#snapshots.values()].reduce((sum, holders) => sum + holders.size, 0);
+    return { taken: this.#snapshots.size, received: held - this.#snapshots.size };
+  }
+
+  /** Prints the last lines of every log. */
+  showLogs(lines = 40): void {
+    for (const { id, log } of this.nodes) {
+      const last = log.trimEnd().split("\n").slice(-lines);
+      console.error(last.map((line) => `node ${id}: ${line}`).join("\n"));
+    }
+  }
+
+  /** Ends every process and removes the folder. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.nodes.filter(({ isRunning }) => isRunning).map((node) => node.kill()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
