@@ -27,13 +27,16 @@ function wholeNumber(name: "seconds" | "transfers" | "kill-every"): number {
   throw new RangeError(`--${name}: want a whole number above 0, not ${values[name]}`);
 }
 
+const leastMs = 1000 * wholeNumber("seconds");
+const killEveryMs = wholeNumber("kill-every");
 const report = await runChaos({
   seed: values.seed,
   transfers: wholeNumber("transfers"),
-  kills: 1,
-  killEveryMs: wholeNumber("kill-every"),
-  leastMs: wholeNumber("seconds") * 1000,
-  snapshotEvery: 1_000,
+  kills: Math.floor(leastMs / killEveryMs),
+  killEveryMs,
+  leastMs,
+  snapshotEvery: 2_000,
+  installations: 5,
   writes: 16,
   say: (line) => console.log(line),
 });

@@ -16,6 +16,7 @@ import {
   SEGMENT_BYTES_MIN,
   SNAPSHOT_BYTES_MIN,
   SNAPSHOT_EVERY_DEFAULT,
+  TRAILING_ENTRIES_DEFAULT,
 } from "../limits.ts";
 
 /** The settings of `raft start`. */
@@ -93,6 +94,13 @@ export const startSettings = settings({
     summary: "Take a snapshot when so much of the log was applied since the last",
     min: SNAPSHOT_BYTES_MIN,
     defaultText: "256MiB",
+    isConfigurable: true,
+  }),
+  trailingEntries: integer({
+    placeholder: "ENTRIES",
+    summary: "Keep so many entries that a snapshot covers, for nodes that were away for a moment",
+    min: 0,
+    defaultText: String(TRAILING_ENTRIES_DEFAULT),
     isConfigurable: true,
   }),
   segmentBytes: size({

@@ -107,6 +107,7 @@ export class DriverLoop {
     });
     this.#performer = new EffectPerformer({
       ...options,
+      logger: options.snapshots.logger,
       cache,
       sender,
       snapshotSender: this.#snapshotSender,
@@ -310,6 +311,7 @@ export class DriverLoop {
     return new SnapshotSender({
       ...this.#options,
       snapshots: this.#options.snapshots.store,
+      logger: this.#options.snapshots.logger,
       leadingTerm: () => this.#leadingTerm(),
       ended: (input) => this.input(input),
       failed: (error) => this.#snapshotFailed(error),
@@ -320,6 +322,7 @@ export class DriverLoop {
     return new SnapshotIntake({
       ...this.#options,
       snapshots: this.#options.snapshots.store,
+      logger: this.#options.snapshots.logger,
       term: () => this.#options.consensus.term,
       received: (input) => this.input(input),
       failed: (error) => this.#snapshotFailed(error),

@@ -15,7 +15,9 @@ import {
   TransferUnderWayError,
 } from "../errors.ts";
 import type { HardState, HardStateStore, Log, RecordBatch } from "../log/log.ts";
-import type { SnapshotStore, StoredSnapshot } from "../log/snapshot_store.ts";
+import type { SnapshotStore } from "../log/snapshot_store.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type Configuration, EntryKind, type Term } from "../types.ts";
 import { encodeConfiguration } from "../wire/storage_codec.ts";
@@ -31,7 +33,7 @@ import type { RaftObserver } from "./observer.ts";
 import type { ProposalBatch, Proposals } from "./proposals.ts";
 import type { Reads } from "./reads.ts";
 import { positionOf } from "./restore_state.ts";
-import type { SnapshotIntake } from "./snapshot_intake.ts";
+import type { ReceivedSnapshot, SnapshotIntake } from "./snapshot_intake.ts";
 import type { SnapshotSender } from "./snapshot_sender.ts";
 import type { SyncWatchdog } from "./sync_watchdog.ts";
 import type { TailCache } from "./tail_cache.ts";
@@ -40,6 +42,8 @@ import type { Transfers } from "./transfers.ts";
 
 /** What effects are performed on. */
 export interface EffectPerformerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
   readonly log: Log;
   readonly hardState: HardStateStore;
   readonly cache: TailCache;
@@ -206,7 +210,7 @@ export class EffectPerformer {
       return false;
     }
     if (change.type === "installSnapshot") {
-      this.#install(change.source as StoredSnapshot);
+      this.#install(change.source as ReceivedSnapshot);
       return false;
     }
     const batch = this.#batch(change.append);
@@ -220,9 +224,9 @@ export class EffectPerformer {
    * Starts the log anew behind a snapshot. The snapshot was made durable before, and a start after
    * a crash discards a log that does not hold its last entry: so nothing waits for the disk here.
    */
-  #install(stored: StoredSnapshot): void {
-    const { log, cache, applyLoop, proposals, snapshots, failed } = this.#options;
-    const { meta } = stored;
+  #install(received: ReceivedSnapshot): void {
+    const { log, cache, applyLoop, proposals, failed } = this.#options;
+    const { meta } = received.stored;
     proposals.failLogged(
       applyLoop.appliedIndex,
       "A snapshot of the leader replaced the log that held the command: it may be applied",
@@ -233,7 +237,21 @@ export class EffectPerformer {
     this.#options.observer?.installed(meta);
     applyLoop.restore({
       position: positionOf(meta),
-      run: () => this.#options.restoreState(snapshots.state(stored)),
+      run: () => this.#restore(received),
+    });
+  }
+
+  async #restore({ stored, from, startMs }: ReceivedSnapshot): Promise<void> {
+    const { clock, logger, snapshots } = this.#options;
+    const restoreStartMs = clock.nowMs();
+    await this.#options.restoreState(snapshots.state(stored));
+    if (this.#stopped) return;
+    logger.info("Installed a snapshot", {
+      index: stored.meta.lastIncludedIndex,
+      from,
+      bytes: stored.totalBytes,
+      durationMs: Math.round(clock.nowMs() - startMs),
+      restoreMs: Math.round(clock.nowMs() - restoreStartMs),
     });
   }
 

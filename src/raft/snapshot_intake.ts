@@ -11,20 +11,33 @@
 import type { SnapshotChunk } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
 import type { SnapshotStatus } from "../consensus/messages.ts";
-import type { SnapshotReceiver, SnapshotStore } from "../log/snapshot_store.ts";
+import type { SnapshotReceiver, SnapshotStore, StoredSnapshot } from "../log/snapshot_store.ts";
 import { SNAPSHOT_WINDOW_BYTES_MAX } from "../limits.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import type { Transport } from "../transport/transport.ts";
-import type { Term } from "../types.ts";
+import type { NodeId, Term } from "../types.ts";
 
 /** What the intake works with. */
 export interface SnapshotIntakeOptions {
+  readonly clock: Clock;
   readonly transport: Transport;
   readonly snapshots: Pick<SnapshotStore, "receive">;
+  readonly logger: Logger;
   readonly term: () => Term;
   /** Called with `snapshotReceived`. */
   readonly received: (input: Input) => void;
   /** A snapshot cannot be stored, or is none: it is refused, and this is why. */
   readonly failed: (error: unknown) => void;
+}
+
+/** A whole snapshot, and how it came: the source of `snapshotReceived`. */
+export interface ReceivedSnapshot {
+  readonly stored: StoredSnapshot;
+  /** Who sent the last chunk. */
+  readonly from: NodeId;
+  /** When this process got the first chunk. */
+  readonly startMs: number;
 }
 
 /** Takes the chunks that the core lets through. */
@@ -33,6 +46,7 @@ export class SnapshotIntake {
   #queue: SnapshotChunk[] = [];
   #queuedBytes = 0;
   #receiver: SnapshotReceiver | null = null;
+  #startMs = 0;
   #isBusy = false;
   #stopped = false;
 
@@ -77,11 +91,10 @@ export class SnapshotIntake {
   }
 
   async #store(chunk: SnapshotChunk): Promise<void> {
-    const { snapshotId, lastIncludedIndex, totalBytes, offset, data } = chunk.request;
+    const { snapshotId, totalBytes, offset, data } = chunk.request;
     if (this.#receiver?.snapshotId !== snapshotId) {
       this.#receiver = null;
-      const { snapshots } = this.#options;
-      this.#receiver = await snapshots.receive({ snapshotId, lastIncludedIndex, totalBytes });
+      this.#receiver = await this.#begin(chunk);
     }
     const receiver = this.#receiver;
     if (offset === receiver.storedBytes && data.length > 0) await receiver.append(offset, data);
@@ -93,8 +106,24 @@ export class SnapshotIntake {
     this.#receiver = null;
     const stored = await receiver.finish();
     if (this.#stopped) return;
+    const source: ReceivedSnapshot = { stored, from: chunk.from, startMs: this.#startMs };
     // The core answers.
-    this.#options.received({ type: "snapshotReceived", snapshot: stored.meta, source: stored });
+    this.#options.received({ type: "snapshotReceived", snapshot: stored.meta, source });
+  }
+
+  async #begin({ from, request }: SnapshotChunk): Promise<SnapshotReceiver> {
+    const { clock, logger, snapshots } = this.#options;
+    const { snapshotId, lastIncludedIndex, totalBytes } = request;
+    this.#startMs = clock.nowMs();
+    const receiver = await snapshots.receive({ snapshotId, lastIncludedIndex, totalBytes });
+    const { storedBytes } = receiver;
+    logger.info("Receives a snapshot", {
+      index: lastIncludedIndex,
+      from,
+      bytes: totalBytes,
+      storedBytes,
+    });
+    return receiver;
   }
 
   #answer(

@@ -20,6 +20,7 @@ import type { InstallSnapshotResponse } from "../consensus/messages.ts";
 import { SNAPSHOT_SEND_BYTES_MAX, SNAPSHOT_WINDOW_BYTES_MAX } from "../limits.ts";
 import type { SnapshotReader, SnapshotStore, StoredSnapshot } from "../log/snapshot_store.ts";
 import type { Log } from "../log/log.ts";
+import type { Logger } from "../observability/logger.ts";
 import { crc32 } from "../runtime/checksum.ts";
 import type { Clock, TimerHandle } from "../runtime/runtime.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -37,6 +38,7 @@ export interface SnapshotSenderOptions {
   readonly log: Log;
   readonly transport: Transport;
   readonly snapshots: Pick<SnapshotStore, "latest" | "openReader">;
+  readonly logger: Logger;
   /** The follower is asked again where it answers nothing for so long. */
   readonly electionTimeoutMs: number;
   /** The term that this node leads, or null. */
@@ -51,6 +53,7 @@ export interface SnapshotSenderOptions {
 interface Transfer {
   readonly snapshot: StoredSnapshot;
   readonly reader: Promise<SnapshotReader>;
+  readonly startMs: number;
   /** The effect of the attempt under way, or null between two. */
   effect: SendSnapshot | null;
   /** Whether the follower has said where to start. */
@@ -102,6 +105,7 @@ export class SnapshotSender {
     if (response.term !== effect.term || response.session !== effect.session) return;
     if (response.snapshotId !== snapshotId) return;
     if (response.status !== "receiving") {
+      if (response.status === "installed") this.#tellInstalled(from, transfer);
       this.#end(from, transfer);
       this.#forget(from, transfer);
       return;
@@ -149,10 +153,24 @@ export class SnapshotSender {
     return isUsable ? transfer : null;
   }
 
+  #tellInstalled(to: NodeId, { snapshot, startMs }: Transfer): void {
+    const { clock, logger } = this.#options;
+    logger.info("A follower has got the snapshot", {
+      index: snapshot.meta.lastIncludedIndex,
+      to,
+      bytes: snapshot.totalBytes,
+      durationMs: Math.round(clock.nowMs() - startMs),
+    });
+  }
+
   #open(to: NodeId, snapshot: StoredSnapshot): Transfer {
+    const { meta, totalBytes } = snapshot;
+    const { logger, clock } = this.#options;
+    logger.info("Sends a snapshot", { index: meta.lastIncludedIndex, to, bytes: totalBytes });
     const transfer: Transfer = {
       snapshot,
       reader: this.#options.snapshots.openReader(snapshot),
+      startMs: clock.nowMs(),
       effect: null,
       started: false,
       offset: 0,

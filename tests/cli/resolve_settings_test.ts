@@ -12,7 +12,11 @@ import type { Settings } from "../../src/config.ts";
 import { configurationJsonSchema } from "../../src/config/configuration_file.ts";
 import { globalSettings } from "../../src/config/global_settings.ts";
 import { startSettings } from "../../src/config/start_settings.ts";
-import { SNAPSHOT_BYTES_DEFAULT, SNAPSHOT_EVERY_DEFAULT } from "../../src/limits.ts";
+import {
+  SNAPSHOT_BYTES_DEFAULT,
+  SNAPSHOT_EVERY_DEFAULT,
+  TRAILING_ENTRIES_DEFAULT,
+} from "../../src/limits.ts";
 
 function sources(fields: Partial<SettingSources> = {}): SettingSources {
   return { flags: {}, environment: {}, file: null, ...fields };
@@ -91,6 +95,8 @@ describe("the settings of snapshots", () => {
     const read = (flags: Record<string, string>) =>
       resolveSettings(startSettings, sources({ flags: { id: "1", ...flags } }));
     assert.equal(read({ snapshotEvery: "500" }).snapshotEvery, 500);
+    assert.equal(values.trailingEntries, TRAILING_ENTRIES_DEFAULT);
+    assert.equal(read({ trailingEntries: "0" }).trailingEntries, 0);
     assert.equal(read({ snapshotBytes: "1MiB" }).snapshotBytes, 2 ** 20);
     assert.throws(() => read({ snapshotEvery: "0" }), /Cannot use "0"/);
     assert.throws(() => read({ snapshotBytes: "1KiB" }), /Cannot use "1KiB"/);

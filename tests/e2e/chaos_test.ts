@@ -7,6 +7,7 @@ import { TEST_TIMEOUT_MS } from "./kit/eventually.ts";
 /** `scripts/chaos.ts` does more of all of this. */
 const TRANSFERS = 4;
 const KILLS = 4;
+const INSTALLATIONS = 2;
 
 describe("chaos", () => {
   it("keeps every acknowledged write", { timeout: TEST_TIMEOUT_MS }, async () => {
@@ -16,11 +17,16 @@ describe("chaos", () => {
       kills: KILLS,
       killEveryMs: 1_000,
       leastMs: 0,
-      snapshotEvery: 200,
+      snapshotEvery: 100,
+      installations: INSTALLATIONS,
       writes: 4,
     });
-    assert.equal(report.transfers, TRANSFERS);
-    assert(report.kills >= KILLS, `${report.kills} crashes`);
-    assert(report.snapshots.received >= 1, `${report.snapshots.received} snapshots were received`);
+    const { kills, transfers, elections, snapshots, writes, increments } = report;
+    assert(kills >= KILLS, `${kills} crashes`);
+    assert.equal(transfers, TRANSFERS);
+    assert(elections > TRANSFERS, `${elections} elections`);
+    assert(snapshots.taken >= 3, `${snapshots.taken} snapshots were taken`);
+    assert(snapshots.installed >= INSTALLATIONS, `${snapshots.installed} were installed`);
+    assert(writes.applied > 0 && increments.applied > 0, JSON.stringify({ writes, increments }));
   });
 });

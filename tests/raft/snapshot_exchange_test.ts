@@ -12,6 +12,7 @@ import { SNAPSHOT_SEND_BYTES_MAX, SNAPSHOT_WINDOW_BYTES_MAX } from "../../src/li
 import { MemoryLog } from "../../src/log/memory_log.ts";
 import type { SnapshotMeta } from "../../src/log/snapshot_format.ts";
 import type { SnapshotReceiver, SnapshotStore } from "../../src/log/snapshot_store.ts";
+import { type LogFields, type Logger, silentLogger } from "../../src/observability/logger.ts";
 import { verifiedMessage } from "../../src/raft/message_intake.ts";
 import { SnapshotIntake } from "../../src/raft/snapshot_intake.ts";
 import { SnapshotSender } from "../../src/raft/snapshot_sender.ts";
@@ -52,11 +53,15 @@ class Exchange {
   requests: InstallSnapshotRequest[] = [];
   responses: InstallSnapshotResponse[] = [];
   readonly failures: unknown[] = [];
+  /** What both said to their logs. */
+  readonly lines: [message: string, fields: LogFields | undefined][] = [];
   readonly sender: SnapshotSender;
   readonly intake: SnapshotIntake;
 
   constructor() {
     const latest = () => ({ meta: this.meta, totalBytes: this.bytes.length });
+    const info = (message: string, fields?: LogFields) => void this.lines.push([message, fields]);
+    const logger: Logger = { ...silentLogger, info };
     this.sender = new SnapshotSender({
       clock: this.clock,
       log: new MemoryLog({ clock: this.clock }),
@@ -75,12 +80,15 @@ class Exchange {
           });
         },
       },
+      logger,
       electionTimeoutMs: ELECTION_TIMEOUT_MS,
       leadingTerm: () => this.term,
       ended: (input) => this.ended.push(input),
       failed: (error) => this.failures.push(error),
     });
     this.intake = new SnapshotIntake({
+      clock: this.clock,
+      logger,
       transport: transportOf((message) => this.responses.push(message as InstallSnapshotResponse)),
       snapshots: { receive: (reception) => this.#receive(reception) },
       term: () => this.term,
@@ -148,6 +156,11 @@ describe("sending and receiving a snapshot", () => {
     await exchange.settle();
     assert.deepEqual(exchange.received, [exchange.bytes]);
     assert.deepEqual(exchange.failures, []);
+    const bytes = exchange.bytes.length;
+    assert.deepEqual(exchange.lines, [
+      ["Sends a snapshot", { index: 10, to: 2, bytes }],
+      ["Receives a snapshot", { index: 10, from: 1, bytes, storedBytes: 0 }],
+    ]);
   });
 
   it("trap 45: goes on where the follower stands, after every loss", async () => {

@@ -128,6 +128,7 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
     leaseReads: values.leaseReads,
     snapshotEvery: values.snapshotEvery,
     snapshotBytes: values.snapshotBytes,
+    trailingEntries: values.trailingEntries,
     segmentBytes: values.segmentBytes,
     logger,
     version: program.version,

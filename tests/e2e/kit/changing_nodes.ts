@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePorts } from "./free_ports.ts";
@@ -22,8 +22,6 @@ export interface ChangingNodesOptions {
 export class ChangingNodes {
   readonly folder: string;
   readonly nodes: readonly TestNode[];
-  /** The nodes that each snapshot was seen at, by the name of its file. */
-  readonly #snapshots = new Map<string, Set<number>>();
 
   private constructor(folder: string, nodes: readonly TestNode[]) {
     this.folder = folder;
@@ -69,29 +67,9 @@ export class ChangingNodes {
     return documentOf(await this.run(words));
   }
 
-  /**
-   * Notes the snapshots that the nodes have now. The name of a snapshot is drawn by the node that
-   * takes it: one that several nodes have was sent from node to node.
-   */
-  noteSnapshots(): void {
-    for (const { id, dataPath } of this.nodes) {
-      let names: string[] = [];
-      try {
-        names = readdirSync(join(dataPath, "snapshots"));
-      } catch {
-        // The node has not made its directory yet.
-      }
-      for (const name of names.filter((each) => each.endsWith(".snapshot"))) {
-        const holders = this.#snapshots.get(name) ?? new Set();
-        this.#snapshots.set(name, holders.add(id));
-      }
-    }
-  }
-
-  /** How many of the snapshots that were noted were taken, and how many of them sent to a node. */
-  get snapshots(): { readonly taken: number; readonly received: number } {
-    const held = [...this.#snapshots.values()].reduce((sum, holders) => sum + holders.size, 0);
-    return { taken: this.#snapshots.size, received: held - this.#snapshots.size };
+  /** How often the nodes have logged a line with this text, all of them together. */
+  countLines(text: string): number {
+    return this.nodes.reduce((sum, { log }) => sum + log.split(text).length - 1, 0);
   }
 
   /** Prints the last lines of every log. */

@@ -1,6 +1,6 @@
 /**
  * A cluster whose members change, whose leadership moves and whose nodes crash, all at the same
- * time and under load; in the end everything that was acknowledged must be there.
+ * time and under load; in the end everything that was acknowledged must be there, at every node.
  *
  * What is done, to whom and in which order follows from a seed. How it meets what the cluster does
  * at that moment does not: these are real processes.
@@ -11,21 +11,22 @@ import assert from "node:assert/strict";
 import { detectRuntime, KeyValueClient, RaftClient } from "../../../mod.ts";
 import { Prng } from "../../../src/testing/prng.ts";
 import { ChangingNodes } from "./changing_nodes.ts";
+import { ChaosClients, type Outcomes } from "./chaos_clients.ts";
 import { elapse, eventually } from "./eventually.ts";
-import { KeyWriter } from "./key_writer.ts";
-import { type Answer, describeAnswer } from "./run_raft.ts";
-import type { TestNode } from "./test_node.ts";
+import { type Answer, describeAnswer, type Json } from "./run_raft.ts";
 
 const VOTERS = 3;
 const JOINING = 2;
 /** A command that is refused for the moment is tried again for so long. */
 const STEP_LIMIT_MS = 60_000;
 const RETRY_PAUSE_MS = 250;
-const SNAPSHOT_LOOK_MS = 100;
+/**
+ * Who was down or joins shall need a snapshot: of the entries that one covers few stay in the log,
+ * which forgets whole segments only.
+ */
+const COMPACTION = ["--trailing-entries", "10", "--segment-bytes", "64KiB"];
 /** Exit codes of what may succeed later: not in time, no quorum, unknown outcome, refused. */
 const RETRIED_EXITS = [4, 5, 6, 7, 10];
-/** Exit codes of a put: applied; no node reached or no quorum, so not applied; unknown. */
-const PUT_EXITS = [0, 5, 6, 7];
 const REMOVED_EXIT = 8;
 const NOT_FOUND_EXIT = 3;
 
@@ -42,6 +43,8 @@ export interface ChaosOptions {
   readonly leastMs: number;
   /** Entries between two snapshots of a node. */
   readonly snapshotEvery: number;
+  /** It goes on until so many snapshots of a leader replaced the state of a node that runs. */
+  readonly installations: number;
   /** Writes under way at the same time. */
   readonly writes: number;
   /** Told what happens. */
@@ -51,24 +54,25 @@ export interface ChaosOptions {
 /** What happened. */
 export interface ChaosReport {
   readonly seconds: number;
+  /** Processes that ended by SIGKILL. */
   readonly kills: number;
+  /** `raft transfer` that succeeded. */
   readonly transfers: number;
-  readonly snapshots: { readonly taken: number; readonly received: number };
-  /** What the library's client was told. */
-  readonly writes: {
-    readonly acknowledged: number;
-    readonly refused: number;
-    readonly unknown: number;
+  /** How often a node has begun to lead, whatever the reason. */
+  readonly elections: number;
+  /** As the logs of the nodes tell. */
+  readonly snapshots: {
+    readonly taken: number;
+    readonly sent: number;
+    readonly installed: number;
   };
+  /** What the library's clients were told of their puts, and of their increments. */
+  readonly writes: Outcomes;
+  readonly increments: Outcomes;
   /** How often `raft put` ended with each exit code. */
   readonly puts: Readonly<Record<number, number>>;
   /** How often a command about members or leadership ended with an exit code and was repeated. */
   readonly repeated: Readonly<Record<string, number>>;
-}
-
-/** Adds one to a count. */
-function count<K extends string | number>(counts: Record<K, number>, key: K): void {
-  counts[key] = (counts[key] ?? 0) + 1;
 }
 
 /** One run. */
@@ -78,13 +82,10 @@ class Chaos {
   /** Who crashes is drawn apart from the rest, for both go on at the same time. */
   readonly #killDraws: Prng;
   readonly #draws: Prng;
-  /** The members that may crash. */
+  /** The nodes that may crash. */
   readonly #mortal = new Set<number>();
   /** The node that is down for a moment, or coming back. */
   #restart: Promise<void> = Promise.resolve();
-  /** `raft put` acknowledged these: key and revision. */
-  readonly #put = new Map<string, number>();
-  readonly #putExits: Record<number, number> = {};
   readonly #repeated: Record<string, number> = {};
   #kills = 0;
   #transfers = 0;
@@ -106,17 +107,16 @@ class Chaos {
     const { endpoints } = this.#cluster;
     const client = new RaftClient(await detectRuntime(), { endpoints, timeoutMs: 30_000 });
     try {
-      const store = new KeyValueClient(client);
-      const writer = new KeyWriter(store, { prefix: "chaos/", count: writes });
-      await this.#growPastSnapshot(writer);
-      const background = [this.#crash(), this.#putByCommand(), this.#watchSnapshots()];
-      await Promise.race([this.#takeSteps(), Promise.all(background)]);
+      const clients = new ChaosClients(this.#cluster, new KeyValueClient(client), writes);
+      await this.#growPastSnapshot(clients);
+      const crashes = this.#crash();
+      await Promise.race([this.#takeSteps(), crashes]);
       await this.#untilEnough();
       this.#isOver = true;
-      await Promise.all(background);
-      await writer.stop();
-      await this.#check(writer, store);
-      return this.#report(writer);
+      await crashes;
+      await clients.stop();
+      await this.#check(clients);
+      return this.#report(clients);
     } finally {
       this.#isOver = true;
       client.close();
@@ -124,16 +124,21 @@ class Chaos {
   }
 
   /** Nodes that join shall need a snapshot: the beginning of the log must be gone. */
-  async #growPastSnapshot(writer: KeyWriter): Promise<void> {
+  async #growPastSnapshot(clients: ChaosClients): Promise<void> {
     await eventually({
       what: "snapshots before the first node joins",
-      look: () => {
-        this.#cluster.noteSnapshots();
-        const isEnough = this.#cluster.snapshots.taken >= VOTERS &&
-          writer.acknowledged.size >= 2 * this.#options.snapshotEvery;
-        return isEnough || null;
-      },
+      look: () =>
+        clients.acknowledged >= 2 * this.#options.snapshotEvery &&
+          this.#snapshots.taken >= VOTERS || null,
     });
+  }
+
+  get #snapshots(): ChaosReport["snapshots"] {
+    return {
+      taken: this.#cluster.countLines("Took a snapshot"),
+      sent: this.#cluster.countLines("Sends a snapshot"),
+      installed: this.#cluster.countLines("Installed a snapshot"),
+    };
   }
 
   #say(line: string): void {
@@ -174,10 +179,9 @@ class Chaos {
   async #join(id: number): Promise<void> {
     const node = this.#cluster.node(id);
     this.#say(`node ${id} joins`);
-    node.spawn();
-    await node.ready();
-    await this.#repeat(["wait", "member", String(id), "voter"], [0]);
+    await node.start();
     this.#mortal.add(id);
+    await this.#repeat(["wait", "member", String(id), "voter"], [0]);
     this.#say(`node ${id} votes`);
   }
 
@@ -206,8 +210,7 @@ class Chaos {
       const { id: leader } = await this.#repeat(["leader"], [0]);
       const others = [...this.#mortal].filter((id) => id !== leader);
       const target = others[this.#draws.range(0, others.length - 1)]!;
-      const words = ["transfer", String(target)];
-      const answer = await this.#cluster.run(words);
+      const answer = await this.#cluster.run(["transfer", String(target)]);
       if (answer.exit === 0) {
         this.#transfers += 1;
         this.#say(`node ${target} leads after node ${leader}`);
@@ -220,8 +223,7 @@ class Chaos {
   }
 
   /** Runs a command until it ends with one of these codes; what was answered in the end. */
-  // deno-lint-ignore no-explicit-any
-  async #repeat(words: readonly string[], exits: readonly number[]): Promise<any> {
+  async #repeat(words: readonly string[], exits: readonly number[]): Promise<Json> {
     const deadlineMs = performance.now() + STEP_LIMIT_MS;
     for (;;) {
       const answer = await this.#cluster.run(words);
@@ -234,19 +236,24 @@ class Chaos {
     }
   }
 
-  #noteRepeated(answer: Answer): void {
-    const [command, ...rest] = answer.words;
-    assert(RETRIED_EXITS.includes(answer.exit ?? -1), describeAnswer(answer));
-    const name = command === "transfer" || command === "leader" ? command : `${command} ${rest[0]}`;
-    count(this.#repeated, `${name}: exit ${answer.exit}`);
-    this.#say(`again: ${answer.words.slice(0, 4).join(" ")}: ${answer.stderr.trim()}`);
+  #noteRepeated({ words, exit, stderr, ...rest }: Answer): void {
+    assert(
+      RETRIED_EXITS.includes(exit ?? -1),
+      describeAnswer({ words, exit, stderr, ...rest }),
+    );
+    const options = words.indexOf("--endpoints");
+    const command = words.slice(0, options === -1 ? words.length : options).join(" ");
+    const name = `${command.replace(/ \d+/, "")}: exit ${exit}`;
+    this.#repeated[name] = (this.#repeated[name] ?? 0) + 1;
+    this.#say(`again: ${command}: ${JSON.parse(stderr).error.message}`);
   }
 
   // What goes on all the time.
 
   /**
-   * Kills one member after the other, and starts each again at once: never are two of them down
-   * by our hands, so a quorum is missing for no longer than a start takes.
+   * Kills one node after the other, and starts each again before the next one, sometimes at once:
+   * never are two of them down by our hands, so a quorum is missing for no longer than an election
+   * and a start take.
    */
   async #crash(): Promise<void> {
     const { killEveryMs } = this.#options;
@@ -254,96 +261,58 @@ class Chaos {
       const dueMs = performance.now() + killEveryMs;
       const ids = [...this.#mortal].sort((a, b) => a - b);
       const node = this.#cluster.node(ids[this.#killDraws.range(0, ids.length - 1)]!);
-      this.#restart = this.#killAndStart(node);
+      const downMs = this.#killDraws.range(0, 1) * this.#killDraws.range(0, killEveryMs);
+      this.#restart = this.#killAndStart(node.id, downMs);
       await this.#restart;
       await elapse(Math.max(0, dueMs - performance.now()));
     }
   }
 
-  async #killAndStart(node: TestNode): Promise<void> {
-    this.#say(`node ${node.id} is killed`);
+  async #killAndStart(id: number, downMs: number): Promise<void> {
+    const node = this.#cluster.node(id);
+    this.#say(`node ${id} is killed, for ${downMs} ms`);
     await node.kill();
-    await node.start();
+    assert.equal((await node.process.ended).signal, "SIGKILL", `How node ${id} ended`);
     this.#kills += 1;
-  }
-
-  /** Puts with the command line, one after the other; its exit codes are the outcomes. */
-  async #putByCommand(): Promise<void> {
-    for (let number = 0; !this.#isOver; number += 1) {
-      const key = `command/${number}`;
-      const answer = await this.#cluster.run(["put", key, key, "--timeout", "10s"]);
-      assert(PUT_EXITS.includes(answer.exit ?? -1), describeAnswer(answer));
-      count(this.#putExits, answer.exit!);
-      if (answer.exit === 0) this.#put.set(key, JSON.parse(answer.stdout).revision);
-      else this.#say(`put ${key}: ${answer.stderr.trim()}`);
-      await elapse(RETRY_PAUSE_MS);
-    }
-  }
-
-  async #watchSnapshots(): Promise<void> {
-    while (!this.#isOver) {
-      this.#cluster.noteSnapshots();
-      await elapse(SNAPSHOT_LOOK_MS);
-    }
+    await elapse(downMs);
+    await node.start();
   }
 
   async #untilEnough(): Promise<void> {
-    const { kills, leastMs } = this.#options;
+    const { kills, leastMs, installations } = this.#options;
     await eventually({
-      what: `${kills} crashes and ${leastMs} ms`,
-      look: () => this.#kills >= kills && performance.now() - this.#startMs >= leastMs || null,
+      what: `${kills} crashes, ${installations} installed snapshots and ${leastMs} ms`,
+      look: () =>
+        this.#kills >= kills && this.#snapshots.installed >= installations &&
+          performance.now() - this.#startMs >= leastMs || null,
       withinMs: STEP_LIMIT_MS + leastMs,
     });
   }
 
   // The end.
 
-  async #check(writer: KeyWriter, store: KeyValueClient): Promise<void> {
-    const voters = String(this.#mortal.size);
-    await this.#repeat(["wait", "healthy", "--voters", voters, "--timeout", "30s"], [0]);
-    await writer.assertKept(store);
-    for (const [key, revision] of this.#put) {
-      const read = await store.get(key);
-      assert(read.found, `${key}, acknowledged with revision ${revision}, is lost`);
-      assert.equal(read.revision, revision, `The revision of ${key}`);
+  async #check(clients: ChaosClients): Promise<void> {
+    const ids = [...this.#mortal].sort((a, b) => a - b);
+    const words = ["wait", "healthy", "--voters", String(ids.length), "--timeout", "30s"];
+    await this.#repeat(words, [0]);
+    const { members } = await this.#cluster.document(["status"]);
+    const voters = members.filter(({ voter }: Json) => voter).map(({ id }: Json) => id);
+    assert.deepEqual(voters.sort(), ids, "The voters in the end");
+    for (const { id, snapshotIndex } of members) {
+      assert(snapshotIndex > 0, `Node ${id} has the snapshot ${snapshotIndex}`);
     }
-    await this.#assertSame(store);
+    for (const id of ids) await clients.assertKept(this.#cluster.node(id).address);
   }
 
-  /** Every node by itself has all keys, with the same revisions. */
-  async #assertSame(store: KeyValueClient): Promise<void> {
-    const read = async (id: number): Promise<Map<string, number>> => {
-      const { address: endpoint } = this.#cluster.node(id);
-      const revisions = new Map<string, number>();
-      const decoder = new TextDecoder();
-      for await (const { key, revision } of store.items("", { endpoint, withValues: false })) {
-        revisions.set(decoder.decode(key), revision);
-      }
-      return revisions;
-    };
-    const [first, ...others] = [...this.#mortal];
-    const expected = await read(first!);
-    for (const id of others) {
-      const found = await read(id);
-      assert.equal(found.size, expected.size, `Keys at node ${id} and at node ${first}`);
-      for (const [key, revision] of expected) {
-        assert.equal(found.get(key), revision, `The revision of ${key} at node ${id}`);
-      }
-    }
-  }
-
-  #report(writer: KeyWriter): ChaosReport {
+  #report(clients: ChaosClients): ChaosReport {
     return {
-      seconds: (performance.now() - this.#startMs) / 1000,
+      seconds: Math.round((performance.now() - this.#startMs) / 100) / 10,
       kills: this.#kills,
       transfers: this.#transfers,
-      snapshots: this.#cluster.snapshots,
-      writes: {
-        acknowledged: writer.acknowledged.size,
-        refused: writer.refused.size,
-        unknown: writer.unknown.size,
-      },
-      puts: this.#putExits,
+      elections: this.#cluster.countLines("This node leads"),
+      snapshots: this.#snapshots,
+      ...clients.outcomes,
+      puts: clients.exits,
       repeated: this.#repeated,
     };
   }
@@ -356,7 +325,7 @@ class Chaos {
  * outcome, or the cluster does not come to do what it was asked for.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const flags = ["--snapshot-every", String(options.snapshotEvery)];
+  const flags = ["--snapshot-every", String(options.snapshotEvery), ...COMPACTION];
   const cluster = await ChangingNodes.create({ voters: VOTERS, joining: JOINING, flags });
   try {
     return await new Chaos(options, cluster).run();

@@ -38,10 +38,15 @@ export class KeyWriter {
     await Promise.all(this.#workers);
   }
 
-  /** Fails unless every write is as the cluster said: acknowledged ones there, refused ones not. */
-  async assertKept(store: KeyValueClient): Promise<void> {
+  /**
+   * Fails unless every write is as the cluster said: acknowledged ones there, refused ones not.
+   *
+   * @param endpoint The node to ask; whoever leads unless given.
+   */
+  async assertKept(store: KeyValueClient, endpoint?: string): Promise<void> {
     const found = new Map<string, Acknowledged>();
-    for await (const { key, value, revision } of store.items(this.#prefix)) {
+    const options = endpoint === undefined ? {} : { endpoint };
+    for await (const { key, value, revision } of store.items(this.#prefix, options)) {
       found.set(decoder.decode(key), { value: decoder.decode(value), revision });
     }
     for (const [key, expected] of this.acknowledged) {
