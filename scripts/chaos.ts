@@ -3,10 +3,11 @@
  * tests/e2e/kit/chaos.ts.
  *
  * Usage: bun scripts/chaos.ts [--seconds N] [--transfers N] [--kill-every MILLISECONDS] [--seed S]
+ *   [--logs DIR]
  *
  * Prints what happens, and in the end what was counted. The exit code is 0 where every acknowledged
- * write was there and clients were told nothing but applied, not applied or unknown. The program is
- * dist/raft; see tests/e2e/kit/run_raft.ts for another one.
+ * write was there, at every node, and clients were told nothing but applied, not applied or
+ * unknown. The program is dist/raft; see tests/e2e/kit/run_raft.ts for another one.
  */
 import { parseArgs } from "node:util";
 import { runChaos } from "../tests/e2e/kit/chaos.ts";
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     "transfers": { type: "string", default: "20" },
     "kill-every": { type: "string", default: "2000" },
     "seed": { type: "string", default: "1" },
+    "logs": { type: "string" },
   },
 });
 
@@ -38,6 +40,7 @@ const report = await runChaos({
   snapshotEvery: 2_000,
   installations: 5,
   writes: 16,
+  ...(values.logs === undefined ? {} : { logsPath: values.logs }),
   say: (line) => console.log(line),
 });
 console.log(JSON.stringify(report, null, 2));

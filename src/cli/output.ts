@@ -18,6 +18,8 @@ export interface OutputOptions {
   readonly field: string | undefined;
   /** Whether bytes are followed by a line end even where nobody watches: between shell lines. */
   readonly endsLines?: boolean;
+  /** Whether data alone is wanted: notes are not printed. */
+  readonly isQuiet?: boolean;
 }
 
 /** A JSON document: on one line for programs, indented on a terminal. */
@@ -122,6 +124,7 @@ export async function renderResult(
     const text = result.text ?? formatFields(result.document);
     await output.write(text === "" || text.endsWith("\n") ? text : `${text}\n`);
   }
+  if (options.isQuiet === true) return;
   for (const note of result.notes ?? []) await renderer.errors.write(`${note}\n`);
 }
 

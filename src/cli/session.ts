@@ -132,6 +132,7 @@ export class Session {
         format: globals.json ? "json" : globals.output,
         field: globals.field,
         endsLines: options.isInShell ?? false,
+        isQuiet: globals.quiet,
       };
       this.#warnOnce(globals);
       const line: Line = { parsed, globals, sources, options, startMs };

@@ -40,8 +40,11 @@ describe("raft lease", () => {
     const text = async (line: string): Promise<string> =>
       (await runLine(line.split(" "), { cluster })).output;
     assert.match(await text("lease grant 30s"), /^41\n?$/);
+    const quiet = await runLine(["lease", "grant", "30s", "-q"], { cluster });
+    assert.deepEqual([quiet.output, quiet.errors], ["42\n", ""]);
     await text("put a b --lease 41");
     assert.equal(await text("lease show 41"), "lease 41: 30s of 30s left, 1 key\n  a\n");
+    await text("lease revoke 42");
     assert.equal(await text("lease ls"), "41  30s of 30s left  1 key\n");
   });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePorts } from "./free_ports.ts";
@@ -70,6 +70,14 @@ export class ChangingNodes {
   /** How often the nodes have logged a line with this text, all of them together. */
   countLines(text: string): number {
     return this.nodes.reduce((sum, { log }) => sum + log.split(text).length - 1, 0);
+  }
+
+  /** Keeps the logs in a folder, which is made where it is missing. */
+  copyLogs(path: string): void {
+    mkdirSync(path, { recursive: true });
+    for (const { id, logPath } of this.nodes) {
+      if (existsSync(logPath)) copyFileSync(logPath, join(path, `${id}.log`));
+    }
   }
 
   /** Prints the last lines of every log. */

@@ -47,6 +47,8 @@ export interface ChaosOptions {
   readonly installations: number;
   /** Writes under way at the same time. */
   readonly writes: number;
+  /** A folder for the logs of the nodes; they are removed with the cluster unless given. */
+  readonly logsPath?: string;
   /** Told what happens. */
   readonly say?: (line: string) => void;
 }
@@ -334,6 +336,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     cluster.showLogs();
     throw error;
   } finally {
+    if (options.logsPath !== undefined) cluster.copyLogs(options.logsPath);
     await cluster.dispose();
   }
 }
