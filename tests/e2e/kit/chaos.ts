@@ -299,7 +299,7 @@ class Chaos {
     await this.#repeat(words, [0]);
     const { members } = await this.#cluster.document(["status"]);
     const voters = members.filter(({ voter }: Json) => voter).map(({ id }: Json) => id);
-    assert.deepEqual(voters.sort(), ids, "The voters in the end");
+    assert.deepEqual(voters.sort((a: number, b: number) => a - b), ids, "The voters in the end");
     for (const { id, snapshotIndex } of members) {
       assert(snapshotIndex > 0, `Node ${id} has the snapshot ${snapshotIndex}`);
     }
