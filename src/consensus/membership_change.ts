@@ -150,10 +150,11 @@ function isUp(state: ConsensusState, id: NodeId): boolean {
 
 /**
  * A learner keeps up if it has got, within one election timeout, all that there was at its start:
- * a round of dissertation §4.2.1.
+ * a round of dissertation §4.2.1. It must know that it is a member, too: until then it would have to
+ * ask again after a crash, and as a voter it may be the one without whom nobody can answer.
  */
 function isCaughtUp(state: ConsensusState, id: NodeId): boolean {
   const progress = state.progress.get(id);
   if (progress === undefined || progress.leavingIndex !== null || !progress.isUp) return false;
-  return progress.matchIndex >= state.roundTarget;
+  return progress.matchIndex >= Math.max(state.roundTarget, state.membership.latest.index);
 }

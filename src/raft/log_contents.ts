@@ -17,11 +17,12 @@
  */
 import { assert } from "../assert.ts";
 import type { IndexedConfiguration } from "../consensus/membership.ts";
+import { memberOf } from "../consensus/quorum.ts";
 import { BadDataError } from "../errors.ts";
 import { DAMAGED_DIRECTORY_FIX } from "../log/damaged_directory.ts";
 import type { Log } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
-import type { Index, LogTimeMs, Term, TermRun } from "../types.ts";
+import type { Index, InstanceId, LogTimeMs, NodeId, Term, TermRun } from "../types.ts";
 import { decodeConfiguration } from "../wire/storage_codec.ts";
 import type { Formation } from "./formation.ts";
 
@@ -124,6 +125,16 @@ export function logContents(
     termRuns: termRunsAfter(log, base.baseIndex),
     configurations,
   };
+}
+
+/** Whether a configuration of the log, or of the snapshot, has this node: it need not ask to join. */
+export function knowsMember(
+  { configurations }: LogContents,
+  { nodeId, instanceId }: { readonly nodeId: NodeId; readonly instanceId: InstanceId },
+): boolean {
+  return configurations.some(({ configuration }) =>
+    memberOf(configuration, nodeId)?.instanceId === instanceId
+  );
 }
 
 /**

@@ -203,7 +203,6 @@ export class Members {
 
   /** Whether this node knows of a configuration with it that is newer than one without it. */
   #knowsBetter(configurationIndex: Index): boolean {
-    if (this.#joinIndex > configurationIndex) return true;
     const view = this.#core?.membership;
     if (view === undefined || !view.hasJoined) return false;
     return this.isMember && view.latest.index > configurationIndex;

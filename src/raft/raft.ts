@@ -24,7 +24,7 @@ import { Greeter } from "./greeter.ts";
 import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
 import { Joiner } from "./join.ts";
 import { LeaderNews } from "./leader_news.ts";
-import { logContents } from "./log_contents.ts";
+import { knowsMember, type LogContents, logContents } from "./log_contents.ts";
 import { Members } from "./members.ts";
 import { verifiedMessage } from "./message_intake.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
@@ -392,6 +392,8 @@ export class Raft {
   #join({ endpoints, learner }: ClusterFormation & { readonly kind: "join" }): void {
     const { directory } = this.#storage;
     const { identity } = directory;
+    // A crash came before the birth was stored: by now others may be unable to answer without it.
+    if (knowsMember(this.#contents(), identity)) return this.#run();
     const joiner = new Joiner({
       runtime: this.#runtime,
       identity,
@@ -412,15 +414,20 @@ export class Raft {
     }).catch((error) => this.#end(error));
   }
 
+  #contents(): LogContents {
+    const { log, snapshots } = this.#storage;
+    return logContents(log, {
+      snapshot: snapshots.latest?.meta ?? null,
+      formation: this.#formation,
+      isJoining: !this.#storage.directory.identity.born,
+    });
+  }
+
   #run(): void {
     const { log, hardState, snapshots: store } = this.#storage;
     const { transport } = this.#port;
     const { identity } = this.#storage.directory;
-    const contents = logContents(log, {
-      snapshot: store.latest?.meta ?? null,
-      formation: this.#formation,
-      isJoining: this.#joiner !== null,
-    });
+    const contents = this.#contents();
     const consensus = new Consensus({
       nodeId: this.nodeId,
       instanceId: identity.instanceId,

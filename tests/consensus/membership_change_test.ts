@@ -294,6 +294,18 @@ describe("membership change", () => {
     assert.equal(seenBy(cluster, 1), "1 2 3 4");
   });
 
+  it("a learner is not promoted before it has the entry that made it a member", () => {
+    const cluster = ledCluster(3, 4);
+    cluster.propose(1, "a", "b", "c");
+    cluster.stabilize();
+    cluster.node(1).entriesPerMessageMax = 1;
+    cluster.change(1, [{ action: "add", id: 4 }]);
+    const { configurationIndex } = cluster.node(1).core.status();
+    while (seenBy(cluster, 1) === "1 2 3 | 4") cluster.deliver();
+    assert.ok(cluster.node(4).log.length >= configurationIndex);
+    assert.equal(seenBy(cluster, 4), "1 2 3 | 4");
+  });
+
   it("a removal that would lose the quorum is refused while a voter is away", () => {
     const cluster = ledCluster(3, 3);
     cluster.crash(3);

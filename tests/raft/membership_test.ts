@@ -55,6 +55,7 @@ describe("membership of whole nodes", () => {
     await world.change(change("remove", 1));
     await world.until(() => world.node(1).ended !== null);
     assert.match(world.node(1).failure, /Node 1 was removed/);
+    assert.match(world.node(1).text, /removed from the cluster .*its log says so/);
     await world.settled([2, 3]);
     await world.works([2, 3]);
   });
@@ -103,6 +104,8 @@ describe("membership of whole nodes", () => {
     const world = await MembershipWorld.grown("removed-start", 3);
     await world.change(change("remove", 3));
     await world.until(() => world.node(3).ended !== null);
+    // Nobody is there to tell it again.
+    for (const id of [1, 2]) world.kill(id);
     const node = world.start(3);
     await world.until(() => node.ended !== null, 1_000);
     assert.ok(node.ended!.error instanceof DeniedError);
@@ -150,6 +153,25 @@ describe("membership of whole nodes", () => {
     }
     await world.settled([1, 2, 3, 4]);
     await world.works([1, 2, 3, 4]);
+  });
+
+  it("trap 23: what a joining node has acknowledged outlives a crash", async () => {
+    const world = new MembershipWorld("half-joined");
+    // Large entries, and one a message: the log comes bit by bit.
+    world.start(1, { formation: { kind: "bootstrap" }, appendBytesMax: 1 });
+    await world.settled([1]);
+    for (let count = 0; count < 40; count += 1) {
+      await world.result(world.leader!.raft!.propose(new Uint8Array(500_000)));
+    }
+    const node = world.start(2);
+    const lastIndex = () => node.raft?.status().lastIndex ?? 0;
+    await world.until(() => lastIndex() > 5);
+    assert.ok(lastIndex() < 40, `the log came at once, to ${lastIndex()}`);
+    await world.until(() => world.leader!.raft!.status().members[1]!.matchIndex > 5);
+    assert.equal(membersSeen(node), "[[1],[]]", "it has not met itself yet");
+    world.start(2);
+    await world.settled([1, 2]);
+    await world.works([1, 2]);
   });
 
   it("a join follows the hint from a follower to the leader", async () => {

@@ -33,6 +33,8 @@ export interface MemberStart {
   readonly dataPath?: string;
   readonly clusterName?: string;
   readonly port?: number;
+  /** 1 for one entry a message. */
+  readonly appendBytesMax?: number;
 }
 
 /** A node of one life. */
@@ -136,6 +138,7 @@ export class MembershipWorld {
       segmentBytes: 64 * 1024,
       // What a snapshot covers is forgotten, so that who comes late needs a snapshot.
       trailingEntries: 0,
+      ...(options.appendBytesMax === undefined ? {} : { appendBytesMax: options.appendBytesMax }),
       logger: { debug: note, info: note, warn: note, error: note },
       observer: watch,
       serveClient: (connection) => serve(connection, () => node.raft!),
