@@ -150,8 +150,8 @@ function isUp(state: ConsensusState, id: NodeId): boolean {
 
 /**
  * A learner keeps up if it has got, within one election timeout, all that there was at its start:
- * a round of dissertation §4.2.1. It must know that it is a member, too: until then it would have to
- * ask again after a crash, and as a voter it may be the one without whom nobody can answer.
+ * a round of dissertation §4.2.1. It must know that it is a member, too: until then it would have
+ * to ask again after a crash, and as a voter it may be the one without whom nobody can answer.
  */
 function isCaughtUp(state: ConsensusState, id: NodeId): boolean {
   const progress = state.progress.get(id);

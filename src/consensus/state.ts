@@ -25,6 +25,11 @@ export interface ConsensusOptions {
    * Left out where ids are never used again.
    */
   readonly instanceId?: InstanceId;
+  /**
+   * Whether it is known, even where the log holds it no more, that the log has had a configuration
+   * with this node; false unless given.
+   */
+  readonly hasJoined?: boolean;
   readonly currentTerm: Term;
   readonly votedFor: NodeId;
   /** The entry before the first one of the log: 0, or the last one that a snapshot covers. */
@@ -140,7 +145,8 @@ export class ConsensusState {
     this.log = new LogView(options);
     this.#instanceId = options.instanceId ?? "";
     this.membership = new Membership(options.configurations, options.commitIndex);
-    this.#hasJoined = options.configurations.some((entry) => this.isIn(entry.configuration));
+    this.#hasJoined = options.hasJoined === true || this.#instanceId === "" ||
+      this.#hasOwn(options.configurations);
     this.durability = new Durability(options.lastIndex);
     this.commitIndex = options.commitIndex;
     this.appliableIndex = options.commitIndex;
@@ -158,19 +164,20 @@ export class ConsensusState {
    * own vote counts by the configuration in effect only.
    */
   get mayCampaign(): boolean {
-    return this.membership.held.some(({ configuration }) =>
-      isVoter(configuration, this.nodeId) && this.isIn(configuration)
-    );
+    return this.hasJoined &&
+      this.membership.held.some(({ configuration }) =>
+        isVoter(configuration, this.nodeId) && this.isIn(configuration)
+      );
   }
 
   /**
    * Whether the log has had a configuration with this node. One that joins under an id which was
    * used before replays the configurations of its predecessor: until it meets its own, it must not
-   * vote in its place (it knows nothing of what the predecessor acknowledged).
+   * vote in its place (it knows nothing of what the predecessor acknowledged). Its own names its
+   * data directory; a place that was made for whoever comes may have been its predecessor's.
    */
   get hasJoined(): boolean {
-    if (this.#instanceId === "") return true;
-    this.#hasJoined ||= this.membership.held.some((entry) => this.isIn(entry.configuration));
+    this.#hasJoined ||= this.#hasOwn(this.membership.held);
     return this.#hasJoined;
   }
 
@@ -184,5 +191,11 @@ export class ConsensusState {
   /** Whether the leader has committed an entry of its own term (§8; Figure 8 of the paper). */
   get committedInTerm(): boolean {
     return this.role === "leader" && this.commitIndex >= this.termStartIndex;
+  }
+
+  #hasOwn(configurations: readonly IndexedConfiguration[]): boolean {
+    return configurations.some(({ configuration }) =>
+      memberOf(configuration, this.nodeId)?.instanceId === this.#instanceId
+    );
   }
 }

@@ -127,7 +127,7 @@ export function logContents(
   };
 }
 
-/** Whether a configuration of the log, or of the snapshot, has this node: it need not ask to join. */
+/** Whether a configuration of the log or the snapshot has this node: it need not ask to join. */
 export function knowsMember(
   { configurations }: LogContents,
   { nodeId, instanceId }: { readonly nodeId: NodeId; readonly instanceId: InstanceId },

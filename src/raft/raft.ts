@@ -6,7 +6,7 @@
  */
 import { Consensus } from "../consensus/consensus.ts";
 import { allMembers } from "../consensus/quorum.ts";
-import { NoQuorumError, NotLeaderError, ShutdownError } from "../errors.ts";
+import { NotLeaderError, ShutdownError } from "../errors.ts";
 import type { StoredSnapshot } from "../log/snapshot_store.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -16,20 +16,17 @@ import type { TransportHandler } from "../transport/transport.ts";
 import type { Address, Index, LogTimeMs, MemberChange, NodeId } from "../types.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
+import { Birth } from "./birth.ts";
 import { ClusterPort } from "./cluster_port.ts";
 import { DriverLoop } from "./driver_loop.ts";
 import { hurryFirstElection } from "./first_election.ts";
-import { Formation } from "./formation.ts";
 import { Greeter } from "./greeter.ts";
 import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
-import { Joiner } from "./join.ts";
 import { LeaderNews } from "./leader_news.ts";
-import { knowsMember, type LogContents, logContents } from "./log_contents.ts";
 import { Members } from "./members.ts";
 import { verifiedMessage } from "./message_intake.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import {
-  type ClusterFormation,
   ELECTION_TIMEOUT_MS_DEFAULT,
   HEARTBEAT_MS_DEFAULT,
   type RaftOptions,
@@ -88,8 +85,7 @@ export class Raft {
   /** Where the state machine stands when the node begins to take part. */
   #startPosition: AppliedPosition = NOTHING_APPLIED;
   readonly #members: Members;
-  #formation: Formation | null = null;
-  #joiner: Joiner | null = null;
+  readonly #birth: Birth;
   #running: Running | null = null;
   #ending: Promise<void> | null = null;
   #resolveStopped: (reason: StopReason) => void = () => {};
@@ -143,6 +139,17 @@ export class Raft {
       peerFailed: (peer) => this.#members.lost(peer),
       serveClient: options.serveClient,
     });
+    this.#birth = new Birth({
+      runtime,
+      raft: options,
+      storage,
+      members: this.#members,
+      logger: this.#logger,
+      address: () => this.address,
+      setPeers: (peers) => this.#port.transport.setPeers(peers),
+      done: () => this.#run(),
+      failed: (error) => void this.#end(error),
+    });
   }
 
   /**
@@ -160,9 +167,7 @@ export class Raft {
       raft.#startPosition = await restoreState(storage, { gate: raft.#gate, logger: raft.#logger });
       await options.observer?.opened(log, snapshots.latest?.meta ?? null, hardState.state);
       await raft.#port.listen();
-      if (storage.directory.identity.born) raft.#run();
-      else if (options.formation.kind === "join") raft.#join(options.formation);
-      else raft.#form();
+      raft.#birth.begin();
     } catch (error) {
       await raft.#end(null);
       throw error;
@@ -236,7 +241,7 @@ export class Raft {
     sink: ProposalSink,
     requestId: number,
   ): void {
-    if (this.#running === null) sink.proposalFailed(requestId, this.#notFormed());
+    if (this.#running === null) sink.proposalFailed(requestId, this.#birth.notFormed());
     else this.#running.driver.propose({ commandId, command, sink, requestId });
   }
 
@@ -260,7 +265,7 @@ export class Raft {
   ): void {
     const running = this.#running;
     if (running === null) {
-      sink.queryFailed(requestId, this.#notFormed());
+      sink.queryFailed(requestId, this.#birth.notFormed());
       return;
     }
     const request = { query, sink, requestId, askedAtMs: this.#runtime.clock.nowMs() };
@@ -278,7 +283,7 @@ export class Raft {
   async changeMembership(
     request: { readonly changes: readonly MemberChange[]; readonly force: boolean },
   ): Promise<{ readonly configurationIndex: Index }> {
-    if (this.#running === null) throw this.#notFormed();
+    if (this.#running === null) throw this.#birth.notFormed();
     const { changes, force } = request;
     return { configurationIndex: await this.#running.driver.changeMembership(changes, force) };
   }
@@ -290,7 +295,7 @@ export class Raft {
    * @throws {StorageError} If the snapshot could not be written; the node goes on without it.
    */
   triggerSnapshot(): Promise<StoredSnapshot> {
-    return this.#running?.driver.taker.trigger() ?? Promise.reject(this.#notFormed());
+    return this.#running?.driver.taker.trigger() ?? Promise.reject(this.#birth.notFormed());
   }
 
   /** How things stand, as this node sees them. */
@@ -313,7 +318,11 @@ export class Raft {
       });
     }
     const members = formingMembers(this.#options, this.address);
-    return formingStatus({ ...frame, notes: [this.#notFormed().message] }, members, transport);
+    return formingStatus(
+      { ...frame, notes: [this.#birth.notFormed().message] },
+      members,
+      transport,
+    );
   }
 
   /** Judges the hello of a client, for the part that serves clients. */
@@ -331,7 +340,7 @@ export class Raft {
    * @throws {LeadershipLostError} If this node stepped down and heard of no leader in that time.
    */
   transferLeadership(target: NodeId | null = null): Promise<TransferResult> {
-    if (this.#running === null) return Promise.reject(this.#notFormed());
+    if (this.#running === null) return Promise.reject(this.#birth.notFormed());
     return this.#running.driver.transferLeadership(target);
   }
 
@@ -358,7 +367,7 @@ export class Raft {
         this.#members.checkInstance(peer, reply.instanceId);
         this.#logger.info("Connected to a peer", { peer, address: reply.address });
         // Later the log says who is known: another directory may have taken over an id.
-        if (this.#running === null) this.#formation?.accepted(peer, reply.instanceId);
+        if (this.#running === null) this.#birth.accepted(peer, reply.instanceId);
         // What was sent before was dropped: the core is to send it again, now.
         this.#running?.driver.input({ type: "connectionLost", peer });
       },
@@ -371,71 +380,20 @@ export class Raft {
     };
   }
 
-  #form(): void {
-    const members = formingMembers(this.#options, this.address);
-    const formation = new Formation({ ...this.#storage, members });
-    this.#formation = formation;
-    this.#members.forming(formation);
-    this.#port.transport.setPeers(members);
-    if (formation.missing.length > 0) {
-      this.#logger.info("Waiting for every listed node once", { missing: formation.missing });
-    }
-    formation.complete.then(async () => {
-      await formation.giveBirth();
-      await this.#options.observer?.opened(this.#storage.log, null, this.#storage.hardState.state);
-      if (this.#ending !== null) return;
-      this.#logger.info("The cluster has formed", { clusterId: this.clusterId });
-      this.#run();
-    }).catch((error) => this.#end(error));
-  }
-
-  #join({ endpoints, learner }: ClusterFormation & { readonly kind: "join" }): void {
-    const { directory } = this.#storage;
-    const { identity } = directory;
-    // A crash came before the birth was stored: by now others may be unable to answer without it.
-    if (knowsMember(this.#contents(), identity)) return this.#run();
-    const joiner = new Joiner({
-      runtime: this.#runtime,
-      identity,
-      endpoints,
-      address: this.address,
-      learner,
-      logger: this.#logger,
-    });
-    this.#joiner = joiner;
-    this.#members.joining();
-    joiner.joined.then(async ({ clusterId, clusterName, configurationIndex }) => {
-      if (this.#ending !== null) return;
-      await directory.saveIdentity({ ...identity, clusterId, clusterName });
-      if (this.#ending !== null) return;
-      this.#logger.info("The cluster takes this node in", { clusterId, configurationIndex });
-      this.#members.joined(configurationIndex);
-      this.#run();
-    }).catch((error) => this.#end(error));
-  }
-
-  #contents(): LogContents {
-    const { log, snapshots } = this.#storage;
-    return logContents(log, {
-      snapshot: snapshots.latest?.meta ?? null,
-      formation: this.#formation,
-      isJoining: !this.#storage.directory.identity.born,
-    });
-  }
-
   #run(): void {
     const { log, hardState, snapshots: store } = this.#storage;
     const { transport } = this.#port;
     const { identity } = this.#storage.directory;
-    const contents = this.#contents();
+    const contents = this.#birth.contents();
     const consensus = new Consensus({
       nodeId: this.nodeId,
       instanceId: identity.instanceId,
+      hasJoined: identity.born,
       ...hardState.state,
       ...contents,
       ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
       promiseMs: this.#options.leaseReads === true ? promiseMsOf(this.#timing) : 0,
-      mayHavePromised: this.#formation === null && !isAloneFromBirth(this.nodeId, contents),
+      mayHavePromised: !this.#birth.hasFormed && !isAloneFromBirth(this.nodeId, contents),
     });
     const news = new LeaderNews(this.#logger);
     const driver = new DriverLoop({
@@ -467,7 +425,7 @@ export class Raft {
     hurryFirstElection({
       ...this.#running,
       clock: this.#runtime.clock,
-      isNewborn: this.#formation !== null,
+      isNewborn: this.#birth.hasFormed,
       delayMs: this.#timing.heartbeatMs,
       stopped: this.stopped,
     });
@@ -479,15 +437,6 @@ export class Raft {
     return readiness === "joined" ? this.#members.isMember : this.leader !== null;
   }
 
-  #notFormed(): NoQuorumError {
-    if (this.#joiner !== null) {
-      return new NoQuorumError(`This node has not joined its cluster yet: ${this.#joiner.reason}`);
-    }
-    const missing = this.#formation?.missing ?? [];
-    const whom = missing.length === 0 ? "" : `: it waits for node ${missing.join(", ")}`;
-    return new NoQuorumError(`The cluster has not formed yet${whom}`);
-  }
-
   #end(error: Error | null): Promise<void> {
     this.#ending ??= this.#tearDown(error);
     return this.#ending;
@@ -495,7 +444,7 @@ export class Raft {
 
   async #tearDown(error: Error | null): Promise<void> {
     if (error !== null) this.#logger.error("The node stops", { reason: error.message });
-    this.#joiner?.close();
+    this.#birth.close();
     this.#running?.driver.stop();
     this.#options.stopping?.();
     await this.#members.settled();

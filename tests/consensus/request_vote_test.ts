@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { Consensus } from "../../src/consensus/consensus.ts";
+import { configurationOf } from "../../src/testing/core_log.ts";
 import { loneLeader, loneNode, onlyAnswer } from "../../src/testing/core_lone_node.ts";
 import { appendEntries, requestVote, vote } from "../../src/testing/core_messages.ts";
 import type { CoreNode } from "../../src/testing/core_node.ts";
@@ -8,6 +10,30 @@ import type { CoreNode } from "../../src/testing/core_node.ts";
 function observable(node: CoreNode): unknown {
   const { role, term, votedFor, leaderId } = node.core.status();
   return { role, term, votedFor, leaderId, timers: [...node.timers], storage: node.storage };
+}
+
+/** Whether node 4, of data directory `bb…`, votes by a log with this configuration only. */
+function votesAs(instanceId: string, hasJoined = false): boolean {
+  const four = { id: 4, address: "node4:7000", instanceId };
+  const configuration = { ...configurationOf([1, 2, 3]), learners: [four] };
+  const core = new Consensus({
+    nodeId: 4,
+    instanceId: "b".repeat(32),
+    hasJoined,
+    currentTerm: 1,
+    votedFor: 0,
+    baseIndex: 0,
+    baseTerm: 0,
+    lastIndex: 1,
+    termRuns: [{ term: 1, firstIndex: 1 }],
+    configurations: [{ index: 1, configuration }],
+    commitIndex: 1,
+  });
+  const message = requestVote({ term: 2, lastLogTerm: 1, lastLogIndex: 1 });
+  core.step({ type: "message", from: 2, message });
+  const [sent] = core.takeEffects().messagesNow;
+  assert.ok(sent?.type === "message" && sent.message.type === "requestVoteResponse");
+  return sent.message.voteGranted;
 }
 
 describe("request_vote", () => {
@@ -75,6 +101,13 @@ describe("request_vote", () => {
     const node = loneNode({ terms: [1, 1, 1, 1] });
     node.receive(2, requestVote({ term: 3, lastLogTerm: 2, lastLogIndex: 2 }));
     assert.equal(onlyAnswer(node, "requestVoteResponse").voteGranted, true);
+  });
+
+  it("trap 14: who joins votes once its log names its own data directory, not its id alone", () => {
+    assert.equal(votesAs("a".repeat(32)), false, "its predecessor is the member");
+    assert.equal(votesAs(""), false, "a place that its predecessor may have taken");
+    assert.equal(votesAs("b".repeat(32)), true);
+    assert.equal(votesAs("", true), true, "what named it is compacted");
   });
 
   it("trap 6: a newer term resets the vote, does not grant it, and the same term keeps it", () => {

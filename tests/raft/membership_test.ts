@@ -174,6 +174,32 @@ describe("membership of whole nodes", () => {
     await world.works([1, 2]);
   });
 
+  it("a voter whose birth was not stored is back, though nobody can take it in", async () => {
+    const world = new MembershipWorld("unborn-voter");
+    world.start(1, { formation: { kind: "bootstrap" } });
+    await world.settled([1]);
+    const { disk } = world.start(2).machine;
+    const calm = disk.faults.metadataLatency;
+    let identities = 0;
+    disk.faults.onCall = ({ kind, path }) => {
+      if (kind === "open" && path.endsWith("/identity.new")) identities += 1;
+      // Its own, and that of the cluster; the third says that it was born, and takes for ever.
+      const tailMs = 3_600_000;
+      if (identities === 3) disk.faults.metadataLatency = { ...calm, tailChance: 1, tailMs };
+      return "ok";
+    };
+    const isVoter = () => world.leader?.raft?.status().members[1]?.voter === true;
+    await world.until(isVoter);
+    world.kill(2);
+    await world.pass(5_000);
+    assert.equal(world.leader, null, "node 1 leads no more: it needs node 2");
+    assert.equal(identities, 3);
+    Object.assign(disk.faults, { onCall: null, metadataLatency: calm });
+    world.start(2);
+    await world.settled([1, 2]);
+    await world.works([1, 2]);
+  });
+
   it("a join follows the hint from a follower to the leader", async () => {
     const world = await MembershipWorld.grown("hint", 3);
     assert.equal(world.leader?.id, 1);
@@ -201,6 +227,31 @@ describe("membership of whole nodes", () => {
     assert.equal(membersSeen(world.leader!), "[[1,2,3],[4]]");
     assert.equal(world.node(4).raft!.status().role, "learner");
     await world.works([1, 2, 3, 4]);
+  });
+
+  it("trap 14: who joins anew does not take the slot of its predecessor for its own", async () => {
+    const world = new MembershipWorld("slot-again");
+    // Large entries, and one a message: the log comes bit by bit.
+    world.start(1, { formation: { kind: "bootstrap" }, appendBytesMax: 1 });
+    await world.settled([1]);
+    const fill = async () => {
+      for (let count = 0; count < 10; count += 1) {
+        await world.result(world.leader!.raft!.propose(new Uint8Array(500_000)));
+      }
+    };
+    await world.change(change("addLearner", 2));
+    await fill();
+    world.start(2);
+    await world.settled([1], [2]);
+    await fill();
+    await world.change(change("remove", 2));
+    await world.until(() => world.node(2).ended !== null);
+    await fill();
+    // All of it comes to the next one: the slot, its predecessor in it, and the removal.
+    const node = world.start(2, { dataPath: "/data-2" });
+    await world.settled([1, 2]);
+    assert.equal(node.ended, null);
+    await world.works([1, 2]);
   });
 
   it("a removal that would lose the quorum is refused with the numbers", async () => {

@@ -1,0 +1,136 @@
+/**
+ * How a node comes to take part: it is known to its cluster already, forms one with the others of a
+ * list, or joins one that runs.
+ *
+ * @module
+ */
+import { NoQuorumError } from "../errors.ts";
+import type { Logger } from "../observability/logger.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { PeerAddress } from "../transport/transport.ts";
+import type { Address, InstanceId, NodeId } from "../types.ts";
+import { Formation } from "./formation.ts";
+import { Joiner } from "./join.ts";
+import { knowsMember, type LogContents, logContents } from "./log_contents.ts";
+import type { Members } from "./members.ts";
+import type { ClusterFormation, RaftOptions } from "./raft_options.ts";
+import { formingMembers, type RaftStorage } from "./raft_storage.ts";
+
+/** What a node comes to take part with. */
+export interface BirthOptions {
+  readonly runtime: Runtime;
+  readonly raft: RaftOptions;
+  readonly storage: RaftStorage;
+  readonly members: Members;
+  readonly logger: Logger;
+  /** Where others reach this node. */
+  readonly address: () => Address;
+  /** Dials these peers from now on. */
+  readonly setPeers: (peers: readonly PeerAddress[]) => void;
+  /** The node takes part from now on. */
+  readonly done: () => void;
+  /** It never will. */
+  readonly failed: (error: Error) => void;
+}
+
+/** The way of one node into its cluster. */
+export class Birth {
+  readonly #options: BirthOptions;
+  #formation: Formation | null = null;
+  #joiner: Joiner | null = null;
+  #isClosed = false;
+
+  /** Creates a way that is taken with {@linkcode Birth.begin}. */
+  constructor(options: BirthOptions) {
+    this.#options = options;
+  }
+
+  /** Takes part: at once, if the node is known to its cluster, or when that has come to be. */
+  begin(): void {
+    const { storage, raft, done } = this.#options;
+    if (storage.directory.identity.born) done();
+    else if (raft.formation.kind === "join") this.#join(raft.formation);
+    else this.#form();
+  }
+
+  /** Does nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#joiner?.close();
+  }
+
+  /** Whether the cluster was formed in this life of the node: nothing was promised before. */
+  get hasFormed(): boolean {
+    return this.#formation !== null;
+  }
+
+  /** What a core starts from. */
+  contents(): LogContents {
+    const { log, snapshots, directory } = this.#options.storage;
+    return logContents(log, {
+      snapshot: snapshots.latest?.meta ?? null,
+      formation: this.#formation,
+      isJoining: !directory.identity.born,
+    });
+  }
+
+  /** A peer accepted the hello of this node, while it does not take part yet. */
+  accepted(peer: NodeId, instanceId: InstanceId): void {
+    this.#formation?.accepted(peer, instanceId);
+  }
+
+  /** Why a node that does not take part yet cannot serve. */
+  notFormed(): NoQuorumError {
+    if (this.#joiner !== null) {
+      return new NoQuorumError(`This node has not joined its cluster yet: ${this.#joiner.reason}`);
+    }
+    const missing = this.#formation?.missing ?? [];
+    const whom = missing.length === 0 ? "" : `: it waits for node ${missing.join(", ")}`;
+    return new NoQuorumError(`The cluster has not formed yet${whom}`);
+  }
+
+  #form(): void {
+    const { raft, storage, members, logger, setPeers, done, failed } = this.#options;
+    const listed = formingMembers(raft, this.#options.address());
+    const formation = new Formation({ ...storage, members: listed });
+    this.#formation = formation;
+    members.forming(formation);
+    setPeers(listed);
+    if (formation.missing.length > 0) {
+      logger.info("Waiting for every listed node once", { missing: formation.missing });
+    }
+    formation.complete.then(async () => {
+      await formation.giveBirth();
+      await raft.observer?.opened(storage.log, null, storage.hardState.state);
+      if (this.#isClosed) return;
+      const { clusterId } = storage.directory.identity;
+      logger.info("The cluster has formed", { clusterId });
+      done();
+    }).catch(failed);
+  }
+
+  #join({ endpoints, learner }: ClusterFormation & { readonly kind: "join" }): void {
+    const { runtime, storage: { directory }, members, logger, address, done } = this.#options;
+    const { identity } = directory;
+    // A crash came before the birth was stored: by now others may be unable to answer without it.
+    if (knowsMember(this.contents(), identity)) return done();
+    const joiner = new Joiner({
+      runtime,
+      identity,
+      endpoints,
+      address: address(),
+      learner,
+      logger,
+    });
+    this.#joiner = joiner;
+    members.joining();
+    joiner.joined.then(async ({ clusterId, clusterName, configurationIndex }) => {
+      if (this.#isClosed) return;
+      await directory.saveIdentity({ ...identity, clusterId, clusterName });
+      if (this.#isClosed) return;
+      logger.info("The cluster takes this node in", { clusterId, configurationIndex });
+      members.joined(configurationIndex);
+      done();
+    }).catch(this.#options.failed);
+  }
+}
