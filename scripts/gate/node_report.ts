@@ -1,16 +1,19 @@
 import type { TestCase } from "./stage.ts";
 
+/** What the name of the test in front of a file's tests begins with; then comes the file. */
+export const FILE_MARK = "file: ";
+
 /** One line of the report: a test or suite that ended, children before their parents. */
 interface ReportLine {
   ok: boolean;
   name: string;
   nesting: number;
-  file: string;
   skip?: string;
 }
 
 /** A line that waits for the suite around it, which is reported after its children. */
 interface Pending extends ReportLine {
+  file: string;
   path: string[];
 }
 
@@ -23,27 +26,26 @@ function toCase(line: Pending): TestCase {
 }
 
 /**
- * Reads what node_reporter.mjs wrote.
- *
- * Node reports a file that ends without having run a test as a passed test with the file's name;
- * that is how an early `process.exit(0)` looks, so it is turned into a failure.
+ * Reads what node_reporter.mjs wrote of the tests that run_on_node.ts ran.
  *
  * @param text All lines of the report.
  */
 export function parseNodeReport(text: string): TestCase[] {
-  const pendingByFile = new Map<string, Pending[]>();
+  const lines: Pending[] = [];
+  let file = "";
   for (const row of text.split("\n").filter((row) => row !== "")) {
     const line = JSON.parse(row) as ReportLine;
-    const pending = pendingByFile.get(line.file) ?? [];
-    pendingByFile.set(line.file, pending);
-    if (line.name.endsWith("_test.ts")) line.ok = false;
-    for (let i = pending.length - 1; i >= 0; i--) {
-      const child = pending[i];
+    if (line.nesting === 0 && line.name.startsWith(FILE_MARK)) {
+      file = line.name.slice(FILE_MARK.length);
+      continue;
+    }
+    for (let i = lines.length - 1; i >= 0; i--) {
+      const child = lines[i];
       // Everything deeper that came since the last line of this depth belongs to this one.
       if (child === undefined || child.nesting <= line.nesting) break;
       child.path.unshift(line.name);
     }
-    pending.push({ ...line, path: [line.name] });
+    lines.push({ ...line, file, path: [line.name] });
   }
-  return [...pendingByFile.values()].flat().map(toCase);
+  return lines.map(toCase);
 }

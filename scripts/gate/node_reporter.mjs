@@ -1,6 +1,6 @@
 /**
- * A reporter for `node --test`: one JSON line for every test and suite that ended. Node's own
- * reporters leave out the file, or cannot be told apart from what a test prints.
+ * A reporter for Node: one JSON line for every test and suite that ended. The lines of Node's own
+ * reporters cannot be told apart from what a test prints.
  *
  * This is plain JavaScript because Node loads reporters before `--import` takes effect.
  * node_report.ts reads what it writes.
@@ -22,7 +22,6 @@ export default async function* report(source) {
       ok: type === "test:pass",
       name: data.name,
       nesting: data.nesting,
-      file: data.file ?? "",
       skip: reasonOf(data),
     };
     yield `${JSON.stringify(line)}\n`;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { countCases, leafCases, outermostNames } from "../../scripts/gate/count_cases.ts";
 import { parseJunit } from "../../scripts/gate/junit_report.ts";
-import { parseNodeReport } from "../../scripts/gate/node_report.ts";
+import { FILE_MARK, parseNodeReport } from "../../scripts/gate/node_report.ts";
 import type { TestCase } from "../../scripts/gate/stage.ts";
 
 const bunReport = `<?xml version="1.0" encoding="UTF-8"?>
@@ -96,9 +96,16 @@ describe("gate reports", () => {
     assert.deepEqual([result.passed, result.failed], [1, 1]);
   });
 
-  it("parseNodeReport takes a file that ended without a test for a failed one", () => {
-    const cases = parseNodeReport(nodeLine("tests/a_test.ts", 0));
-    assert.deepEqual(brief(cases), ["tests/a_test.ts failed"]);
+  it("parseNodeReport takes the file from the mark in front of its tests", () => {
+    const text = [
+      nodeLine(`${FILE_MARK}tests/a_test.ts`, 0),
+      nodeLine("one", 0),
+      nodeLine(`${FILE_MARK}tests/empty_test.ts`, 0),
+      nodeLine(`${FILE_MARK}tests/b_test.ts`, 0),
+      nodeLine("two", 0),
+    ].join("\n");
+    const files = parseNodeReport(text).map(({ file, path }) => `${file} ${path}`);
+    assert.deepEqual(files, ["tests/a_test.ts one", "tests/b_test.ts two"]);
   });
 
   it("leafCases keeps a suite that failed in a hook", () => {
