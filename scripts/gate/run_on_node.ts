@@ -1,5 +1,5 @@
 /**
- * Runs test files in one process of Node, as Bun does: a process for each, which is Node's way, would
+ * Runs test files in one process of Node, as Bun does: a process each, which is Node's way, would
  * spend most of its time on starting and on compiling the same modules.
  *
  * Usage: node --import tsx scripts/gate/run_on_node.ts FILE…

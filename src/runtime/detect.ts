@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MicrotaskDrain } from "./microtask_drain.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** The world as the runtime at hand shows it: Deno, Bun (also the compiled binary) or Node. */
@@ -20,11 +21,15 @@ export async function detectRuntime(): Promise<Runtime> {
 }
 
 /**
- * The function that runs all microtasks that wait, before it returns. Only Bun has one that works
- * within a microtask; it makes a simulation a third faster.
+ * What runs all microtasks that wait, where the engine can: Bun and Node. It makes a simulation a
+ * third faster, and on Node under the test runner, whose hooks make each `await` dear, five times.
  */
-export async function detectMicrotaskDrain(): Promise<(() => void) | undefined> {
-  if (!("Bun" in globalThis)) return undefined;
-  const { loadBunMicrotaskDrain } = await import("./bun/bun_microtasks.ts");
-  return await loadBunMicrotaskDrain();
+export async function detectMicrotaskDrain(): Promise<MicrotaskDrain | undefined> {
+  if ("Deno" in globalThis) return undefined;
+  if ("Bun" in globalThis) {
+    const { loadBunMicrotaskDrain } = await import("./bun/bun_microtasks.ts");
+    return await loadBunMicrotaskDrain();
+  }
+  const { createNodeMicrotaskDrain } = await import("./node/node_microtasks.ts");
+  return createNodeMicrotaskDrain();
 }

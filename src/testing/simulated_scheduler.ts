@@ -22,6 +22,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import type { MicrotaskDrain } from "../runtime/microtask_drain.ts";
 import { EventQueue } from "./event_queue.ts";
 import type { ScheduledEvent } from "./event_queue.ts";
 import { SimulatedProcess } from "./simulated_process.ts";
@@ -40,8 +41,8 @@ export interface SimulatedSchedulerOptions {
   /** Hops after the last sign of activity; 0 for code without promises. */
   readonly quietHops?: number;
   /** Runs all microtasks that wait, in place of the hops. */
-  readonly drain?: (() => void) | undefined;
-  /** Awaited after each event beside the hops: a trip through the real loop, to check the hops. */
+  readonly drain?: MicrotaskDrain | undefined;
+  /** Awaited after each event behind the hops: a trip through the real loop, to check the hops. */
   readonly settle?: () => Promise<void>;
   /** Takes what a callback throws; without it, `run` rejects. */
   readonly onError?: (error: unknown, process: SimulatedProcess | null) => void;
@@ -114,27 +115,46 @@ export class SimulatedScheduler {
   async run(options: RunOptions = {}): Promise<RunEnd> {
     assert(!this.#running, "run is not called from within a run");
     this.#running = true;
+    const { drain } = this.#options;
     try {
-      await this.#drain();
-      return await this.#loop(options);
+      if (drain !== undefined) return await this.#runDraining(drain, options);
+      await this.#rest();
+      return await this.#runHopping(options);
     } finally {
       this.#running = false;
     }
   }
 
-  async #loop(options: RunOptions): Promise<RunEnd> {
-    const untilMs = options.untilMs ?? Infinity;
+  #runDraining({ drain, enter }: MicrotaskDrain, options: RunOptions): Promise<RunEnd> {
     const eventsMax = this.#eventCount + (options.eventsMax ?? Infinity);
-    const { settle, drain } = this.#options;
-    for (;;) {
-      if (this.#eventCount >= eventsMax) return "events";
-      const event = this.#queue.take(untilMs);
-      if (event === null) break;
-      if (!this.#execute(event)) continue;
-      if (drain !== undefined) {
+    const loop = (): RunEnd => {
+      drain();
+      for (;;) {
+        const end = this.#next(options, eventsMax);
+        if (end !== null) return end;
         drain();
-      } else if (this.#quietHops > 0) {
-        // The drain stands here and not in its own function: a call would cost three hops.
+        if (options.until?.() === true) return "until";
+      }
+    };
+    return new Promise((resolve, reject) => {
+      enter(() => {
+        try {
+          resolve(loop());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
+  async #runHopping(options: RunOptions): Promise<RunEnd> {
+    const eventsMax = this.#eventCount + (options.eventsMax ?? Infinity);
+    const { settle } = this.#options;
+    for (;;) {
+      const end = this.#next(options, eventsMax);
+      if (end !== null) return end;
+      if (this.#quietHops > 0) {
+        // The hops stand here and not in a function of their own: a call would cost three more.
         let seen = this.#queue.sequence;
         for (let quiet = 0; quiet < this.#quietHops; quiet++) {
           await undefined;
@@ -146,14 +166,24 @@ export class SimulatedScheduler {
       if (settle !== undefined) await settle();
       if (options.until?.() === true) return "until";
     }
+  }
+
+  /** Runs the next event; or says why there is none, and moves time to the end. */
+  #next(options: RunOptions, eventsMax: number): RunEnd | null {
+    const untilMs = options.untilMs ?? Infinity;
+    for (;;) {
+      if (this.#eventCount >= eventsMax) return "events";
+      const event = this.#queue.take(untilMs);
+      if (event === null) break;
+      if (this.#execute(event)) return null;
+    }
     if (untilMs === Infinity) return "idle";
     this.#queue.advance(untilMs);
     return "time";
   }
 
   /** Lets what was started before the run, outside of any event, come to rest. */
-  async #drain(): Promise<void> {
-    this.#options.drain?.();
+  async #rest(): Promise<void> {
     for (let hop = 0; hop < this.#quietHops; hop++) await undefined;
     await this.#options.settle?.();
   }

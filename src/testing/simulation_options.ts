@@ -4,6 +4,7 @@
  * @module
  */
 import type { Tracer } from "../consensus/tracing.ts";
+import type { MicrotaskDrain } from "../runtime/microtask_drain.ts";
 import type { FaultKind } from "./faults/fault_table.ts";
 import type { FaultEvent } from "./simulated_faults.ts";
 import type { SimulationPlan } from "./simulation_plan.ts";
@@ -26,7 +27,7 @@ export interface SimulationOptions {
 /** What does not change a run. */
 export interface SimulationHooks {
   /** Runs all microtasks that wait, where the engine can: see the scheduler. */
-  readonly drain?: (() => void) | undefined;
+  readonly drain?: MicrotaskDrain | undefined;
   /** Takes the transitions of all nodes' cores, in the order in which they happen. */
   readonly tracer?: Tracer | undefined;
   /** Awaited now and then, so that the real world gets its turn; true ends the run. */

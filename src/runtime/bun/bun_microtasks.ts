@@ -3,16 +3,17 @@
  *
  * @module
  */
+import type { MicrotaskDrain } from "../microtask_drain.ts";
 
 /** The part of the module `bun:jsc` that is used here. */
 interface EngineFunctions {
   drainMicrotasks(): void;
 }
 
-/** Loads the function that runs all microtasks, those that they queue included. */
-export async function loadBunMicrotaskDrain(): Promise<() => void> {
+/** Loads the engine's function, which works within a microtask too. */
+export async function loadBunMicrotaskDrain(): Promise<MicrotaskDrain> {
   // Not a literal, as the other runtimes' type checkers know no such module.
   const name: string = "bun:jsc";
   const engine = await import(name) as EngineFunctions;
-  return engine.drainMicrotasks;
+  return { drain: engine.drainMicrotasks, enter: (callback) => callback() };
 }
