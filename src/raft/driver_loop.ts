@@ -302,6 +302,7 @@ export class DriverLoop {
         this.#ticks.update();
         this.#reads.restored();
         this.taker.restored(position);
+        this.#checkDrained();
       },
       failed: (error) => this.#fail(error),
     });

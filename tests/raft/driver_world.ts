@@ -120,9 +120,6 @@ class HandHardState implements HardStateStore {
   close = () => Promise.resolve();
 }
 
-/** A store that is never asked for anything: so few entries make no snapshot due. */
-const noSnapshots = { latest: null } as unknown as SnapshotStore;
-
 /** How a request ended. */
 export type Ending = { readonly outcome: ProposalOutcome } | { readonly error: RaftError };
 
@@ -153,6 +150,8 @@ export class DriverWorld {
   readonly driver: DriverLoop;
   /** The fault that the next append throws. */
   appendFault: Error | null = null;
+  /** The state of any snapshot. */
+  snapshotState: () => AsyncIterable<Uint8Array> = () => assert.fail("no snapshot was expected");
   /** Called when the log is read. */
   reading: () => void = () => {};
   #nextProposal = 0;
@@ -191,7 +190,7 @@ export class DriverWorld {
       observer: undefined,
       lastTimestampMs: recovery.lastTimestampMs,
       appliedPosition: NOTHING_APPLIED,
-      snapshots: { store: noSnapshots, clusterId: "c".repeat(32), logger: silentLogger },
+      snapshots: { store: this.#snapshots(), clusterId: "c".repeat(32), logger: silentLogger },
       serveQuery: ({ sink, requestId }) =>
         sink.queryAnswered(requestId, {
           servedBy: 1,
@@ -267,7 +266,7 @@ export class DriverWorld {
   }
 
   /** Asks a query; returns its number. */
-  query(consistency: "linearizable" | "lease" = "linearizable"): number {
+  query(consistency: "linearizable" | "lease" | "stale" = "linearizable"): number {
     const requestId = this.#nextQuery;
     this.#nextQuery += 1;
     const end = (id: number, ending: "answered" | RaftError) => {
@@ -284,7 +283,9 @@ export class DriverWorld {
       },
     };
     if (consistency === "lease") this.driver.leaseQuery(query);
-    else this.driver.query(query);
+    else if (consistency === "stale") {
+      this.driver.staleQuery(query, () => end(requestId, "answered"));
+    } else this.driver.query(query);
     return requestId;
   }
 
@@ -294,6 +295,11 @@ export class DriverWorld {
     assert.ok(ending !== undefined, `proposal ${proposal} was not answered`);
     assert.ok("error" in ending, `proposal ${proposal} was applied`);
     return ending.error;
+  }
+
+  /** A store from which one reads at most: so few entries make no snapshot due. */
+  #snapshots(): SnapshotStore {
+    return { latest: null, state: () => this.snapshotState() } as unknown as SnapshotStore;
   }
 
   #recordingLog(): Log {

@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { AppendEntriesRequest } from "../../src/consensus/messages.ts";
 import { RaftError } from "../../src/errors.ts";
+import { CommandGate } from "../../src/state_machine/command_gate.ts";
 import { accepted, appendEntries, vote } from "../../src/testing/core_messages.ts";
+import { metaOf } from "../log/snapshot_world.ts";
+import { CounterMachine } from "../state_machine/counter_machine.ts";
 import { DriverWorld, ELECTION_TIMEOUT_MS } from "./driver_world.ts";
 
 /** The replication session of members from the first configuration on, which is entry 1. */
@@ -87,6 +90,38 @@ describe("leadership transfer by a driver", () => {
     await world.synced();
     await acknowledge(world);
     assert.deepEqual([isDrained, "outcome" in world.endings.get(taken)!], [true, true]);
+  });
+
+  it("drains: a query that waited for a snapshot is the last, though no message comes", async () => {
+    const world = await new DriverWorld({ voters: 3 }).start();
+    let restore = () => {};
+    const allowed = new Promise<void>((resolve) => restore = resolve);
+    world.snapshotState = async function* () {
+      await allowed;
+      for (const chunks = new CommandGate(new CounterMachine()).takeSnapshot();;) {
+        const { done, value } = chunks.next();
+        if (done === true) return;
+        yield value;
+      }
+    };
+    const meta = {
+      ...metaOf(9),
+      lastIncludedTerm: 1,
+      configurationIndex: 1,
+      configuration: world.consensus.configuration,
+    };
+    const source = { stored: { meta, totalBytes: 100 }, from: 2, startMs: 0 };
+    world.driver.input({ type: "snapshotReceived", snapshot: meta, source });
+    await world.clock.settle();
+    const query = world.query("stale");
+    let isDrained = false;
+    void world.driver.drain().then(() => isDrained = true);
+    await world.clock.settle();
+    assert.deepEqual([isDrained, world.queryEndings.has(query)], [false, false]);
+    restore();
+    await world.clock.settle();
+    assert.deepEqual([isDrained, world.queryEndings.get(query)], [true, "answered"]);
+    assert.equal(world.driver.appliedIndex, 9);
   });
 });
 
