@@ -67,8 +67,8 @@ const intensities = {
 
 const KIB = 1024;
 
-/** Heartbeat and election timeout, in milliseconds. */
-const TIMINGS = [[20, 150], [30, 200], [50, 300], [50, 500], [100, 1_000]] as const;
+/** Heartbeat and election timeout, in milliseconds: a calm cluster does little but heartbeats. */
+const TIMINGS = [[30, 200], [50, 300], [75, 500], [100, 600], [100, 1_000]] as const;
 
 /** Odd clusters are what people run; even ones have quorums of their own. */
 const NODE_COUNTS = [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 6, 7];
@@ -101,7 +101,7 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
     nodeCount: overrides.nodeCount ?? prng.fork("nodes").pick(NODE_COUNTS),
     heartbeatMs,
     electionTimeoutMs,
-    segmentBytes: sizes.pick([64 * KIB, 64 * KIB, 256 * KIB]),
+    segmentBytes: sizes.pick([64 * KIB, 64 * KIB, 64 * KIB, 128 * KIB]),
     appendBytesMax: sizes.pick([1, 300, 4 * KIB, 1024 * KIB]),
     ...drawSnapshots(prng.fork("snapshots")),
     leaseReads,

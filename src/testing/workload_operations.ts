@@ -27,7 +27,7 @@ const decoder = new TextDecoder();
 
 const LARGE_NAME = /^B\d+:(\d+)$/;
 const LARGE_BYTES_MIN = 8_000;
-const LARGE_BYTES_MAX = 200_000;
+const LARGE_BYTES_MAX = 60_000;
 const LARGE_CHANCE = 0.02;
 
 /** What a client knows of a key from its last answer. */
