@@ -282,6 +282,8 @@ export class Consensus {
 
   #stepTimer(timer: Timer): void {
     const state = this.#state;
+    // It expired as it was armed before: an input of this record has armed it anew or canceled it.
+    if (state.outbox.changesTimer(timer)) return;
     switch (timer) {
       case "election":
         return stepElectionTimer(state);

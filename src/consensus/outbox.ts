@@ -170,6 +170,11 @@ export class Outbox {
     return effects;
   }
 
+  /** Whether this record arms or cancels a timer. */
+  changesTimer(timer: Timer): boolean {
+    return this.#timers.some((change) => change.timer === timer);
+  }
+
   /** A list is fast: there are few timers, and most records change none or two. */
   #changeTimer(change: TimerChange): void {
     const known = this.#timers.findIndex(({ timer }) => timer === change.timer);

@@ -386,6 +386,7 @@ export class DriverLoop {
     const inputs = this.#inputs;
     this.#inputs = [];
     for (const input of inputs) {
+      if (input.type === "timer" && this.#timers.takeOvertaken(input.timer)) continue;
       this.#contact.step(input);
       this.#noteSnapshots(input);
     }

@@ -40,6 +40,10 @@ export class Timers {
   readonly #options: TimerOptions;
   readonly #expired: (timer: Timer) => void;
   readonly #timers = new Map<Timer, ArmedTimer>();
+  /** Timers whose expiry the core has not been told. */
+  readonly #due = new Set<Timer>();
+  /** Timers that were armed anew or canceled before the core was told of their expiry. */
+  readonly #overtaken = new Set<Timer>();
 
   /** Creates timers that call `expired`. */
   constructor(
@@ -56,6 +60,7 @@ export class Timers {
   /** Arms or cancels as the core wants. */
   change(change: TimerChange): void {
     const timer = this.#timer(change.timer);
+    if (this.#due.delete(change.timer)) this.#overtaken.add(change.timer);
     if (!change.armed) {
       timer.deadlineMs = Infinity;
       return;
@@ -63,6 +68,16 @@ export class Timers {
     timer.deadlineMs = this.#clock.nowMs() + this.#delayMs(change.timer);
     if (timer.handle !== null && timer.firesAtMs <= timer.deadlineMs) return;
     this.#set(change.timer, timer);
+  }
+
+  /**
+   * Whether an expiry that the core is about to be told is void. It waits for the end of a turn, or
+   * for a hard state that is being written, and meanwhile a message may have armed the timer anew.
+   */
+  takeOvertaken(timer: Timer): boolean {
+    if (this.#overtaken.delete(timer)) return true;
+    this.#due.delete(timer);
+    return false;
   }
 
   /** Cancels all. */
@@ -105,6 +120,7 @@ export class Timers {
       return;
     }
     timer.deadlineMs = Infinity;
+    this.#due.add(name);
     this.#expired(name);
   }
 

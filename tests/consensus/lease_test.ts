@@ -158,6 +158,19 @@ describe("promise", () => {
     assert.equal(onlyAnswer(node, "requestVoteResponse").voteGranted, true);
   });
 
+  it("trap 42: outlasts an expiry that was overtaken by what renewed it", () => {
+    const node = promised();
+    node.takeOutgoing();
+    // Both are read in one turn, after the process stood still: the timer was that of before.
+    node.core.step({ type: "message", from: 2, message: appendEntries({ readSequence: 8 }) });
+    node.core.step({ type: "timer", timer: "promise" });
+    node.fire("election");
+    assert.equal(roleOf(node), "follower");
+    node.takeOutgoing();
+    node.receive(3, requestVote({ term: 9 }));
+    assert.equal(onlyAnswer(node, "requestVoteResponse").voteGranted, false);
+  });
+
   it("trap 42: may have been given before a crash, so a node elects nobody at first", () => {
     const node = promised();
     node.crash();

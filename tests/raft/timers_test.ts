@@ -145,6 +145,21 @@ describe("Timers", () => {
     assert.ok(atMs >= 4_499 && atMs <= 4_501, `expired at ${atMs}`);
   });
 
+  it("trap 42: tell that an expiry was overtaken before it was passed on", () => {
+    const world = new TimersWorld();
+    world.arm("promise");
+    world.clock.advance(1_000);
+    world.arm("promise");
+    assert.equal(world.timers.takeOvertaken("promise"), true);
+    world.clock.advance(2_000);
+    assert.equal(world.timers.takeOvertaken("promise"), false);
+    world.arm("promise");
+    world.clock.advance(3_000);
+    world.cancel("promise");
+    assert.equal(world.timers.takeOvertaken("promise"), true);
+    assert.deepEqual(world.names(), ["promise", "promise", "promise"]);
+  });
+
   it("armed often, set few timers of the runtime", () => {
     const world = new TimersWorld();
     for (let atMs = 1; atMs <= 3_000; atMs += 1) {
