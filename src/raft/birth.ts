@@ -14,7 +14,7 @@ import { Joiner } from "./join.ts";
 import { knowsMember, type LogContents, logContents } from "./log_contents.ts";
 import type { Members } from "./members.ts";
 import type { ClusterFormation, RaftOptions } from "./raft_options.ts";
-import { formingMembers, type RaftStorage } from "./raft_storage.ts";
+import { formingMembers, nodeStart, type RaftStorage } from "./raft_storage.ts";
 
 /** What a node comes to take part with. */
 export interface BirthOptions {
@@ -101,7 +101,7 @@ export class Birth {
     }
     formation.complete.then(async () => {
       await formation.giveBirth();
-      await raft.observer?.opened(storage.log, null, storage.hardState.state);
+      await raft.observer?.opened(nodeStart(storage));
       if (this.#isClosed) return;
       const { clusterId } = storage.directory.identity;
       logger.info("The cluster has formed", { clusterId });

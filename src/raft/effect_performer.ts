@@ -299,11 +299,13 @@ export class EffectPerformer {
   }
 
   #sync(sequence: number): void {
+    const synced = this.#options.observer?.syncing?.();
     this.#options.watchdog.started();
     this.#options.log.sync((error) => {
       this.#options.watchdog.completed();
-      if (error !== null) this.#options.failed(error);
-      else this.#options.durable({ type: "durable", sequence });
+      if (error !== null) return this.#options.failed(error);
+      synced?.();
+      this.#options.durable({ type: "durable", sequence });
     });
   }
 

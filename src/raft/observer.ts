@@ -8,19 +8,31 @@ import type { SoftState } from "../consensus/effects.ts";
 import type { Message } from "../consensus/messages.ts";
 import type { EntryHeader, HardState, Log, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
-import type { Index, NodeId } from "../types.ts";
+import type { Index, InstanceId, NodeId } from "../types.ts";
+
+/** What a node starts from. */
+export interface NodeStart {
+  readonly log: Log;
+  /** The newest snapshot: the state machine stands where it ends. Null: it stands at 0. */
+  readonly snapshot: SnapshotMeta | null;
+  readonly hardState: HardState;
+  /** The data directory. */
+  readonly instanceId: InstanceId;
+}
 
 /** Takes what happens in one node. */
 export interface RaftObserver {
   /**
    * The log was opened, or the first entry written at birth; the node waits until the promise
-   * resolves. The state machine stands where the newest snapshot ends, or at 0.
+   * resolves.
    */
-  opened(log: Log, snapshot: SnapshotMeta | null, hardState: HardState): Promise<void>;
+  opened(start: NodeStart): Promise<void>;
   /** Records were appended, not durable yet. */
   appended(batch: RecordBatch): void;
   /** The entries after `lastIndexKept` were removed. */
   truncated(lastIndexKept: Index): void;
+  /** A sync begins of everything appended so far; what is returned is called when it is done. */
+  syncing?(): () => void;
   /** A snapshot from the leader replaced every entry; the state machine follows in its time. */
   installed(meta: SnapshotMeta): void;
   /** Everything up to `index` is known to be committed, and durable here. */

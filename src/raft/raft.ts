@@ -32,7 +32,13 @@ import {
   type RaftOptions,
 } from "./raft_options.ts";
 import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
-import { closeStorage, formingMembers, openStorage, type RaftStorage } from "./raft_storage.ts";
+import {
+  closeStorage,
+  formingMembers,
+  nodeStart,
+  openStorage,
+  type RaftStorage,
+} from "./raft_storage.ts";
 import { type Readiness, ReadinessWaiters } from "./readiness.ts";
 import { LINEARIZABLE, type QueryFreshness, QueryServer } from "./query_server.ts";
 import type { QueryOutcome, QuerySink } from "./reads.ts";
@@ -163,9 +169,8 @@ export class Raft {
     const storage = await openStorage(runtime, options);
     const raft = new Raft(runtime, options, storage);
     try {
-      const { snapshots, hardState, log } = storage;
       raft.#startPosition = await restoreState(storage, { gate: raft.#gate, logger: raft.#logger });
-      await options.observer?.opened(log, snapshots.latest?.meta ?? null, hardState.state);
+      await options.observer?.opened(nodeStart(storage));
       await raft.#port.listen();
       raft.#birth.begin();
     } catch (error) {

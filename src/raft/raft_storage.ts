@@ -14,6 +14,7 @@ import type { Address, NodeId } from "../types.ts";
 import { deriveClusterId } from "./cluster_id.ts";
 import { checkNoGap } from "./log_contents.ts";
 import { removedError } from "./members.ts";
+import type { NodeStart } from "./observer.ts";
 import type { RaftOptions } from "./raft_options.ts";
 import { randomHexId } from "./random_id.ts";
 
@@ -121,6 +122,16 @@ async function chooseCluster(
   if (clusterId === identity.clusterId) return;
   // Another list than before: what was learned under the old one is void.
   await directory.saveIdentity({ ...identity, clusterId, members: [] });
+}
+
+/** What a node starts from, as it is told to an observer. */
+export function nodeStart({ log, snapshots, hardState, directory }: RaftStorage): NodeStart {
+  return {
+    log,
+    snapshot: snapshots.latest?.meta ?? null,
+    hardState: hardState.state,
+    instanceId: directory.identity.instanceId,
+  };
 }
 
 /** A snapshot of another cluster is not the state of this one. */

@@ -9,12 +9,14 @@
  */
 import { assert } from "../assert.ts";
 import type { SoftState } from "../consensus/effects.ts";
-import type { EntryHeader, Log, RecordBatch } from "../log/log.ts";
+import type { EntryHeader, RecordBatch } from "../log/log.ts";
 import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
-import type { RaftObserver } from "../raft/observer.ts";
+import type { NodeStart, RaftObserver } from "../raft/observer.ts";
 import { crc32 } from "../runtime/checksum.ts";
-import type { Index, NodeId, Term } from "../types.ts";
+import { EntryKind, type Index, type NodeId, type Term } from "../types.ts";
+import { decodeConfiguration } from "../wire/storage_codec.ts";
+import type { ConfigurationAt, LeaderConfigurations } from "./checkers/quorum_rule.ts";
 import type { Observations, ObservedEntry, ObservedLog } from "./checkers/observations.ts";
 
 const READ_BYTES_MAX = 1024 * 1024;
@@ -35,13 +37,21 @@ export class NodeWatch implements RaftObserver {
   #committedIndex: Index = 0;
   #term = 0;
   #lastApplied: Index = 0;
+  /** The latest snapshot covers everything up to here. */
+  #coveredIndex: Index = 0;
+  /** The configurations of the log, with that of the snapshot, ascending. */
+  #configurations: ConfigurationAt[] = [];
+  /** The number of the event in which that changed last, and what was in effect before. */
+  #before: { readonly event: number; readonly latest: ConfigurationAt | null } | null = null;
+  readonly #eventCount: () => number;
   /** How many times a snapshot of a leader's replaced the log, in all lives. */
   installations = 0;
 
   /** Creates a watch of a node that has not started. */
-  constructor(nodeId: NodeId, observations: Observations) {
+  constructor(nodeId: NodeId, observations: Observations, eventCount: () => number) {
     this.#nodeId = nodeId;
     this.#observations = observations;
+    this.#eventCount = eventCount;
   }
 
   /** The log as the node has it. */
@@ -58,17 +68,40 @@ export class NodeWatch implements RaftObserver {
     return this.#baseIndex + this.#log.length;
   }
 
+  /** The newest snapshot covers everything up to here. */
+  get coveredIndex(): Index {
+    return this.#coveredIndex;
+  }
+
+  /** The index of the latest configuration in the log, or in the snapshot; 0 without one. */
+  get configurationIndex(): Index {
+    return this.#configurations.at(-1)?.index ?? 0;
+  }
+
+  /** The configurations of the log, and the one that was in effect before this event. */
+  configurationsIn(event: number): LeaderConfigurations {
+    const latest = this.#configurations.at(-1) ?? null;
+    const before = this.#before?.event === event ? this.#before.latest : latest;
+    return { all: this.#configurations, before };
+  }
+
+  /** The term of an entry, or null where it is not known. */
+  termAt(index: Index): Term | null {
+    if (index === this.#baseIndex) return this.#baseTerm;
+    return this.#log[index - this.#baseIndex - 1]?.term ?? null;
+  }
+
   /** The last entry that the node applied in this life. */
   get lastApplied(): Index {
     return this.#lastApplied;
   }
 
   /** A new life: what the disk gave back is the log now, and the state is that of the snapshot. */
-  async opened(log: Log, snapshot: SnapshotMeta | null): Promise<void> {
+  async opened({ log, snapshot }: NodeStart): Promise<void> {
     const baseIndex = log.firstIndex - 1;
     const isBase = snapshot?.lastIncludedIndex === baseIndex;
-    this.#baseTerm = isBase ? snapshot.lastIncludedTerm : this.#termAt(baseIndex);
-    this.#startAt(baseIndex, snapshot?.lastIncludedIndex ?? 0);
+    this.#baseTerm = isBase ? snapshot.lastIncludedTerm : this.termAt(baseIndex);
+    this.#startAt(baseIndex, snapshot);
     let index = log.firstIndex;
     while (index <= log.lastIndex) {
       const range = { firstIndex: index, lastIndex: log.lastIndex, bytesMax: READ_BYTES_MAX };
@@ -85,7 +118,8 @@ export class NodeWatch implements RaftObserver {
       const { index, term, kind } = recordHeader(batch.bytes, offset);
       assert(index === this.lastIndex + 1, () => `entry ${index} follows ${this.lastIndex}`);
       const entry = { index, term, payloadHash: hashAt(batch.bytes, offset, kind) };
-      const previousTerm = this.#termAt(index - 1);
+      if (kind === EntryKind.configuration) this.#configured(index, batch.bytes, offset);
+      const previousTerm = this.termAt(index - 1);
       this.#log.push(entry);
       // The first entry of a compacted log may stand alone; it was told of when it was appended.
       if (previousTerm !== null) {
@@ -99,15 +133,19 @@ export class NodeWatch implements RaftObserver {
   }
 
   /** A snapshot from the leader replaced the log; the state machine goes on behind it. */
-  installed({ lastIncludedIndex, lastIncludedTerm }: SnapshotMeta): void {
+  installed(meta: SnapshotMeta): void {
+    const { lastIncludedIndex, lastIncludedTerm } = meta;
     this.installations += 1;
     this.#baseTerm = lastIncludedTerm;
-    this.#startAt(lastIncludedIndex, lastIncludedIndex);
+    this.#startAt(lastIncludedIndex, meta);
   }
 
   /** The node removed the end of its log. */
   truncated(lastIndexKept: Index): void {
     this.#log.length = Math.min(this.#log.length, Math.max(0, lastIndexKept - this.#baseIndex));
+    if (this.configurationIndex <= lastIndexKept) return;
+    this.#configurationsChange();
+    this.#configurations = this.#configurations.filter(({ index }) => index <= lastIndexKept);
   }
 
   /** The node learned what is committed. */
@@ -149,18 +187,32 @@ export class NodeWatch implements RaftObserver {
     this.#observations.onLeader({ nodeId: this.#nodeId, term: state.term, log });
   }
 
-  #startAt(baseIndex: Index, lastApplied: Index): void {
+  #startAt(baseIndex: Index, snapshot: SnapshotMeta | null): void {
+    const lastApplied = snapshot?.lastIncludedIndex ?? 0;
     this.#baseIndex = baseIndex;
     this.#log = [];
+    this.#coveredIndex = lastApplied;
+    this.#configurationsChange();
+    this.#configurations = snapshot === null
+      ? []
+      : [{ index: snapshot.configurationIndex, configuration: snapshot.configuration }];
     this.#committedIndex = lastApplied;
     this.#lastApplied = lastApplied;
     this.#observations.onRestored({ nodeId: this.#nodeId, lastApplied });
   }
 
-  /** The term of an entry, or null where it is not known. */
-  #termAt(index: Index): Term | null {
-    if (index === this.#baseIndex) return this.#baseTerm;
-    return this.#log[index - this.#baseIndex - 1]?.term ?? null;
+  #configured(index: Index, bytes: Uint8Array, offset: number): void {
+    // The snapshot has a later one.
+    if (index <= this.configurationIndex) return;
+    this.#configurationsChange();
+    const configuration = decodeConfiguration(recordPayload(bytes, offset));
+    this.#configurations.push({ index, configuration });
+  }
+
+  #configurationsChange(): void {
+    const event = this.#eventCount();
+    if (this.#before?.event === event) return;
+    this.#before = { event, latest: this.#configurations.at(-1) ?? null };
   }
 }
 

@@ -18,8 +18,8 @@ import { type Address, EntryKind } from "../types.ts";
 import { decodeKvResult, encodeKvCommand, encodeKvQuery } from "../wire/kv_codec.ts";
 import { History, type PendingOperation } from "./checkers/history.ts";
 import type { KeyValueInput, KeyValueOutput } from "./checkers/key_value_model.ts";
-import type { Observations } from "./checkers/observations.ts";
 import { RevisionAgreement } from "./checkers/revision_agreement.ts";
+import type { SafetyCheckers } from "./checkers/safety_checkers.ts";
 import { payloadHash } from "./node_watch.ts";
 import type { Prng } from "./prng.ts";
 import type { SimulatedRuntime, SimulatedWorld } from "./simulated_runtime.ts";
@@ -30,7 +30,7 @@ import { commandOf, drawInput, type LastSeen, outputOf, seenIn } from "./workloa
 export interface SimulatedClientsOptions extends WorkloadPlan {
   readonly world: SimulatedWorld;
   readonly endpoints: readonly Address[];
-  readonly observations: Observations;
+  readonly observations: SafetyCheckers;
   /** Takes what a client found wrong. */
   readonly found: (error: unknown) => void;
 }
@@ -153,10 +153,13 @@ export class SimulatedClients {
     const isPinned = this.#features.has("follower_reads") && prng.chance(0.7);
     try {
       const isLease = this.#options.leaseReads === true && prng.chance(0.6);
-      const { result } = await client.query(query, {
+      const { committedIndex } = this.#options.observations.quorumRule;
+      const { result, index, servedBy } = await client.query(query, {
         ...(isPinned ? { endpoint } : {}),
         ...(isLease ? { consistency: "lease" } : {}),
       });
+      const label = `${isLease ? "lease read" : "read"} of ${key}`;
+      this.#options.observations.onRead({ committedIndex, index, servedBy, label });
       this.#answered(worker, { key, input, pending }, outputOf(decodeKvResult(result)));
     } catch (error) {
       if (!(error instanceof RaftError)) throw error;

@@ -16,9 +16,8 @@ import type { ClusterFormation } from "../raft/raft_options.ts";
 import type { Address, NodeId } from "../types.ts";
 import { SafetyCheckers } from "./checkers/safety_checkers.ts";
 import type { ObservedLog } from "./checkers/observations.ts";
-import { CommitRule } from "./checkers/commit_rule.ts";
-import { Persistence } from "./checkers/persistence.ts";
 import { PropertyViolation } from "./checkers/property_violation.ts";
+import { NodeRules } from "./node_rules.ts";
 import { NodeWatch } from "./node_watch.ts";
 import type { CrashKind } from "./simulated_process.ts";
 import { SimulatedMembers } from "./simulated_members.ts";
@@ -62,10 +61,7 @@ export interface SimulatedNode {
   /** Where it keeps its data: another place after it was removed, for it must forget them. */
   dataPath: string;
   readonly watch: NodeWatch;
-  /** What the node said must be true of it after a crash. */
-  persistence: Persistence;
-  /** What the node, as a leader, may say to be committed. */
-  readonly commitRule: CommitRule;
+  readonly rules: NodeRules;
   /** The node of this life, once it listens. */
   running: RunningNode | null;
   /** The node was started and neither crashed nor stopped since. */
@@ -104,19 +100,7 @@ export class SimulatedCluster {
   /** Creates machines that run nothing. */
   constructor(options: SimulatedClusterOptions) {
     this.#options = options;
-    this.nodes = Array.from({ length: options.nodeCount }, (_, i) => ({
-      id: i + 1,
-      machine: options.world.addMachine(machineName(i + 1)),
-      dataPath: DATA_PATH,
-      watch: new NodeWatch(i + 1, this.checkers),
-      persistence: new Persistence(i + 1),
-      commitRule: new CommitRule(i + 1),
-      running: null,
-      up: false,
-      lastError: null,
-      removed: false,
-      rot: null,
-    }));
+    this.nodes = Array.from({ length: options.nodeCount }, (_, i) => this.#createNode(i + 1));
     this.members = new SimulatedMembers(options.world, this);
   }
 
@@ -169,7 +153,7 @@ export class SimulatedCluster {
     node.removed = false;
     // What rotted is in the directory that it leaves.
     node.rot = null;
-    node.persistence = new Persistence(id);
+    node.rules.startAnew();
     node.dataPath = `${DATA_PATH}-${this.#directories += 1}`;
     this.#note(`node ${id} joins anew`);
     this.start(node);
@@ -233,6 +217,34 @@ export class SimulatedCluster {
     return new Map(nodes.map((node) => [node.id, node.watch.log]));
   }
 
+  #createNode(id: NodeId): SimulatedNode {
+    const { world } = this.#options;
+    const { checkers } = this;
+    const eventCount = () => world.scheduler.eventCount;
+    const watch = new NodeWatch(id, checkers, eventCount);
+    const rules = new NodeRules({
+      nodeId: id,
+      checkers,
+      watch,
+      nowMs: () => world.scheduler.nowMs,
+      eventCount,
+      configurationIndex: () => node.running?.status().configurationIndex ?? null,
+    });
+    const node: SimulatedNode = {
+      id,
+      machine: world.addMachine(machineName(id)),
+      dataPath: DATA_PATH,
+      watch,
+      rules,
+      running: null,
+      up: false,
+      lastError: null,
+      removed: false,
+      rot: null,
+    };
+    return node;
+  }
+
   #formation(node: SimulatedNode): ClusterFormation {
     if (node.dataPath === DATA_PATH) {
       return { kind: "peers", peers: this.nodes.map(({ id }) => ({ id, address: addressOf(id) })) };
@@ -245,24 +257,26 @@ export class SimulatedCluster {
     return new TappedObserver(node.watch, {
       alive: () => runtime.process.alive,
       found: (error) => this.defects.push(error),
-      opened: (hardState) => {
-        if (node.rot === null) node.persistence.onRestored(hardState, node.watch.log);
+      opened: (hardState, instanceId) => {
+        node.rules.opened(hardState, instanceId, node.rot === null);
       },
-      said: (message, to) => {
-        node.persistence.onSaid(message, node.watch.log, to);
-        node.commitRule.onSaid(message, node.watch.log);
-      },
-      truncated: (lastIndexKept) => node.persistence.onTruncated(lastIndexKept),
+      said: (message, to) => node.rules.said(message, to),
+      truncated: (lastIndexKept) => node.rules.truncated(lastIndexKept),
       installed: (lastIncludedIndex) => {
-        node.persistence.onInstalled();
         this.#note(`node ${node.id} installs a snapshot of index ${lastIncludedIndex}`);
+        node.rules.installed(lastIncludedIndex);
       },
       appended: () => {
+        node.rules.appended();
         for (const tap of [...this.taps]) tap.appended?.(node);
       },
+      syncBegins: () => node.rules.syncBegins(),
+      syncCompletes: () => node.rules.syncCompletes(),
+      committed: (index) => node.rules.committed(index),
       roleChanged: (state) => {
         this.#note(`node ${node.id} is ${describeRole(state)}`);
         for (const tap of [...this.taps]) tap.roleChanged?.(node, state);
+        node.rules.roleChanged(state);
       },
     });
   }

@@ -118,7 +118,7 @@ function drawSnapshots(
   prng: Prng,
 ): { readonly snapshotEvery: number; readonly trailingEntries: number } {
   return {
-    snapshotEvery: prng.pick([20, 50, 200]),
+    snapshotEvery: prng.pick([5, 20, 50, 200]),
     trailingEntries: prng.pick([0, 5, 50, 10_000]),
   };
 }

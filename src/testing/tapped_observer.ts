@@ -6,10 +6,10 @@
  */
 import type { SoftState } from "../consensus/effects.ts";
 import type { Message } from "../consensus/messages.ts";
-import type { EntryHeader, HardState, Log, RecordBatch } from "../log/log.ts";
+import type { EntryHeader, HardState, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
-import type { RaftObserver } from "../raft/observer.ts";
-import type { Index, NodeId } from "../types.ts";
+import type { NodeStart, RaftObserver } from "../raft/observer.ts";
+import type { Index, InstanceId, NodeId } from "../types.ts";
 
 /** What {@linkcode TappedObserver} tells, and whom it asks. */
 export interface ObserverTaps {
@@ -18,7 +18,7 @@ export interface ObserverTaps {
   /** Takes what the watch found wrong. */
   readonly found: (error: unknown) => void;
   /** The node has started on this hard state, and its log was read. */
-  readonly opened: (hardState: HardState) => void;
+  readonly opened: (hardState: HardState, instanceId: InstanceId) => void;
   /** The node sends a message. */
   readonly said: (message: Message, to: NodeId) => void;
   /** The node removed the end of its log. */
@@ -27,6 +27,12 @@ export interface ObserverTaps {
   readonly installed: (lastIncludedIndex: Index) => void;
   /** The node appended records. */
   readonly appended: () => void;
+  /** The node begins to make its log durable. */
+  readonly syncBegins: () => void;
+  /** The first sync of those under way is done. */
+  readonly syncCompletes: () => void;
+  /** The node takes everything up to `index` for committed. */
+  readonly committed: (index: Index) => void;
   /** The node changed role, term or leader. */
   readonly roleChanged: (state: SoftState) => void;
 }
@@ -43,10 +49,10 @@ export class TappedObserver implements RaftObserver {
   }
 
   /** The log was opened. An error of reading it is the node's own. */
-  async opened(log: Log, snapshot: SnapshotMeta | null, hardState: HardState): Promise<void> {
+  async opened(start: NodeStart): Promise<void> {
     if (!this.#taps.alive()) return;
-    await this.#watch.opened(log, snapshot, hardState);
-    this.#tell(() => this.#taps.opened(hardState));
+    await this.#watch.opened(start);
+    this.#tell(() => this.#taps.opened(start.hardState, start.instanceId));
   }
 
   /** Records were appended. */
@@ -64,12 +70,19 @@ export class TappedObserver implements RaftObserver {
   /** A snapshot from the leader replaced the log. */
   installed(meta: SnapshotMeta): void {
     this.#tell(() => this.#watch.installed(meta));
-    if (this.#taps.alive()) this.#taps.installed(meta.lastIncludedIndex);
+    this.#tell(() => this.#taps.installed(meta.lastIncludedIndex));
+  }
+
+  /** A sync of the log begins. */
+  syncing(): () => void {
+    this.#tell(() => this.#taps.syncBegins());
+    return () => this.#tell(() => this.#taps.syncCompletes());
   }
 
   /** Everything up to `index` is committed. */
   committed(index: Index): void {
     this.#tell(() => this.#watch.committed(index));
+    this.#tell(() => this.#taps.committed(index));
   }
 
   /** An entry is about to be applied. */
@@ -80,7 +93,7 @@ export class TappedObserver implements RaftObserver {
   /** Role, term or leader changed. */
   roleChanged(state: SoftState): void {
     this.#tell(() => this.#watch.roleChanged(state));
-    if (this.#taps.alive()) this.#taps.roleChanged(state);
+    this.#tell(() => this.#taps.roleChanged(state));
   }
 
   /** A message goes out. */

@@ -1,6 +1,5 @@
 /** Nodes that form a cluster from a list, each on a simulated machine. */
 import assert from "node:assert/strict";
-import type { Log } from "../../src/log/log.ts";
 import type { RaftObserver } from "../../src/raft/observer.ts";
 import { Raft } from "../../src/raft/raft.ts";
 import type { ClusterFormation } from "../../src/raft/raft_options.ts";
@@ -155,7 +154,7 @@ export class FormationWorld {
   #observer(node: FormingNode): RaftObserver {
     const nothing = () => {};
     return {
-      opened: async (log: Log) => {
+      opened: async ({ log }) => {
         if (log.lastIndex === 0) return;
         const { bytes } = await log.read({ firstIndex: 1, lastIndex: 1, bytesMax: 1 });
         if (node.firstEntry !== null) {

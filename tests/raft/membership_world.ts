@@ -120,7 +120,8 @@ export class MembershipWorld {
     node.raft = null;
     node.ended = null;
     node.counter.machine = new CounterMachine();
-    const watch = node.watches.get(dataPath) ?? new NodeWatch(id, this.checkers);
+    const watch = node.watches.get(dataPath) ??
+      new NodeWatch(id, this.checkers, () => this.world.scheduler.eventCount);
     node.watches.set(dataPath, watch);
     const note = (message: string, fields: object = {}) =>
       void node.lines.push(`${message} ${JSON.stringify(fields)}`);

@@ -18,7 +18,11 @@ import type {
   ObservedLog,
   RestoreObservation,
 } from "./observations.ts";
+import { checkRead, type ReadObservation } from "./read_recency.ts";
+import { PromiseRule } from "./promise_rule.ts";
+import { QuorumRule } from "./quorum_rule.ts";
 import { StateMachineSafety } from "./state_machine_safety.ts";
+import { VoteRule } from "./vote_rule.ts";
 
 /** Passes each observation to every checker that it concerns. */
 export class SafetyCheckers implements Observations {
@@ -32,6 +36,12 @@ export class SafetyCheckers implements Observations {
   readonly stateMachineSafety = new StateMachineSafety();
   /** What was acknowledged stays. */
   readonly acknowledgedDurability = new AcknowledgedDurability();
+  /** Leaders are elected, and entries committed, by quorums. */
+  readonly quorumRule = new QuorumRule();
+  /** Votes go to logs that are up to date. */
+  readonly voteRule = new VoteRule();
+  /** Nobody is elected against a promise. */
+  readonly promiseRule = new PromiseRule();
 
   /** A node won an election. */
   onLeader(observation: LeaderObservation): void {
@@ -64,6 +74,11 @@ export class SafetyCheckers implements Observations {
   /** A client was told that its command took effect. */
   onAcknowledged(observation: AcknowledgeObservation): void {
     this.acknowledgedDurability.onAcknowledged(observation);
+  }
+
+  /** A linearizable read was answered. */
+  onRead(observation: ReadObservation): void {
+    checkRead(observation);
   }
 
   /** At the end, faults over and the cluster at rest: the logs agree and nothing is missing. */

@@ -21,6 +21,7 @@
 import { bitRot } from "./bit_rot.ts";
 import { clockDrift, clockStep, lateTimers, slightClockDrift } from "./clocks.ts";
 import { crashLoop, kill, pause, powerLoss, powerLossOfAll } from "./crashes.ts";
+import { deposedLeader } from "./deposed_leader.ts";
 import { diskErrors, diskFull, diskStall, earlyWriteBack, slowDisk, syncError } from "./disks.ts";
 import { electionCrash } from "./election_crash.ts";
 import { electionStorm } from "./election_storm.ts";
@@ -87,6 +88,7 @@ export const faultActions = {
   "slight_clock_drift": slightClockDrift,
   "leadership_transfer": leadershipTransfer,
   "graceful_stop": gracefulStop,
+  "deposed_leader": deposedLeader,
 } satisfies Readonly<Record<string, FaultAction>>;
 
 /** The name of a kind of fault. */

@@ -5,6 +5,7 @@
  */
 import type { SimulatedNode } from "../simulated_cluster.ts";
 import { crashFor, drawDownMs, drawMomentMs, type FaultScene, isolate } from "./fault_scene.ts";
+import { readAt } from "./local_reader.ts";
 
 /** The leader ends in the middle of a batch: some followers have it, some have not. */
 export function leaderCrashInBatch(scene: FaultScene): void {
@@ -31,7 +32,9 @@ export function leaderCrashInBatch(scene: FaultScene): void {
 /** The leader alone is cut off: it goes on for a while, and another one is elected. */
 export function leaderIsolation(scene: FaultScene): void {
   const { leader } = scene.cluster;
-  if (leader !== null) isolate(scene, leader);
+  if (leader === null) return;
+  isolate(scene, leader);
+  readAt(scene, leader);
 }
 
 /**
@@ -44,6 +47,7 @@ export function leaderSwap(scene: FaultScene): void {
   if (first === null) return;
   const mends: (() => void)[] = [];
   isolate({ ...scene, mend: (action) => mends.push(action) }, first);
+  readAt(scene, first);
   const bringBack = (): void => mends.splice(0).forEach((action) => action());
   scene.mend(bringBack);
   const reignMs = prng.pick([0, 1, 5, 50, 300]) * prng.fraction();
