@@ -5,6 +5,7 @@
  * @module
  */
 import type { RunningNode } from "../node/node.ts";
+import type { RaftStatus } from "../raft/raft_status.ts";
 import type { MemberAction, MemberChange, NodeId } from "../types.ts";
 import type { SimulatedWorld } from "./simulated_runtime.ts";
 
@@ -71,8 +72,9 @@ export class SimulatedMembers {
       if (this.#away.has(id)) continue;
       if (removed) this.#host.startAnew(id);
       const member = status?.members.find((one) => one.id === id);
-      if (member?.voter === true) this.#missing.delete(id);
-      else if (status !== undefined) this.#missing.add(id);
+      if (member?.voter === true) {
+        if (hasSettled(status!)) this.#missing.delete(id);
+      } else if (status !== undefined) this.#missing.add(id);
       if (member?.voter === false && !status!.promotions.includes(id)) {
         this.#change([id], "promote");
       }
@@ -86,4 +88,9 @@ export class SimulatedMembers {
     // What is refused or lost is tried again, or was not to be.
     leader?.running?.raft.changeMembership({ changes, force: false }).catch(() => {});
   }
+}
+
+/** Whether what the members are is decided: until then the voters of before may be needed. */
+function hasSettled({ joint, configurationIndex, commitIndex }: RaftStatus): boolean {
+  return !joint && configurationIndex <= commitIndex;
 }
