@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import process from "node:process";
-import { detectMicrotaskDrain } from "../src/runtime/detect.ts";
+import { drain } from "./microtask_drain.ts";
 import { simulate } from "../src/testing/simulation.ts";
 import { SimulationFailure } from "../src/testing/simulation_failure.ts";
 import type { SimulationReport } from "../src/testing/simulation_options.ts";
@@ -20,17 +20,16 @@ const OPERATIONS_PER_SECOND_MIN = 5;
 const FAULTS_PER_SECOND_MIN = 1 / 2;
 
 const seedCount = Number(process.env["SIMULATOR_SEEDS"] ?? SEEDS_DEFAULT);
-/** Bun drains where the others hop: that the gate finds their traces equal checks both. */
-const drain = await detectMicrotaskDrain();
 const traceFile = process.env["SIMULATOR_TRACE_FILE"];
 
+/** Bun and Node drain where Deno hops: that the gate finds their traces equal checks both. */
 describe("simulate", () => {
   it("replays a seed exactly", { timeout: 120_000 }, async () => {
-    const first = await simulate({ seed: 1, durationMs: DURATION_MS });
-    const second = await simulate({ seed: 1, durationMs: DURATION_MS });
+    const first = await simulate({ seed: 1, durationMs: DURATION_MS }, { drain });
+    const second = await simulate({ seed: 1, durationMs: DURATION_MS }, { drain });
     assert.equal(second.traceHash, first.traceHash);
     assert.deepEqual(second, first);
-    const other = await simulate({ seed: 2, durationMs: DURATION_MS });
+    const other = await simulate({ seed: 2, durationMs: DURATION_MS }, { drain });
     assert.notEqual(other.traceHash, first.traceHash);
   });
 
@@ -39,9 +38,9 @@ describe("simulate", () => {
     { timeout: 60_000 },
     async () => {
       const options = { seed: 3, durationMs: 6_000 };
-      const plain = await simulate(options);
+      const plain = await simulate(options, { drain });
       const breathe = () => new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 0));
-      assert.deepEqual(await simulate(options, { breathe }), plain);
+      assert.deepEqual(await simulate(options, { breathe, drain }), plain);
     },
   );
 

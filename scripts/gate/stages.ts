@@ -8,7 +8,7 @@ import { runTests, type RuntimeName, runtimes } from "./run_tests.ts";
 import { oneFailed, onePassed, oneSkipped, type Stage } from "./stage.ts";
 
 /** The simulator runs on all runtimes, but only the fastest looks for new failures. */
-const simulatorSeeds: Record<RuntimeName, number> = { bun: 100, deno: 10, node: 10 };
+const simulatorSeeds: Record<RuntimeName, number> = { bun: 100, deno: 8, node: 8 };
 
 /** The file of the simulator's own tests; see {@linkcode simulatorStage} for its settings. */
 const simulatorTest = "tests/simulator_test.ts";

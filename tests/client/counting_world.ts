@@ -6,6 +6,7 @@ import { RaftError } from "../../src/errors.ts";
 import { startNode } from "../../src/node/node.ts";
 import { SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
 import type { SimulatedMachine } from "../../src/testing/simulated_runtime.ts";
+import { drain } from "../microtask_drain.ts";
 
 /** The nodes of {@linkcode CountingWorld}. */
 export const PEERS = [1, 2, 3].map((id) => ({ id, address: `n${id}:7238` }));
@@ -29,7 +30,7 @@ export class CountingWorld {
   readonly #pause: (durationMs: number) => Promise<void>;
 
   constructor(seed: number) {
-    this.world = new SimulatedWorld({ seed });
+    this.world = new SimulatedWorld({ seed, drain });
     this.machines = PEERS.map(({ id }) => this.world.addMachine(`n${id}`));
     const runtime = this.world.addMachine("client").boot();
     this.client = new RaftClient(runtime, { endpoints: ["n1:7238"], timeoutMs: 3_000 });

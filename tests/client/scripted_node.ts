@@ -22,6 +22,7 @@ import type {
 } from "../../src/wire/client_messages.ts";
 import { FrameDecoder } from "../../src/wire/frame.ts";
 import type { Hello, HelloReply } from "../../src/wire/hello.ts";
+import { drain } from "../microtask_drain.ts";
 
 /** The cluster of all scripted nodes. */
 export const CLUSTER_ID = "0123456789abcdef0123456789abcdef";
@@ -243,7 +244,7 @@ export class ScriptedCluster {
 
   /** Creates nodes 1 to `count`, none of which listens yet. */
   constructor(count = 3, seed: number | string = 1) {
-    this.world = new SimulatedWorld({ seed });
+    this.world = new SimulatedWorld({ seed, drain });
     this.nodes = Array.from({ length: count }, (_, index) => new ScriptedNode(index + 1, this));
     this.runtime = this.world.addMachine("client").boot();
   }

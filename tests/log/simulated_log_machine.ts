@@ -1,21 +1,11 @@
 /** One simulated machine with a data directory, for logs that must survive it. */
-import { setImmediate } from "node:timers";
 import { FileError, type Runtime } from "../../src/runtime/runtime.ts";
 import type { DiskFaults } from "../../src/testing/disk_faults.ts";
 import { type SimulatedMachine, SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
-import type { SimulatedSchedulerOptions } from "../../src/testing/simulated_scheduler.ts";
+import { drain } from "../microtask_drain.ts";
 
 /** The data directory of the machine. */
 export const DATA_PATH = "/data";
-
-/**
- * How the world lets promises settle. In a test of Node's runner an awaited promise costs a
- * microsecond, and a trip through the real loop after each event is cheaper; the run is the same.
- */
-export function quickestDrain(): Pick<SimulatedSchedulerOptions, "quietHops" | "settle"> {
-  if ("Bun" in globalThis || "Deno" in globalThis) return {};
-  return { quietHops: 0, settle: () => new Promise((resolve) => setImmediate(resolve)) };
-}
 
 /** A world of one machine. */
 export class LogMachine {
@@ -24,7 +14,7 @@ export class LogMachine {
 
   /** Creates the machine without a process. */
   constructor(seed: number | string, disk: Partial<DiskFaults> = {}) {
-    this.#world = new SimulatedWorld({ seed, ...quickestDrain() });
+    this.#world = new SimulatedWorld({ seed, drain });
     this.#machine = this.#world.addMachine("one", disk);
   }
 

@@ -17,6 +17,7 @@ import { decodeClientMessage, writeClientMessage } from "../../src/wire/client_c
 import type { ChangeMembershipRequest, ClientMessage } from "../../src/wire/client_messages.ts";
 import { FrameDecoder } from "../../src/wire/frame.ts";
 import type { Hello, HelloReply } from "../../src/wire/hello.ts";
+import { drain } from "../microtask_drain.ts";
 
 const CLUSTER_ID = "0123456789abcdef0123456789abcdef";
 /** Names every command here. */
@@ -204,7 +205,7 @@ export class RawClient {
 
 /** A node that serves clients, with a listener that reads hellos as a real one does. */
 export class ServiceWorld {
-  readonly world = new SimulatedWorld({ seed: 7 });
+  readonly world = new SimulatedWorld({ seed: 7, drain });
   readonly node: SimulatedRuntime = this.world.addMachine("n1").boot();
   readonly dialer: SimulatedRuntime = this.world.addMachine("client").boot();
   readonly backend = new ManualBackend();

@@ -9,7 +9,7 @@ import type { CrashKind } from "../../src/testing/simulated_process.ts";
 import { type SimulatedMachine, SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
 import type { Address, NodeId } from "../../src/types.ts";
 import { CounterMachine } from "../state_machine/counter_machine.ts";
-import { quickestDrain } from "../log/simulated_log_machine.ts";
+import { drain } from "../microtask_drain.ts";
 
 const PORT = 7238;
 
@@ -72,7 +72,7 @@ export class FormationWorld {
   constructor(seed: number | string) {
     this.world = new SimulatedWorld({
       seed,
-      ...quickestDrain(),
+      drain,
       onError: (error) => this.errors.push(error),
     });
   }

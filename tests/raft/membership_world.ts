@@ -11,7 +11,7 @@ import type { Address, MemberAction, MemberChange, NodeId } from "../../src/type
 import { ByteBuilder } from "../../src/wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../../src/wire/client_codec.ts";
 import type { ClientMessage, ErrorCode } from "../../src/wire/client_messages.ts";
-import { quickestDrain } from "../log/simulated_log_machine.ts";
+import { drain } from "../microtask_drain.ts";
 import { CounterMachine, decodeSum } from "../state_machine/counter_machine.ts";
 
 const PORT = 7238;
@@ -82,7 +82,7 @@ export class MembershipWorld {
   constructor(seed: number | string) {
     this.world = new SimulatedWorld({
       seed,
-      ...quickestDrain(),
+      drain,
       onError: (error) => this.errors.push(error),
     });
   }

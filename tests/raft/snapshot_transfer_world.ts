@@ -6,6 +6,7 @@ import { machineName } from "../../src/testing/simulated_cluster.ts";
 import { SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
 import { decodeKvResult, encodeKvCommand, encodeKvQuery } from "../../src/wire/kv_codec.ts";
 import { decodePeerFrame } from "../../src/wire/peer_codec.ts";
+import { drain } from "../microtask_drain.ts";
 
 const VALUE_BYTES = 8 * 1024;
 const KEYS = 200;
@@ -25,7 +26,7 @@ export class SnapshotTransferWorld {
   #puts = 0;
 
   constructor(seed: string) {
-    this.world = new SimulatedWorld({ seed, onError: (error) => this.#errors.push(error) });
+    this.world = new SimulatedWorld({ seed, drain, onError: (error) => this.#errors.push(error) });
     this.world.network.faults.frameFault = ({ bytes }) => {
       this.#watch(bytes);
       return { kind: "deliver" };

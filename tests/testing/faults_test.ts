@@ -1,12 +1,11 @@
 /** Each kind of fault does what it says, and a cluster of three survives it. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { detectMicrotaskDrain } from "../../src/runtime/detect.ts";
+import { drain } from "../microtask_drain.ts";
 import { type FaultKind, faultKinds } from "../../src/testing/faults/fault_table.ts";
 import { simulate } from "../../src/testing/simulation.ts";
 import type { SimulationReport } from "../../src/testing/simulation_options.ts";
 
-const drain = await detectMicrotaskDrain();
 const DURATION_MS = 6_000;
 
 /** What the timeline of a run with this kind alone must show, in this order. */
@@ -82,11 +81,11 @@ describe("faults", () => {
 
   it("happen as before where others are left out", { timeout: 60_000 }, async () => {
     const options = { seed: 10, durationMs: 6_000, nodeCount: 3, clientCount: 2 };
-    const all = (await simulate(options)).faults;
+    const all = (await simulate(options, { drain })).faults;
     const kept = all.filter(({ number }) => number % 3 === 0);
     assert.ok(kept.length >= 2);
     const numbers = kept.map(({ number }) => number);
-    assert.deepEqual((await simulate({ ...options, faults: numbers })).faults, kept);
+    assert.deepEqual((await simulate({ ...options, faults: numbers }, { drain })).faults, kept);
   });
 });
 

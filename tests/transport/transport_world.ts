@@ -7,6 +7,7 @@ import { FrameDecoder } from "../../src/wire/frame.ts";
 import type { Hello, HelloReply } from "../../src/wire/hello.ts";
 import { decodePeerFrame, encodePeerMessage } from "../../src/wire/peer_codec.ts";
 import type { PeerFrame, PeerGreeting } from "../../src/wire/peer_codec.ts";
+import { drain } from "../microtask_drain.ts";
 
 /** The port on which everything listens. */
 export const PORT = 7238;
@@ -62,7 +63,7 @@ export class TransportWorld {
 
   /** Creates a world without machines. */
   constructor(seed: number | string, network: Partial<NetworkFaults> = {}) {
-    this.world = new SimulatedWorld({ seed, network });
+    this.world = new SimulatedWorld({ seed, network, drain });
   }
 
   /** Virtual milliseconds since the start. */
