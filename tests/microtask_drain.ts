@@ -1,4 +1,4 @@
-/** How simulated worlds of tests let promises settle: exactly where the engine can, else by hops. */
+/** How simulated worlds of tests let promises settle: exactly, or by hops where they must. */
 import { detectMicrotaskDrain } from "../src/runtime/detect.ts";
 
 /** An option of a simulated world. */
