@@ -47,8 +47,9 @@ export function removedError({ nodeId, clusterName, members }: Identity): Denied
   const name = clusterName === "" ? "its cluster" : `cluster "${clusterName}"`;
   const other = members.find(({ id }) => id !== nodeId)?.address ?? "HOST:PORT";
   return new DeniedError(
-    `Node ${nodeId} was removed from ${name} and takes part no more: to add it again, start it ` +
-      `with an empty data directory (raft start --id ${nodeId} --data NEW --join ${other})`,
+    `Node ${nodeId} was removed from ${name} and takes part no more: it may join again, with an ` +
+      "empty data directory",
+    { fix: [`to add it again: raft start --id ${nodeId} --data NEW --join ${other}`] },
   );
 }
 

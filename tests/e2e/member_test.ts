@@ -146,6 +146,11 @@ describe("a cluster whose members change", { timeout: TEST_TIMEOUT_MS }, () => {
     await cluster.document(`member remove ${id}`);
     await cluster.document(`wait member ${id} gone`);
     assert.equal((await ended).code, 8);
+    // Its directory remembers: it asks nobody, and is told what to do.
+    const again = await runRaft(["start", "--id", String(id), "--data", cluster.node(id).dataPath]);
+    assertExit(again, 8);
+    assert.match(again.stderr, new RegExp(`Node ${id} was removed from cluster "e2e"`));
+    assert.match(again.stderr, new RegExp(`fix: .*raft start --id ${id} --data NEW --join 127`));
     assert.notEqual((await cluster.document("leader")).id, id);
     assert.equal((await cluster.voters()).length, 3);
   });
@@ -157,6 +162,7 @@ describe("a cluster whose members change", { timeout: TEST_TIMEOUT_MS }, () => {
     const refused = await cluster.run(`member remove ${other}`);
     assertExit(refused, 10);
     const error = errorOf(refused);
+    assert.equal(error.applied, "no");
     assert.match(
       error.why.join("\n"),
       /of the 2 voters afterwards 1 would be up, and 2 are needed/,

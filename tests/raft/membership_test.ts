@@ -108,8 +108,9 @@ describe("membership of whole nodes", () => {
     for (const id of [1, 2]) world.kill(id);
     const node = world.start(3);
     await world.until(() => node.ended !== null, 1_000);
-    assert.ok(node.ended!.error instanceof DeniedError);
-    assert.match(node.failure, /raft start --id 3 --data NEW --join node-1:7238/);
+    const { error } = node.ended!;
+    assert.ok(error instanceof DeniedError);
+    assert.match(error.fix.join(), /raft start --id 3 --data NEW --join node-1:7238/);
   });
 
   it("trap 38: a member that was away when it was removed is told when it is back", async () => {
