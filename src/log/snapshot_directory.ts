@@ -39,6 +39,7 @@ import type {
   StoredSnapshot,
 } from "./snapshot_store.ts";
 import { writeSnapshotFile } from "./snapshot_writer.ts";
+import { TimeSlice } from "./time_slice.ts";
 
 /** See the comment of this module. */
 export class SnapshotDirectory implements SnapshotStore {
@@ -138,12 +139,17 @@ export class SnapshotDirectory implements SnapshotStore {
   async *state(snapshot: StoredSnapshot): AsyncGenerator<Uint8Array, void> {
     const file = await this.#openFile(snapshot);
     const scanner = new SnapshotScanner();
+    const slice = new TimeSlice(this.#runtime.clock);
     try {
       for (let at = 0; at < snapshot.totalBytes;) {
         const bytes = new Uint8Array(Math.min(SNAPSHOT_READ_BYTES, snapshot.totalBytes - at));
         const count = await file.read(bytes, at);
         if (count === 0) throw new SnapshotFault(at, "the file was cut");
-        for (const chunk of scanner.push(bytes.subarray(0, count))) yield chunk;
+        for (const chunk of scanner.push(bytes.subarray(0, count))) {
+          yield chunk;
+          // What the reader made of it counts too.
+          if (slice.spend(chunk.length)) await slice.end();
+        }
         at += count;
       }
       if (!scanner.isComplete) throw new SnapshotFault(scanner.verifiedBytes, "no trailer follows");

@@ -20,12 +20,7 @@ import {
   TRAILER_BYTES,
 } from "./snapshot_format.ts";
 import { syncFile } from "./sync_file.ts";
-
-/** How long one slice takes, but for the last chunk that it draws. */
-const SLICE_MS = 2;
-
-/** The most bytes of one slice: on a clock that stands still it must end too. */
-const SLICE_BYTES = 1024 * 1024;
+import { TimeSlice } from "./time_slice.ts";
 
 /** What {@linkcode writeSnapshotFile} works with. */
 export interface WriteSnapshotOptions {
@@ -42,10 +37,11 @@ export interface WriteSnapshotOptions {
 export async function writeSnapshotFile(options: WriteSnapshotOptions): Promise<number> {
   const { file, clock, meta, chunks, isStopped } = options;
   const writer = new SnapshotFileWriter(file, encodeHeader(meta));
+  const slice = new TimeSlice(clock);
   for (let isDone = false; !isDone;) {
-    isDone = drawSlice(writer, { clock, chunks });
+    isDone = drawSlice(writer, { slice, chunks });
     if (writer.unsyncedBytes >= SNAPSHOT_UNSYNCED_BYTES_MAX) await writer.sync();
-    await new Promise<void>((resolve) => clock.defer(resolve));
+    await slice.end();
     if (isStopped()) throw new StorageError("Cannot write the snapshot: the node is stopping");
   }
   writer.finish();
@@ -56,15 +52,14 @@ export async function writeSnapshotFile(options: WriteSnapshotOptions): Promise<
 /** Writes some chunks; true where there are no more. */
 function drawSlice(
   writer: SnapshotFileWriter,
-  { clock, chunks }: Pick<WriteSnapshotOptions, "clock" | "chunks">,
+  { slice, chunks }: { readonly slice: TimeSlice; readonly chunks: Iterator<Uint8Array, void> },
 ): boolean {
-  const endMs = clock.nowMs() + SLICE_MS;
-  const endBytes = writer.bytes + SLICE_BYTES;
-  do {
+  for (let isOver = false; !isOver;) {
     const next = chunks.next();
     if (next.done === true) return true;
     writer.put(next.value);
-  } while (clock.nowMs() < endMs && writer.bytes < endBytes);
+    isOver = slice.spend(next.value.length);
+  }
   return false;
 }
 
