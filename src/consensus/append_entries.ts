@@ -7,6 +7,7 @@ import { assert } from "../assert.ts";
 import type { Index, NodeId, Term } from "../types.ts";
 import { advanceCommitIndex } from "./commit.ts";
 import type { AppendEntriesRequest, EntriesSlice } from "./messages.ts";
+import { isVoter } from "./quorum.ts";
 import { becomeFollower } from "./role.ts";
 import type { ConsensusState } from "./state.ts";
 
@@ -53,7 +54,7 @@ export function acknowledge(state: ConsensusState): void {
     type: "appendEntriesResponse",
     accepted: true,
     term: state.currentTerm,
-    matchIndex: Math.min(state.verifiedIndex, state.durability.durableIndex),
+    matchIndex: acknowledgedIndex(state),
     readSequence: state.leaderReadSequence,
     session: state.leaderSession,
     promiseMs: state.promiseMs,
@@ -61,6 +62,18 @@ export function acknowledge(state: ConsensusState): void {
   // What is verified and not durable is acknowledged by a later sync: of these entries, or of those
   // that another leader had sent.
   state.acknowledgementDue = state.verifiedIndex > state.durability.durableIndex;
+}
+
+/**
+ * What may count for this node. A learner that restores a snapshot does not tell what it has behind
+ * it: it would be made a voter, and everybody would wait for a node that is busy, or be led by one
+ * that cannot apply.
+ */
+export function acknowledgedIndex(state: ConsensusState): Index {
+  const index = Math.min(state.verifiedIndex, state.durability.durableIndex);
+  if (state.restoringIndex === 0) return index;
+  const isWaiting = !isVoter(state.membership.latest.configuration, state.nodeId);
+  return isWaiting ? Math.min(index, state.restoringIndex) : index;
 }
 
 /** A message of this term that only its leader sends. */

@@ -32,6 +32,7 @@ import {
   stepCompacted,
   stepSnapshotEnded,
   stepSnapshotReceived,
+  stepSnapshotRestored,
 } from "./install_snapshot.ts";
 import type { IndexedConfiguration } from "./membership.ts";
 import { stepPropose } from "./proposal.ts";
@@ -238,6 +239,8 @@ export class Consensus {
         return stepSnapshotEnded(state, input);
       case "snapshotReceived":
         return stepSnapshotReceived(state, input);
+      case "snapshotRestored":
+        return stepSnapshotRestored(state, input.index);
       case "compacted":
         return stepCompacted(state, input.index);
       default:

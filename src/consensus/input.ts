@@ -97,6 +97,8 @@ export type Input =
     readonly snapshot: SnapshotSummary;
     readonly source: unknown;
   }
+  /** The state machine is at the snapshot of `index` that replaced the log, or beyond. */
+  | { readonly type: "snapshotRestored"; readonly index: Index }
   /**
    * The log no longer holds the entries up to `index`, all of them applied and covered by a durable
    * snapshot.

@@ -9,7 +9,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Index, NodeId, Term } from "../types.ts";
-import { acknowledge, followLeader } from "./append_entries.ts";
+import { acknowledge, acknowledgedIndex, followLeader } from "./append_entries.ts";
 import { advanceCommitIndex } from "./commit.ts";
 import type { SnapshotSummary } from "./input.ts";
 import type {
@@ -68,6 +68,15 @@ export function stepSnapshotReceived(
   if (!isDurable) return acknowledge(state);
   const request = { ...snapshot, session: state.leaderSession };
   answer(state, { to: state.leaderId, request, status: "installed" });
+}
+
+/** The state machine has come to the last snapshot: a learner may say what else it has. */
+export function stepSnapshotRestored(state: ConsensusState, index: Index): void {
+  if (state.restoringIndex !== index) return;
+  const before = acknowledgedIndex(state);
+  state.restoringIndex = 0;
+  const isOwed = acknowledgedIndex(state) > before;
+  if (isOwed && state.role === "follower" && state.leaderId !== null) acknowledge(state);
 }
 
 /** A follower answered; how far it is with the bytes is the driver's to know. */
@@ -148,6 +157,7 @@ function replaceLog(state: ConsensusState, snapshot: SnapshotSummary, source: un
     configurationIndex <= lastIncludedIndex,
     () => `the configuration at ${configurationIndex} is not covered by ${lastIncludedIndex}`,
   );
+  state.restoringIndex = lastIncludedIndex;
   state.log.reset(lastIncludedIndex, lastIncludedTerm);
   state.membership.reset({ index: configurationIndex, configuration });
   state.membership.committed(lastIncludedIndex);

@@ -99,6 +99,8 @@ export class ConsensusState {
   leaderSession = 0;
   /** An answer to the leader waits for a sync. */
   acknowledgementDue = false;
+  /** The snapshot that replaced the log, as long as the state machine is behind it; 0 for none. */
+  restoringIndex: Index = 0;
 
   // Candidate variables.
   /** The answers of the election under way, the own one included. */

@@ -303,6 +303,7 @@ export class DriverLoop {
         this.#reads.restored();
         this.taker.restored(position);
         this.#checkDrained();
+        this.input({ type: "snapshotRestored", index: position.index });
       },
       failed: (error) => this.#fail(error),
     });

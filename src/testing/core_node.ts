@@ -262,6 +262,7 @@ export class CoreNode {
       this.storage.snapshot = snapshot;
     }
     this.step({ type: "snapshotReceived", snapshot, source: snapshot });
+    this.step({ type: "snapshotRestored", index: snapshot.lastIncludedIndex });
   }
 
   /** Takes a snapshot of what is applied. */

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Membership } from "../../src/consensus/membership.ts";
-import { configurationOf, entriesOfTerms, snapshotOf } from "../../src/testing/core_log.ts";
+import {
+  configurationOf,
+  type CoreSnapshot,
+  entriesOfTerms,
+  snapshotOf,
+} from "../../src/testing/core_log.ts";
 import {
   acknowledgeAll,
   lead,
@@ -40,6 +45,24 @@ function receive(node: CoreNode, message: ReturnType<typeof installSnapshot>): v
   node.receive(2, message);
   while (node.receptions.length > 0) node.stepReception();
   node.perform();
+}
+
+/** Node 1 learns. */
+const LEARNING = configurationOf([2, 3], { learners: [1] });
+
+/** A node that has got a snapshot of two entries and two more, and what it said of them. */
+function restoring(snapshot: CoreSnapshot): { node: CoreNode; matchIndex: number } {
+  const node = loneNode({ currentTerm: 1 });
+  node.receive(2, installSnapshot(snapshot));
+  node.receptions.length = 0;
+  node.storage.snapshot = snapshot;
+  node.step({ type: "snapshotReceived", snapshot, source: snapshot });
+  node.perform();
+  node.takeOutgoing();
+  node.receive(2, appendEntries({ prevLogIndex: 2, prevLogTerm: 1, terms: [1, 1] }));
+  const answer = onlyAnswer(node, "appendEntriesResponse");
+  assert.ok(answer.accepted);
+  return { node, matchIndex: answer.matchIndex };
 }
 
 describe("install_snapshot at a follower", () => {
@@ -130,6 +153,26 @@ describe("install_snapshot at a follower", () => {
     node.crash();
     node.restart();
     assert.deepEqual([node.terms, node.appliedIndex], [[1, 1, 3], 3]);
+  });
+
+  it("a learner that restores says nothing of what is behind, or it would be promoted", () => {
+    const snapshot = snapshotOf([1, 1], { index: 1, configuration: LEARNING });
+    const { node, matchIndex } = restoring(snapshot);
+    assert.equal(matchIndex, 2);
+    node.step({ type: "snapshotRestored", index: 1 });
+    assert.deepEqual(sentTo(node, 2), [], "it was another snapshot");
+    node.step({ type: "snapshotRestored", index: 2 });
+    node.perform();
+    const answer = onlyAnswer(node, "appendEntriesResponse");
+    assert.ok(answer.accepted && answer.matchIndex === 4);
+  });
+
+  it("a voter that restores acknowledges what is behind, for a quorum may need it", () => {
+    const { node, matchIndex } = restoring(snapshotOf([1, 1]));
+    assert.equal(matchIndex, 4);
+    node.step({ type: "snapshotRestored", index: 2 });
+    node.perform();
+    assert.deepEqual(sentTo(node, 2), []);
   });
 
   it("a candidate that installs gives its election up", () => {
