@@ -1,7 +1,7 @@
 /** A cluster of cores that tells what happens in it, a line each. */
 import type { Input } from "../../src/consensus/input.ts";
 import type { AppendEntriesResponse, Message } from "../../src/consensus/messages.ts";
-import type { ChangeOutcome, ReadOutcome } from "../../src/consensus/effects.ts";
+import type { ChangeOutcome, ReadOutcome, TransferOutcome } from "../../src/consensus/effects.ts";
 import { CoreCluster, type CoreClusterOptions } from "../../src/testing/core_cluster.ts";
 import type { CoreNode } from "../../src/testing/core_node.ts";
 import type { Index, NodeId } from "../../src/types.ts";
@@ -12,8 +12,8 @@ export class ScenarioCluster extends CoreCluster {
   /** The state of each node as it was told last. */
   readonly #told = new Map<NodeId, string>();
   readonly #toldMembers = new Map<NodeId, string>();
-  /** How many ends of changes were told of each node. */
-  readonly #toldChanges = new Map<NodeId, number>();
+  /** How much was told of how changes, transfers and proposals of each node ended. */
+  readonly #toldOutcomes = new Map<string, number>();
 
   /** Starts the nodes; what they do at the start is not told. */
   constructor(options: CoreClusterOptions) {
@@ -26,11 +26,10 @@ export class ScenarioCluster extends CoreCluster {
 
   /** Takes the lines since the last call. */
   takeLines(): string[] {
-    for (const { id, changes } of this.nodes.values()) {
-      for (const outcome of changes.slice(this.#toldChanges.get(id) ?? 0)) {
-        this.#lines.push(`${id} change ${describeOutcome(outcome)}`);
-      }
-      this.#toldChanges.set(id, changes.length);
+    for (const { id, changes, transfers, refusals } of this.nodes.values()) {
+      this.#tellNew(`${id} change`, changes.map(describeOutcome));
+      this.#tellNew(`${id} transfer`, transfers.map(describeTransfer));
+      this.#tellNew(`${id} proposal`, refusals.map(({ reason }) => `is refused (${reason})`));
     }
     return this.#lines.splice(0);
   }
@@ -76,6 +75,14 @@ export class ScenarioCluster extends CoreCluster {
       : `may be served once ${outcome.readIndex} is applied`;
     this.#lines.push(`${node.id} read ${outcome.readId} ${end}`);
   }
+
+  /** Tells the ends that were not told before. */
+  #tellNew(what: string, ends: readonly string[]): void {
+    for (const end of ends.slice(this.#toldOutcomes.get(what) ?? 0)) {
+      this.#lines.push(`${what} ${end}`);
+    }
+    this.#toldOutcomes.set(what, ends.length);
+  }
 }
 
 /** What a person wants to see of a node. */
@@ -95,6 +102,11 @@ export function membersOf(node: CoreNode): string {
   const old = votersOld.length === 0 ? "" : ` < ${list(votersOld)}`;
   const rest = learners.length === 0 ? "" : ` | ${list(learners)}`;
   return `${list(voters) || "nobody"}${old}${rest} at ${node.core.status().configurationIndex}`;
+}
+
+function describeTransfer(outcome: TransferOutcome): string {
+  if (outcome.failure !== null) return `fails: ${outcome.failure}`;
+  return `is done: ${outcome.leaderId} leads in term ${outcome.term}`;
 }
 
 function describeOutcome(outcome: ChangeOutcome): string {

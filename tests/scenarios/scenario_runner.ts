@@ -18,6 +18,7 @@ const MESSAGE_KINDS: Readonly<Record<string, string>> = {
   "vote-answer": "requestVoteResponse",
   snapshot: "installSnapshotRequest",
   "snapshot-answer": "installSnapshotResponse",
+  "timeout-now": "timeoutNow",
 };
 
 const ACTIONS: ReadonlySet<string> = new Set<MemberChange["action"]>([
@@ -114,6 +115,8 @@ class ScenarioRunner {
         return void cluster.propose(id, ...plain.slice(1));
       case "change":
         return void cluster.change(id, changesOf(named), plain.includes("force"));
+      case "transfer":
+        return transfer(cluster.node(id), plain[1]);
       case "compact":
         return compact(cluster.node(id), Number(plain[1]));
       case "read":
@@ -152,6 +155,12 @@ function changesOf(named: ReadonlyMap<string, string>): Parameters<ScenarioClust
     assert(ACTIONS.has(action), `there is no change "${action}"`);
     return numbers(ids).map((id) => ({ action: action as MemberChange["action"], id }));
   });
+}
+
+/** Has another node lead: the one that is named, or any. */
+function transfer(node: CoreNode, target: string | undefined): void {
+  const to = target === undefined ? null : Number(target);
+  node.run({ type: "transferLeadership", target: to, source: null });
 }
 
 /** Takes a snapshot of what is applied, if it is new, and compacts up to an index. */
