@@ -144,7 +144,9 @@ function truncate(state: ConsensusState, lastIndexKept: Index): void {
       `truncation would keep ${lastIndexKept}`,
   );
   state.log.truncateSuffix(lastIndexKept);
+  const { latest } = state.membership;
   state.membership.truncateSuffix(lastIndexKept);
+  if (state.membership.latest !== latest) state.tracing?.applyConfChange();
   state.durability.truncated(lastIndexKept);
   state.outbox.changeLog({ type: "truncateSuffix", lastIndexKept });
 }

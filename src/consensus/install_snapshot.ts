@@ -168,6 +168,7 @@ function replaceLog(state: ConsensusState, snapshot: SnapshotSummary, source: un
   state.outbox.appliable(null);
   state.verifiedIndex = lastIncludedIndex;
   state.acknowledgementDue = false;
+  state.tracing?.applyConfChange();
   state.outbox.changeLog({ type: "installSnapshot", snapshot, source });
 }
 

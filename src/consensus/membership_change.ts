@@ -113,7 +113,7 @@ function append(state: ConsensusState, configuration: Configuration): Index {
   state.log.append(state.currentTerm, 1);
   state.durability.appended(state.outbox.sequence, index);
   state.membership.append({ index, configuration });
-  state.tracing?.changeConf(before.voters);
+  state.tracing?.changeConf(before);
   state.tracing?.applyConfChange();
   state.tracing?.appendedOwn();
   state.outbox.changeLog({

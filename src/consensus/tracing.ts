@@ -9,6 +9,7 @@
 import type { Configuration, Index, Member, NodeId, Term } from "../types.ts";
 import type { Effects, Role } from "./effects.ts";
 import type { AppendEntriesRequest, Message } from "./messages.ts";
+import { allMembers } from "./quorum.ts";
 
 /** What happened. */
 export type TransitionName =
@@ -146,23 +147,29 @@ export class Tracing {
     this.#emitOwn("ReceiveAppendEntriesResponse", { type: "MsgAppResp", index });
   }
 
-  /** A leader takes a change of the members from `before` to what is in effect now. */
-  changeConf(before: readonly Member[]): void {
-    const { voters, learners } = this.#state.membership.latest.configuration;
-    const had = new Set(before.map((member) => member.id));
-    const has = new Set(voters.map((member) => member.id));
-    const learns = new Set(learners.map((member) => member.id));
-    const changes = [
-      ...[...has].filter((id) => !had.has(id)).map((id) => change(id, "AddNewServer")),
-      ...[...had].filter((id) => !has.has(id)).map((id) =>
-        change(id, learns.has(id) ? "AddLearner" : "RemoveServer")
-      ),
-      ...[...learns].filter((id) => !had.has(id)).map((id) => change(id, "AddLearner")),
-    ];
+  /**
+   * A leader takes a change of the members from `before` to what is in effect now. What changes no
+   * part of anybody, such as leaving a joint configuration, is not shown, as in etcd.
+   */
+  changeConf(before: Configuration): void {
+    const now = this.#state.membership.latest.configuration;
+    const changes = [];
+    for (const { id } of allMembers({ ...before, votersOld: [] })) {
+      if (!has(now.voters, id) && !has(now.learners, id)) changes.push(change(id, "RemoveServer"));
+    }
+    for (const { id } of now.voters) {
+      if (!has(before.voters, id)) changes.push(change(id, "AddNewServer"));
+    }
+    for (const { id } of now.learners) {
+      if (!has(before.learners, id)) changes.push(change(id, "AddLearner"));
+    }
     if (changes.length > 0) this.#emit("ChangeConf", { prop: { cc: { changes } } });
   }
 
-  /** A configuration takes effect: at append, not at apply as in etcd. */
+  /**
+   * A configuration takes effect: at append, not at apply as in etcd, with a snapshot, or for the
+   * one behind it was truncated.
+   */
   applyConfChange(): void {
     const newconf = ids(this.#state.membership.latest.configuration.voters);
     this.#emit("ApplyConfChange", { prop: { cc: { changes: [], newconf } } });
@@ -307,6 +314,10 @@ function receiveName(type: string): TransitionName {
 
 function change(id: NodeId, action: string): { readonly nid: string; readonly action: string } {
   return { nid: String(id), action };
+}
+
+function has(members: readonly Member[], id: NodeId): boolean {
+  return members.some((member) => member.id === id);
 }
 
 function ids(members: readonly Member[]): string[] {

@@ -2,8 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Consensus } from "../../src/consensus/consensus.ts";
 import type { Transition } from "../../src/consensus/tracing.ts";
-import { configurationOf } from "../../src/testing/core_log.ts";
-import { accepted, appendEntries, vote } from "../../src/testing/core_messages.ts";
+import { configurationOf, snapshotOf } from "../../src/testing/core_log.ts";
+import {
+  accepted,
+  appendEntries,
+  installSnapshot,
+  rejected,
+  vote,
+} from "../../src/testing/core_messages.ts";
 import { memberChange, proposalOf } from "../../src/testing/core_cluster.ts";
 
 /** A core of a cluster of three at index 1, and what it traced. */
@@ -115,6 +121,77 @@ describe("tracing", () => {
       },
       { name: "ApplyConfChange", conf, prop: { cc: { changes: [], newconf: ["1", "2"] } } },
     ]);
+  });
+
+  it("shows each change once: no learner that was there, a learner that goes, no address", () => {
+    const { core, lines } = traced();
+    elect(core);
+    const acknowledge = () => {
+      const message = accepted({ term: 2, matchIndex: core.lastIndex, session: 1 });
+      const { sequence } = core.takeEffects();
+      core.step({ type: "durable", sequence });
+      core.step({ type: "message", from: 2, message });
+    };
+    acknowledge();
+    const shown: unknown[] = [];
+    const changes = [
+      memberChange({ action: "addLearner", id: 4 }),
+      memberChange({ action: "remove", id: 3 }),
+      memberChange({ action: "setAddress", id: 2, address: "elsewhere:1" }),
+      memberChange({ action: "remove", id: 4 }),
+    ];
+    for (const change of changes) {
+      lines.length = 0;
+      const input = { type: "changeMembership", force: true, source: null } as const;
+      core.step({ ...input, changes: [change] });
+      acknowledge();
+      acknowledge();
+      shown.push(lines.flatMap((line) => line.name === "ChangeConf" ? line.prop?.cc?.changes : []));
+    }
+    assert.deepEqual(shown, [
+      [{ nid: "4", action: "AddLearner" }],
+      [{ nid: "3", action: "RemoveServer" }],
+      [],
+      [{ nid: "4", action: "RemoveServer" }],
+    ]);
+  });
+
+  it("shows a follower whose configuration comes, is truncated, and comes with a snapshot", () => {
+    const { core, lines } = traced();
+    const confs = () =>
+      lines.splice(0).flatMap(({ name, prop }) =>
+        name === "ApplyConfChange" ? [prop?.cc?.newconf?.join("")] : []
+      );
+    confs();
+    const slice = [{ term: 1, payload: "", configuration: configurationOf([1, 2]) }];
+    const first = appendEntries({ term: 1, prevLogIndex: 1, prevLogTerm: 1, slice });
+    core.step({ type: "message", from: 2, message: first });
+    assert.deepEqual(confs(), ["12"]);
+    const other = appendEntries({ term: 2, prevLogIndex: 1, prevLogTerm: 1, terms: [2] });
+    core.step({ type: "message", from: 3, message: other });
+    assert.deepEqual(confs(), ["123"]);
+    const carried = { index: 3, configuration: configurationOf([1, 3]) };
+    const snapshot = snapshotOf([1, 2, 2], carried);
+    core.step({ type: "message", from: 3, message: installSnapshot(snapshot) });
+    assert.equal(lines[0]?.name, "ReceiveSnapshot");
+    assert.deepEqual(lines[0]?.msg?.entries, 3);
+    core.step({ type: "snapshotReceived", snapshot, source: snapshot });
+    assert.deepEqual(confs(), ["13"]);
+  });
+
+  it("shows a leader that sends a snapshot in place of what it compacted", () => {
+    const { core, lines } = traced();
+    elect(core);
+    const message = accepted({ term: 2, matchIndex: 2, session: 1 });
+    core.step({ type: "message", from: 2, message });
+    core.takeEffects();
+    core.step({ type: "compacted", index: 2 });
+    lines.length = 0;
+    const answer = rejected({ term: 2, prevLogIndex: 1, session: 1 });
+    core.step({ type: "message", from: 3, message: answer });
+    core.takeEffects();
+    const [sent] = lines.filter(({ name }) => name === "SendSnapshot");
+    assert.deepEqual([sent?.msg?.type, sent?.msg?.to, sent?.msg?.entries], ["MsgSnap", "3", 2]);
   });
 
   it("shows a follower that adopts a term and a configuration, and answers", () => {
