@@ -4,8 +4,8 @@
  * Usage: node --import tsx --expose-gc scripts/measure_state_machine.ts [PART…]
  *        bun scripts/measure_state_machine.ts [PART…]
  *
- * PART is `puts`, `answers`, `memory`, `snapshot` or `prefix`; all of them unless told otherwise.
- * Each part is best run in a process of its own, as they disturb each other's memory.
+ * PART is `puts`, `answers`, `memory`, `snapshot`, `prefix` or `revoke`; all of them unless told
+ * otherwise. Each part is best run in a process of its own, as they disturb each other's memory.
  */
 import process from "node:process";
 import { COMMAND_ID_BYTES, CommandGate } from "../src/state_machine/command_gate.ts";
@@ -25,6 +25,7 @@ const measuredParts: Readonly<Record<string, () => void | Promise<void>>> = {
   memory: measureMemory,
   snapshot: measureSnapshot,
   prefix: measurePrefix,
+  revoke: measureRevocation,
 };
 
 /** A gate and where it stands; feeds itself with puts whose ids are all different. */
@@ -245,6 +246,27 @@ function measurePrefix(): void {
   timed("dry run of a prefix of nearly all keys", () => remove(true));
   timed("deletion of a prefix of nearly all keys", () => remove(false));
   report("keys left", { count: feed.store.keyCount });
+}
+
+/** How long one lease with a million keys stops everything else when it is revoked. */
+function measureRevocation(): void {
+  const store = new KeyValueStore();
+  const context = (index: number) => ({ index, term: 1, logTimeMs: 0 });
+  const leaseId = 1;
+  store.apply(encodeKvCommand({ type: "leaseGrant", ttlMs: 60_000 }), context(leaseId));
+  const value = new Uint8Array(VALUE_BYTES);
+  for (let i = 0; i < 1_000_000; i += 1) {
+    const key = new TextEncoder().encode(`k${String(i).padStart(15, "0")}`);
+    const lifetime = { type: "lease", leaseId } as const;
+    const condition = NO_CONDITION;
+    const fields = { key, value, condition, returnPrevious: false, lifetime };
+    store.apply(encodeKvCommand({ type: "put", ...fields }), context(i + 2));
+  }
+  const command = encodeKvCommand({ type: "leaseRevoke", leaseId });
+  const startMs = performance.now();
+  store.apply(command, context(2_000_000));
+  report("revocation of a lease with all keys", { ms: performance.now() - startMs });
+  report("keys left", { count: store.keyCount });
 }
 
 const wanted = process.argv.slice(2);
