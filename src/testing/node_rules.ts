@@ -57,7 +57,7 @@ export class NodeRules {
   opened(hardState: HardState, instanceId: InstanceId, isWhole: boolean): void {
     const { nodeId, checkers, watch } = this.#options;
     this.#instanceId = instanceId;
-    this.#leadingTerm = 0;
+    this.#leads(0);
     this.#comparedIndex = -1;
     this.#copy = checkers.quorumRule.copyOf(nodeId, instanceId);
     this.#copy.found(watch.log.lastIncludedIndex, watch.coveredIndex, watch.log.entries);
@@ -112,7 +112,11 @@ export class NodeRules {
       to,
       nowMs: nowMs(),
     });
-    if (message.type === "appendEntriesRequest") this.#leaderCommits(message.leaderCommit);
+    if (message.type === "appendEntriesResponse" && message.accepted) {
+      this.#acknowledges(message.matchIndex, message.term, to);
+    } else if (message.type === "installSnapshotResponse" && message.status === "installed") {
+      this.#acknowledges(message.lastIncludedIndex, message.term, to);
+    } else if (message.type === "appendEntriesRequest") this.#leaderCommits(message.leaderCommit);
     else if (message.type === "requestVoteRequest" && !message.preVote) {
       checkers.voteRule.onCandidate(nodeId, message.term, log);
       this.#quorumRule.onVote(this.#instanceId, { term: message.term, candidateId: nodeId });
@@ -126,13 +130,25 @@ export class NodeRules {
   roleChanged({ role, term }: SoftState): void {
     const { nodeId, watch } = this.#options;
     const wasLeading = this.#leadingTerm;
-    this.#leadingTerm = role === "leader" ? term : 0;
+    this.#leads(role === "leader" ? term : 0);
     if (role === "leader" && wasLeading !== term) {
       this.#quorumRule.onVote(this.#instanceId, { term, candidateId: nodeId });
       const { before } = watch.configurationsIn(this.#options.eventCount());
       if (before !== null) this.#quorumRule.onLeader(nodeId, term, before);
     }
     this.#compareConfigurations();
+  }
+
+  #leads(term: Term): void {
+    this.#leadingTerm = term;
+    const { nodeId, checkers, watch } = this.#options;
+    checkers.acknowledgementRule.onRole(nodeId, term, watch);
+  }
+
+  #acknowledges(index: Index, term: Term, leaderId: NodeId): void {
+    const { nodeId, checkers, watch } = this.#options;
+    const entryTerm = watch.termAt(index);
+    checkers.acknowledgementRule.onAcknowledged({ nodeId, leaderId, term, index, entryTerm });
   }
 
   get #quorumRule(): SafetyCheckers["quorumRule"] {

@@ -5,6 +5,7 @@
  */
 import type { NodeId } from "../../types.ts";
 import { AcknowledgedDurability } from "./acknowledged_durability.ts";
+import { AcknowledgementRule } from "./acknowledgement_rule.ts";
 import { ElectionSafety } from "./election_safety.ts";
 import { LeaderCompleteness } from "./leader_completeness.ts";
 import { LogMatching } from "./log_matching.ts";
@@ -40,6 +41,8 @@ export class SafetyCheckers implements Observations {
   readonly quorumRule = new QuorumRule();
   /** Votes go to logs that are up to date. */
   readonly voteRule = new VoteRule();
+  /** What is acknowledged is the leader's. */
+  readonly acknowledgementRule = new AcknowledgementRule();
   /** Nobody is elected against a promise. */
   readonly promiseRule = new PromiseRule();
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Message } from "../../../src/consensus/messages.ts";
 import type { ObservedLog } from "../../../src/testing/checkers/observations.ts";
+import { AcknowledgementRule } from "../../../src/testing/checkers/acknowledgement_rule.ts";
 import { PromiseRule } from "../../../src/testing/checkers/promise_rule.ts";
 import { checkRead } from "../../../src/testing/checkers/read_recency.ts";
 import { VoteRule } from "../../../src/testing/checkers/vote_rule.ts";
@@ -106,5 +107,20 @@ describe("Read recency", () => {
       () => checkRead({ committedIndex: 8, index: 7, servedBy: 1, label: "read of a" }),
       /"read of a" was answered by node 1 as of index 7/,
     );
+  });
+});
+
+describe("AcknowledgementRule", () => {
+  it("trap 16: finds what the leader does not have, or has with another term", () => {
+    const terms = [0, 1, 2, 4];
+    const rule = new AcknowledgementRule();
+    rule.onRole(1, 4, { lastIndex: 3, termAt: (index) => terms[index] ?? null });
+    const said = { nodeId: 2, leaderId: 1, term: 4, index: 2, entryTerm: 2 };
+    rule.onAcknowledged(said);
+    assert.throws(() => rule.onAcknowledged({ ...said, entryTerm: 3 }), /which has term 2 there/);
+    assert.throws(() => rule.onAcknowledged({ ...said, index: 4 }), /which has nothing there/);
+    rule.onAcknowledged({ ...said, term: 3, index: 4 });
+    rule.onRole(1, 0, { lastIndex: 0, termAt: () => null });
+    rule.onAcknowledged({ ...said, index: 4 });
   });
 });
