@@ -146,6 +146,42 @@ const replication: readonly Mutation[] = [
   },
 ];
 
+/** Promises that leases rest on. */
+const leases: readonly Mutation[] = [
+  {
+    name: "lease_survives_timeout_now",
+    fault: "a leader that has asked another to lead goes on with its lease",
+    trap: 42,
+    file: "src/consensus/lease.ts",
+    find: "return state.committedInTerm && state.transfer === null && !state.leaseVoid &&",
+    replace: "return state.committedInTerm &&",
+  },
+  {
+    name: "lease_outlasts_the_promise",
+    fault: "a lease is longer than the promises that it rests on",
+    trap: 42,
+    file: "src/raft/lease.ts",
+    find: "return Math.max(0, promiseMs * (1 - LEASE_DRIFT_SHARE) - LEASE_DRIFT_MS);",
+    replace: "return Math.max(LEASE_DRIFT_MS, promiseMs * (3 + LEASE_DRIFT_SHARE));",
+  },
+  {
+    name: "promise_not_kept",
+    fault: "a voter that has forgotten its leader forgets its promise as well",
+    trap: 42,
+    file: "src/consensus/request_vote.ts",
+    find: "if ((hearsLeader(state) || state.promised) && !request.leadershipTransfer) {",
+    replace: "if (hearsLeader(state) && !request.leadershipTransfer) {",
+  },
+  {
+    name: "promise_forgotten_in_a_crash",
+    fault: "a node that starts again may vote at once, whatever it has promised",
+    trap: 42,
+    file: "src/consensus/state.ts",
+    find: "this.promised = options.mayHavePromised ?? false;",
+    replace: "this.promised = false;",
+  },
+];
+
 /** Linearizable reads. */
 const reads: readonly Mutation[] = [
   {
@@ -166,6 +202,18 @@ const reads: readonly Mutation[] = [
   },
 ];
 
+/** Reads of a leader that is new. */
+const newLeaderReads: readonly Mutation[] = [
+  {
+    name: "read_before_commit_in_term",
+    fault: "a new leader answers reads before it knows what is committed",
+    trap: 39,
+    file: "src/consensus/read_index.ts",
+    find: "reads.waiting.length === 0 || !state.committedInTerm) return;",
+    replace: "reads.waiting.length === 0) return;",
+  },
+];
+
 /** Members and snapshots. */
 const configurations: readonly Mutation[] = [
   {
@@ -183,6 +231,30 @@ const configurations: readonly Mutation[] = [
     file: "src/consensus/append_entries.ts",
     find: "  state.membership.truncateSuffix(lastIndexKept);\n",
     replace: "",
+  },
+  {
+    name: "voters_change_at_once",
+    fault: "voters change in one step, whatever majorities the two configurations have",
+    trap: 34,
+    file: "src/consensus/membership_change.ts",
+    find: "const votersOld = hasSameVoters(current, target) ? [] : current.voters;",
+    replace: "const votersOld: typeof current.voters = [];",
+  },
+  {
+    name: "joining_node_votes",
+    fault: "a node with an empty directory votes under the id of the one that was removed",
+    trap: 14,
+    file: "src/consensus/request_vote.ts",
+    find: "  if (!state.hasJoined) {\n",
+    replace: "  if (request.term < 0) {\n",
+  },
+  {
+    name: "snapshot_without_configuration",
+    fault: "the configuration of a snapshot does not take effect",
+    trap: 35,
+    file: "src/consensus/install_snapshot.ts",
+    find: "  state.membership.reset({ index: configurationIndex, configuration });\n",
+    replace: "  void configuration;\n",
   },
   {
     name: "session_ignored",
@@ -206,6 +278,8 @@ const configurations: readonly Mutation[] = [
 export const consensusMutations: readonly Mutation[] = [
   ...elections,
   ...replication,
+  ...leases,
   ...reads,
+  ...newLeaderReads,
   ...configurations,
 ];

@@ -123,10 +123,23 @@ const snapshots: readonly Mutation[] = [
   },
 ];
 
+/** Time that is replicated. */
+const time: readonly Mutation[] = [
+  {
+    name: "snapshot_without_log_time",
+    fault: "the log's clock does not go on from a snapshot",
+    trap: 52,
+    file: "src/raft/effect_performer.ts",
+    find: "    this.#options.logTime.appended(meta.logTimeMs);\n",
+    replace: "",
+  },
+];
+
 /** All of them. */
 export const nodeMutations: readonly Mutation[] = [
   ...storage,
   ...driver,
   ...commands,
   ...snapshots,
+  ...time,
 ];

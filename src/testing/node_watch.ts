@@ -14,9 +14,11 @@ import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { NodeStart, RaftObserver } from "../raft/observer.ts";
 import { crc32 } from "../runtime/checksum.ts";
-import { EntryKind, type Index, type NodeId, type Term } from "../types.ts";
+import { EntryKind, type Index, type LogTimeMs, type NodeId, type Term } from "../types.ts";
 import { decodeConfiguration } from "../wire/storage_codec.ts";
+import { checkChange } from "./checkers/configuration_rule.ts";
 import type { ConfigurationAt, LeaderConfigurations } from "./checkers/quorum_rule.ts";
+import { PropertyViolation } from "./checkers/property_violation.ts";
 import type { Observations, ObservedEntry, ObservedLog } from "./checkers/observations.ts";
 
 const READ_BYTES_MAX = 1024 * 1024;
@@ -35,6 +37,8 @@ export class NodeWatch implements RaftObserver {
   #baseTerm: Term | null = 0;
   #log: ObservedEntry[] = [];
   #committedIndex: Index = 0;
+  /** The log time of the last entry, as far as it is known. */
+  #logTimeMs: LogTimeMs = 0;
   #term = 0;
   #lastApplied: Index = 0;
   /** The latest snapshot covers everything up to here. */
@@ -115,7 +119,8 @@ export class NodeWatch implements RaftObserver {
   appended(batch: RecordBatch): void {
     let offset = 0;
     while (offset < batch.bytes.length) {
-      const { index, term, kind } = recordHeader(batch.bytes, offset);
+      const { index, term, kind, timestampMs } = recordHeader(batch.bytes, offset);
+      this.#checkLogTime(index, timestampMs);
       assert(index === this.lastIndex + 1, () => `entry ${index} follows ${this.lastIndex}`);
       const entry = { index, term, payloadHash: hashAt(batch.bytes, offset, kind) };
       if (kind === EntryKind.configuration) this.#configured(index, batch.bytes, offset);
@@ -143,6 +148,7 @@ export class NodeWatch implements RaftObserver {
   /** The node removed the end of its log. */
   truncated(lastIndexKept: Index): void {
     this.#log.length = Math.min(this.#log.length, Math.max(0, lastIndexKept - this.#baseIndex));
+    this.#logTimeMs = 0;
     if (this.configurationIndex <= lastIndexKept) return;
     this.#configurationsChange();
     this.#configurations = this.#configurations.filter(({ index }) => index <= lastIndexKept);
@@ -192,6 +198,8 @@ export class NodeWatch implements RaftObserver {
     this.#baseIndex = baseIndex;
     this.#log = [];
     this.#coveredIndex = lastApplied;
+    // At a start the log may reach back before the snapshot.
+    this.#logTimeMs = baseIndex === lastApplied ? snapshot?.logTimeMs ?? 0 : 0;
     this.#configurationsChange();
     this.#configurations = snapshot === null
       ? []
@@ -206,7 +214,21 @@ export class NodeWatch implements RaftObserver {
     if (index <= this.configurationIndex) return;
     this.#configurationsChange();
     const configuration = decodeConfiguration(recordPayload(bytes, offset));
+    const before = this.#configurations.at(-1);
+    if (before !== undefined) checkChange(before, { index, configuration });
     this.#configurations.push({ index, configuration });
+  }
+
+  /** What expires by log time must expire in the same order everywhere: it never falls. */
+  #checkLogTime(index: Index, timestampMs: LogTimeMs): void {
+    const before = this.#logTimeMs;
+    this.#logTimeMs = timestampMs;
+    if (timestampMs >= before) return;
+    throw new PropertyViolation(
+      "Log time",
+      `entry ${index} of node ${this.#nodeId} is of ${timestampMs} ms, the one before it of ` +
+        `${before} ms`,
+    );
   }
 
   #configurationsChange(): void {

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { RaftError } from "../../errors.ts";
 import { machineName, type SimulatedNode } from "../simulated_cluster.ts";
-import { crashFor, drawMomentMs, type FaultScene, isolate } from "./fault_scene.ts";
+import { crashFor, type FaultScene, isolate } from "./fault_scene.ts";
 import { readAt } from "./local_reader.ts";
 
 /** Deposes the leader in one of the ways in which it learns of it late. */
@@ -15,7 +14,7 @@ export function deposedLeader(scene: FaultScene): void {
   const { leader } = cluster;
   if (leader === null || cluster.nodes.length < 2) return;
   readAt(scene, leader);
-  const ways = [isolate, freeze, handOver, forgetfulVoters, forgetfulVoters];
+  const ways = [isolate, freeze, forgetfulVoters, forgetfulVoters];
   prng.pick(ways)(scene, leader);
 }
 
@@ -25,15 +24,6 @@ function freeze(scene: FaultScene, leader: SimulatedNode): void {
   const frozen = leader.machine.runtime?.process;
   frozen?.pause();
   scene.mend(() => frozen?.resume());
-}
-
-/** It asks another node to lead, and is cut off at that moment. */
-function handOver(scene: FaultScene, leader: SimulatedNode): void {
-  scene.note(`leader ${leader.id} is to hand over, and is cut off`);
-  leader.running?.raft.transferLeadership(null).catch((error) => {
-    if (!(error instanceof RaftError)) throw error;
-  });
-  scene.after(drawMomentMs(scene.prng), () => isolate(scene, leader));
 }
 
 /** One node does not hear it, and those that do start anew: they must know what they promised. */

@@ -1,6 +1,7 @@
 /** Majorities are counted from what data directories hold and from who voted. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { checkChange } from "../../../src/testing/checkers/configuration_rule.ts";
 import { DurableCopy } from "../../../src/testing/checkers/durable_copy.ts";
 import type { ObservedEntry } from "../../../src/testing/checkers/observations.ts";
 import {
@@ -129,5 +130,21 @@ describe("QuorumRule", () => {
     rule.onCommit(commitOf(2, 2, three));
     rule.onFollowerCommit(3, 2);
     assert.throws(() => rule.onFollowerCommit(3, 3), /leaders have committed up to 2/);
+  });
+});
+
+describe("Configuration rule", () => {
+  const before = configurationAt(1, members(1, 2, 3, 4, 5));
+
+  it("accepts what shares a voter, and a joint configuration in between", () => {
+    const joint = configurationAt(2, members(1, 2), members(1, 2, 3, 4, 5));
+    checkChange(before, joint);
+    checkChange(joint, configurationAt(3, members(1, 2)));
+    checkChange(before, configurationAt(2, members(1, 2, 3, 4)));
+  });
+
+  it("trap 34: finds voters that change at once so that two leaders could be elected", () => {
+    const after = configurationAt(2, members(1, 2, 3));
+    assert.throws(() => checkChange(before, after), /nodes 1, 2, 3 \(index 2\) need not share/);
   });
 });
