@@ -4,6 +4,7 @@
  * @module
  */
 import { crashFor, drawDownMs, drawNode, type FaultScene } from "./fault_scene.ts";
+import { readAt } from "./local_reader.ts";
 
 /** One process ends; its machine keeps what was written. */
 export function kill(scene: FaultScene): void {
@@ -42,6 +43,7 @@ export function pause(scene: FaultScene): void {
   const paused = node.machine.runtime?.process;
   if (paused === undefined) return;
   scene.note(`pause of node ${node.id} for ${scene.lastsMs} ms`);
+  if (node === scene.cluster.leader) readAt(scene, node);
   paused.pause();
   scene.mend(() => paused.resume());
 }

@@ -9,7 +9,7 @@ import { encodeKvQuery } from "../../wire/kv_codec.ts";
 import type { SimulatedNode } from "../simulated_cluster.ts";
 import type { FaultScene } from "./fault_scene.ts";
 
-const READS_MAX = 100;
+const READS_MAX = 150;
 const QUERY = encodeKvQuery({ type: "get", key: new TextEncoder().encode("local") });
 
 /** Reads at a node until the fault is mended, as far as its process lives and runs. */
@@ -17,7 +17,7 @@ export function readAt(scene: FaultScene, node: SimulatedNode): void {
   const own = node.machine.runtime?.process;
   const { running } = node;
   if (own === undefined || running === null) return;
-  const pauseMs = scene.prng.pick([2, 10, 40]);
+  const pauseMs = scene.prng.pick([5, 20, 60]);
   const consistency = scene.cluster.leaseReads && scene.prng.chance(0.7) ? "lease" : "linearizable";
   const { checkers, defects } = scene.cluster;
   let left = READS_MAX;
