@@ -21,7 +21,7 @@ const parts: readonly (readonly [name: string, path: RegExp])[] = [
   ["simulator: network", /testing\/(simulated_(network|link|stream)|frame_splitter)/],
   ["simulator: disk", /testing\/simulated_(disk|inode|namespace)/],
   ["simulator: clients", /testing\/simulated_clients/],
-  ["simulator: checkers", /testing\/(checkers\/|node_watch)/],
+  ["simulator: checkers", /testing\/(checkers\/|node_watch|node_rules)/],
   ["simulator: the rest", /testing\//],
   ["client", /src\/client\//],
   ["consensus", /src\/consensus\//],
