@@ -34,6 +34,8 @@ export interface MembersOptions {
   readonly setPeers: (peers: readonly PeerAddress[]) => void;
   /** This node must stop, or its data directory cannot be written. */
   readonly stop: (error: Error) => void;
+  /** Resolves when everything that the log holds now is durable. */
+  readonly synced: () => Promise<void>;
   /** What is known of the members has changed. */
   readonly changed: () => void;
 }
@@ -217,6 +219,8 @@ export class Members {
     const members = allMembers(configuration);
     if (identity.born && isSameList(identity.members, members)) return;
     if (memberOf(configuration, identity.nodeId) === null) return;
+    // A log that a crash leaves without that configuration would say that the born node was removed.
+    if (!identity.born) this.#saving = this.#saving.then(() => this.#options.synced());
     this.#save((before) => ({ ...before, members, born: true }));
   }
 

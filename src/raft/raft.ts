@@ -38,6 +38,7 @@ import {
   nodeStart,
   openStorage,
   type RaftStorage,
+  syncLog,
 } from "./raft_storage.ts";
 import { type Readiness, ReadinessWaiters } from "./readiness.ts";
 import { LINEARIZABLE, type QueryFreshness, QueryServer } from "./query_server.ts";
@@ -122,6 +123,7 @@ export class Raft {
       address: () => this.address,
       setPeers: (peers) => this.#port.transport.setPeers(peers),
       stop: (error) => void this.#end(error),
+      synced: () => syncLog(storage.log),
       changed: () => this.#waiters.check(),
     });
     this.#greeter = new Greeter({
