@@ -219,7 +219,7 @@ export class Members {
     const members = allMembers(configuration);
     if (identity.born && isSameList(identity.members, members)) return;
     if (memberOf(configuration, identity.nodeId) === null) return;
-    // A log that a crash leaves without that configuration would say that the born node was removed.
+    // A crash that leaves a born node without that configuration would look like its removal.
     if (!identity.born) this.#saving = this.#saving.then(() => this.#options.synced());
     this.#save((before) => ({ ...before, members, born: true }));
   }
