@@ -56,13 +56,22 @@ export function isVoter(configuration: Configuration, id: NodeId): boolean {
 
 /** The entry of a member, the newer one where the configuration is joint, or null. */
 export function memberOf(configuration: Configuration, id: NodeId): Member | null {
-  return allMembers(configuration).find((member) => member.id === id) ?? null;
+  const { voters, learners, votersOld } = configuration;
+  // In the order in which they count: it is asked for each message, so no list is made.
+  for (const list of [voters, learners, votersOld]) {
+    for (const member of list) {
+      if (member.id === id) return member;
+    }
+  }
+  return null;
 }
 
 /** Every member once, by ascending id. */
 export function allMembers(configuration: Configuration): Member[] {
+  const { voters, learners, votersOld } = configuration;
+  if (votersOld.length + learners.length === 0) return [...voters].sort((a, b) => a.id - b.id);
   const members = new Map<NodeId, Member>();
-  for (const list of [configuration.votersOld, configuration.learners, configuration.voters]) {
+  for (const list of [votersOld, learners, voters]) {
     for (const member of list) members.set(member.id, member);
   }
   return [...members.values()].sort((a, b) => a.id - b.id);

@@ -9,14 +9,17 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import { getUint32 } from "../bytes.ts";
 import { FRAME_BYTES_MAX } from "../limits.ts";
 
 /** More segments than this are no frame of ours. */
 const SEGMENTS_MAX = 512;
 
+const NOTHING = new Uint8Array(0);
+
 /** Cuts one direction of one connection. */
 export class FrameSplitter {
-  #pending: Uint8Array = new Uint8Array(0);
+  #pending: Uint8Array = NOTHING;
   #broken = false;
 
   /** Bytes that wait for the rest of their frame. */
@@ -32,9 +35,7 @@ export class FrameSplitter {
   /** Takes the next bytes and returns the frames that are whole now, or all bytes if broken. */
   push(bytes: Uint8Array): Uint8Array[] {
     if (this.#broken) return [bytes];
-    const joined = new Uint8Array(this.#pending.length + bytes.length);
-    joined.set(this.#pending);
-    joined.set(bytes, this.#pending.length);
+    const joined = this.#join(bytes);
     const frames: Uint8Array[] = [];
     let position = 0;
     while (position < joined.length) {
@@ -50,22 +51,31 @@ export class FrameSplitter {
         position += length;
       }
     }
-    this.#pending = joined.slice(position);
+    this.#pending = position === joined.length ? NOTHING : joined.slice(position);
     return frames;
+  }
+
+  /** What waits, and then `bytes`: as they are where nothing waits, which is nearly always. */
+  #join(bytes: Uint8Array): Uint8Array {
+    if (this.#pending.length === 0) return bytes;
+    const joined = new Uint8Array(this.#pending.length + bytes.length);
+    joined.set(this.#pending);
+    joined.set(bytes, this.#pending.length);
+    return joined;
   }
 }
 
 /** The length of the frame at `position`, as far as its table is there. */
 function frameBytes(bytes: Uint8Array, position: number): number | "short" | "broken" {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + position, bytes.length - position);
-  if (view.byteLength < 4) return "short";
-  const segments = view.getUint32(0, true) + 1;
+  const available = bytes.length - position;
+  if (available < 4) return "short";
+  const segments = getUint32(bytes, position) + 1;
   if (segments > SEGMENTS_MAX) return "broken";
   const tableBytes = (4 + 4 * segments + 7) & ~7;
-  if (view.byteLength < tableBytes) return "short";
+  if (available < tableBytes) return "short";
   let words = 0;
   for (let segment = 0; segment < segments; segment++) {
-    words += view.getUint32(4 + 4 * segment, true);
+    words += getUint32(bytes, position + 4 + 4 * segment);
   }
   const length = tableBytes + 8 * words;
   return length > FRAME_BYTES_MAX ? "broken" : length;
