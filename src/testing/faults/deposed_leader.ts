@@ -37,8 +37,13 @@ function forgetfulVoters(scene: FaultScene, leader: SimulatedNode): void {
   };
   scene.note(`leader ${leader.id} does not reach node ${deaf!.id}, and the others start anew`);
   world.network.cut(selection);
-  scene.mend(() => world.network.mend(selection));
+  let isOver = false;
+  scene.mend(() => {
+    isOver = true;
+    world.network.mend(selection);
+  });
   const restart = (): void => {
+    if (isOver) return;
     for (const node of voters) {
       const kind = prng.pick(["kill", "power_loss"] as const);
       if (prng.chance(0.7)) crashFor(scene, node, { kind, downMs: prng.range(0, 10) });
