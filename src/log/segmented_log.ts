@@ -197,12 +197,15 @@ export class SegmentedLog implements Log {
       () => `cut at ${lastIndexKept} of ${this.firstIndex}`,
     );
     if (lastIndexKept >= this.#lastIndex) return Promise.resolve();
+    // What waits to be written is gone at once, and the files hold nothing to be cut: before its
+    // turn comes they may hold what took the place.
+    const isInFiles = lastIndexKept < this.#writtenIndex;
     this.#pending.truncateSuffix(lastIndexKept);
     this.#waiters.clip(lastIndexKept);
     this.#lastIndex = lastIndexKept;
     this.#writtenIndex = Math.min(this.#writtenIndex, lastIndexKept);
     this.#durableIndex = Math.min(this.#durableIndex, lastIndexKept);
-    return this.#enqueue(() => this.#cutSuffix(lastIndexKept));
+    return this.#enqueue(() => isInFiles ? this.#cutSuffix(lastIndexKept) : Promise.resolve());
   }
 
   /** Removes segments that hold only entries before `firstIndexKept`. */
@@ -387,6 +390,10 @@ export class SegmentedLog implements Log {
     const at = this.#segments.findIndex(({ lastIndex }) => lastIndex > lastIndexKept);
     if (at < 0) return;
     const old = this.#segments[at]!;
+    assert(
+      this.#writtenIndex <= lastIndexKept,
+      () => `a cut at ${lastIndexKept} would take what was written up to ${this.#writtenIndex}`,
+    );
     assert(old.firstIndex <= lastIndexKept + 1, () => `"${old.name}" is behind ${lastIndexKept}`);
     const kept = await this.#store.rewrite(old, lastIndexKept);
     const [, ...behind] = this.#segments.splice(at, this.#segments.length - at, kept);

@@ -57,6 +57,22 @@ const suffixTests: readonly LogTest[] = [
     assert.equal((await readTerms(log)).length, 20);
     await log.close();
   }],
+  ["truncateSuffix() of what waits to be written spares what takes its place", async (world) => {
+    let log = await openFilled(world, 5);
+    const append = (firstIndex: Index, count: number, term: Term) => {
+      log.append(createBatch({ firstIndex, count, term }));
+      return syncLog(log);
+    };
+    // The first sync is under way, so the second one's entries wait: some stay, others go.
+    const steps = [append(6, 3, 1), append(9, 4, 1), log.truncateSuffix(10), append(11, 3, 2)];
+    await Promise.all(steps);
+    assert.equal(log.lastIndex, 13);
+    log = await world.restart(log);
+    assert.equal(log.lastIndex, 13, "what was synced is there after a restart");
+    assert.deepEqual(await readTerms(log), [...Array(10).fill(1), 2, 2, 2]);
+    await append(14, 1, 2);
+    await log.close();
+  }],
   ["truncateSuffix() lets others take the place of what it removed", async (world) => {
     let log = await openFilled(world, 150);
     await log.truncateSuffix(75);
