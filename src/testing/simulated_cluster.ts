@@ -321,8 +321,9 @@ function addressOf(id: NodeId): Address {
   return `${machineName(id)}:${PORT}`;
 }
 
-/** An error that no fault of the world explains. */
-function isDefect(error: Error | null): boolean {
+/** An error that no fault of the world explains, or one that comes of such an error. */
+function isDefect(error: unknown): boolean {
+  if (error instanceof Error && error.cause !== undefined && isDefect(error.cause)) return true;
   return error instanceof AssertionError || error instanceof PropertyViolation ||
     error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }
