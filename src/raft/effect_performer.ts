@@ -165,7 +165,7 @@ export class EffectPerformer {
     if (appended) this.#sync(effects.sequence);
     for (const chunk of effects.snapshotChunks) this.#options.snapshotIntake.take(chunk);
     if (effects.appliableIndex !== null) {
-      this.#options.observer?.committed(effects.appliableIndex);
+      this.#options.observer?.committed(effects.appliableIndex, this.#durable.currentTerm);
       this.#options.applyLoop.advance(effects.appliableIndex);
     }
     if (effects.roundPromised !== null) this.#options.lease.roundPromised(effects.roundPromised);

@@ -8,7 +8,7 @@ import type { SoftState } from "../consensus/effects.ts";
 import type { Message } from "../consensus/messages.ts";
 import type { EntryHeader, HardState, Log, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
-import type { Index, InstanceId, NodeId } from "../types.ts";
+import type { Index, InstanceId, NodeId, Term } from "../types.ts";
 
 /** What a node starts from. */
 export interface NodeStart {
@@ -35,8 +35,8 @@ export interface RaftObserver {
   syncing?(): () => void;
   /** A snapshot from the leader replaced every entry; the state machine follows in its time. */
   installed(meta: SnapshotMeta): void;
-  /** Everything up to `index` is known to be committed, and durable here. */
-  committed(index: Index): void;
+  /** Everything up to `index` is known to be committed, in `term`, and durable here. */
+  committed(index: Index, term: Term): void;
   /** An entry is about to be applied. */
   applying(header: EntryHeader, payload: Uint8Array): void;
   /** Role, term or leader changed. */

@@ -25,6 +25,8 @@ export interface NodeRulesOptions {
   readonly eventCount: () => number;
   /** The index of the configuration that the node goes by; null where it does not say. */
   readonly configurationIndex: () => Index | null;
+  /** What the node knows to be committed, durable here or not; null where it does not say. */
+  readonly commitIndex: () => Index | null;
 }
 
 /** The rules of one node, through all its lives. */
@@ -130,6 +132,8 @@ export class NodeRules {
   roleChanged({ role, term }: SoftState): void {
     const { nodeId, watch } = this.#options;
     const wasLeading = this.#leadingTerm;
+    // A leader that steps down as it commits its own removal says no more of that.
+    if (role !== "leader") this.#leaderCommits(this.#options.commitIndex() ?? 0);
     this.#leads(role === "leader" ? term : 0);
     if (role === "leader" && wasLeading !== term) {
       this.#quorumRule.onVote(this.#instanceId, { term, candidateId: nodeId });

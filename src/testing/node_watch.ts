@@ -39,7 +39,6 @@ export class NodeWatch implements RaftObserver {
   #committedIndex: Index = 0;
   /** The log time of the last entry, as far as it is known. */
   #logTimeMs: LogTimeMs = 0;
-  #term = 0;
   #lastApplied: Index = 0;
   /** The latest snapshot covers everything up to here. */
   #coveredIndex: Index = 0;
@@ -154,8 +153,8 @@ export class NodeWatch implements RaftObserver {
     this.#configurations = this.#configurations.filter(({ index }) => index <= lastIndexKept);
   }
 
-  /** The node learned what is committed. */
-  committed(index: Index): void {
+  /** The node learned what is committed, and is in `term` now: its role may still be told of. */
+  committed(index: Index, term: Term): void {
     for (let next = this.#committedIndex + 1; next <= index; next += 1) {
       const entry = this.#log[next - this.#baseIndex - 1];
       assert(
@@ -164,7 +163,7 @@ export class NodeWatch implements RaftObserver {
       );
       this.#observations.onCommitted({
         nodeId: this.#nodeId,
-        commitTerm: this.#term,
+        commitTerm: term,
         index: entry.index,
         term: entry.term,
         payloadHash: entry.payloadHash,
@@ -187,7 +186,6 @@ export class NodeWatch implements RaftObserver {
 
   /** The node changed its role. */
   roleChanged(state: SoftState): void {
-    this.#term = state.term;
     if (state.role !== "leader") return;
     const log = { ...this.log, entries: [...this.#log] };
     this.#observations.onLeader({ nodeId: this.#nodeId, term: state.term, log });

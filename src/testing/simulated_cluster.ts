@@ -229,6 +229,7 @@ export class SimulatedCluster {
       nowMs: () => world.scheduler.nowMs,
       eventCount,
       configurationIndex: () => node.running?.status().configurationIndex ?? null,
+      commitIndex: () => node.running?.status().commitIndex ?? null,
     });
     const node: SimulatedNode = {
       id,

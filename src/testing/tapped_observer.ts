@@ -9,7 +9,7 @@ import type { Message } from "../consensus/messages.ts";
 import type { EntryHeader, HardState, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { NodeStart, RaftObserver } from "../raft/observer.ts";
-import type { Index, InstanceId, NodeId } from "../types.ts";
+import type { Index, InstanceId, NodeId, Term } from "../types.ts";
 
 /** What {@linkcode TappedObserver} tells, and whom it asks. */
 export interface ObserverTaps {
@@ -80,8 +80,8 @@ export class TappedObserver implements RaftObserver {
   }
 
   /** Everything up to `index` is committed. */
-  committed(index: Index): void {
-    this.#tell(() => this.#watch.committed(index));
+  committed(index: Index, term: Term): void {
+    this.#tell(() => this.#watch.committed(index, term));
     this.#tell(() => this.#taps.committed(index));
   }
 
