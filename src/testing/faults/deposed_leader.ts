@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Role } from "../../consensus/effects.ts";
 import { machineName, type SimulatedNode } from "../simulated_cluster.ts";
 import { crashFor, type FaultScene, isolate } from "./fault_scene.ts";
 import { readAt } from "./local_reader.ts";
@@ -30,25 +31,31 @@ function freeze(scene: FaultScene, leader: SimulatedNode): void {
 function forgetfulVoters(scene: FaultScene, leader: SimulatedNode): void {
   const { cluster, prng, world } = scene;
   const [deaf, ...voters] = prng.shuffle(cluster.nodes.filter((node) => node !== leader));
-  const selection = {
-    from: [machineName(leader.id)],
-    to: [machineName(deaf!.id)],
-    bothWays: prng.chance(0.5),
-  };
+  // Without clients nothing is written that would make the deaf node's log too old to win.
+  const nodes = new Set(cluster.nodes.map(({ id }) => machineName(id)));
+  const clients = world.machines.map(({ name }) => name).filter((name) => !nodes.has(name));
+  const to = [machineName(deaf!.id), ...(prng.chance(0.7) ? clients : [])];
+  const selection = { from: [machineName(leader.id)], to, bothWays: prng.chance(0.5) };
   scene.note(`leader ${leader.id} does not reach node ${deaf!.id}, and the others start anew`);
   world.network.cut(selection);
-  let isOver = false;
-  scene.mend(() => {
-    isOver = true;
-    world.network.mend(selection);
-  });
-  const restart = (): void => {
-    if (isOver) return;
-    for (const node of voters) {
-      const kind = prng.pick(["kill", "power_loss"] as const);
-      if (prng.chance(0.7)) crashFor(scene, node, { kind, downMs: prng.range(0, 10) });
-    }
-    scene.after(prng.range(20, Math.max(20, scene.lastsMs)), restart);
+  scene.mend(() => world.network.mend(selection));
+  // It stands again after about as long as it took it to stand: the others are back by then.
+  const sinceMs = world.scheduler.nowMs;
+  const tap = {
+    roleChanged: (node: SimulatedNode, { role }: { readonly role: Role }): void => {
+      if (node !== deaf || role !== "preCandidate") return;
+      cluster.taps.delete(tap);
+      const patienceMs = world.scheduler.nowMs - sinceMs;
+      scene.after(patienceMs * prng.fraction(), () => {
+        // Else they hear it again at once, and refuse others for that.
+        if (prng.chance(0.8)) isolate(scene, leader);
+        for (const node of voters) {
+          const kind = prng.pick(["kill", "power_loss"] as const);
+          crashFor(scene, node, { kind, downMs: prng.range(0, 10) });
+        }
+      });
+    },
   };
-  scene.after(prng.range(0, scene.lastsMs), restart);
+  cluster.taps.add(tap);
+  scene.mend(() => cluster.taps.delete(tap));
 }
