@@ -84,6 +84,8 @@ function origin(): string {
   return `Commit ${commit.stdout.trim()}: \`bun scripts/mutate.ts ${words}\``;
 }
 
+// Before the run: the commit that is tried, whatever is committed meanwhile.
+const tried = origin();
 const only = values.only?.split(",");
 const mutations = catalogue.filter(({ name }) => only === undefined || only.includes(name));
 const found: (readonly [Mutation, readonly SeedResult[]])[] = [];
@@ -94,6 +96,6 @@ for (const mutation of mutations) {
   found.push([mutation, results]);
   console.log(`${mutation.name}: ${summary(results)}`);
 }
-if (values.table) console.log(`${tableOf(found)}\n\n${origin()}`);
+if (values.table) console.log(`${tableOf(found)}\n\n${tried}`);
 console.log(`${mutations.length - missed} of ${mutations.length} mutations caught`);
 process.exitCode = missed === 0 ? 0 : 1;

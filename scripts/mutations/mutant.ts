@@ -44,16 +44,20 @@ export async function runMutant(
       const file = join(copy, mutation.file);
       writeFileSync(file, mutate(mutation, readFileSync(file, "utf8")));
     }
-    return await runSeeds(root, copy, run);
+    return await runSeeds(root, copy, { ...run, kinds: mutation?.kinds ?? [] });
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-function runSeeds(root: string, copy: string, run: MutantRun): Promise<SeedResult[]> {
+function runSeeds(
+  root: string,
+  copy: string,
+  run: MutantRun & { readonly kinds: readonly string[] },
+): Promise<SeedResult[]> {
   const script = join(copy, "scripts/mutations/run_seeds.ts");
   const bun = join(root, "node_modules/.bin/bun");
-  const words = [script, run.firstSeed, run.seeds, run.seconds].map(String);
+  const words = [script, run.firstSeed, run.seeds, run.seconds, ...run.kinds].map(String);
   const results: SeedResult[] = [];
   return new Promise((resolve, reject) => {
     const child = spawn(bun, words, { cwd: copy, stdio: ["ignore", "pipe", "inherit"] });

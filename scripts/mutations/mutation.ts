@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { FaultKind } from "../../src/testing/faults/fault_table.ts";
+
 /** One wrong change. */
 export interface Mutation {
   /** In snake_case, unique. */
@@ -14,6 +16,8 @@ export interface Mutation {
   readonly trap?: number;
   /** The file, from the root. */
   readonly file: string;
+  /** The kinds of faults that it is tried under; what the seeds draw unless given. */
+  readonly kinds?: readonly FaultKind[];
   /** A text that the file holds exactly once. */
   readonly find: string;
   /** What stands there instead. */

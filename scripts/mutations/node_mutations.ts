@@ -50,6 +50,7 @@ const storage: readonly Mutation[] = [
     name: "unsynced_tail_trusted",
     fault: "recovery trusts what a failed sync may have left in memory alone",
     trap: 47,
+    kinds: ["sync_error", "disk_errors", "power_loss", "kill"],
     file: "src/log/sync_file.ts",
     find: "    file.write([wanted], at);\n  }\n  await syncFile(file);",
     replace: "  }",
@@ -61,6 +62,7 @@ const driver: readonly Mutation[] = [
   {
     name: "entries_sent_after_deposition",
     fault: "entries read late go out under a term that is over",
+    kinds: ["crash_loop", "leader_isolation", "slow_disk", "power_loss_of_all"],
     file: "src/raft/entry_sender.ts",
     find: "if (this.#options.leadingTerm() === message.term) {",
     replace: "if (message.term > 0) {",
@@ -117,6 +119,7 @@ const snapshots: readonly Mutation[] = [
     name: "snapshot_without_answers",
     fault: "the answers that were given are not part of a snapshot",
     trap: 52,
+    kinds: ["kill", "leader_crash_in_batch", "resets", "power_loss"],
     file: "src/state_machine/command_gate.ts",
     find: "      this.#table = table;\n",
     replace: "      void table;\n",
@@ -126,12 +129,12 @@ const snapshots: readonly Mutation[] = [
 /** Time that is replicated. */
 const time: readonly Mutation[] = [
   {
-    name: "snapshot_without_log_time",
-    fault: "the log's clock does not go on from a snapshot",
+    name: "log_time_not_followed",
+    fault: "the log's clock does not go on from what another leader wrote",
     trap: 52,
     file: "src/raft/effect_performer.ts",
-    find: "    this.#options.logTime.appended(meta.logTimeMs);\n",
-    replace: "",
+    find: "      logTime.appended(lastTimestampMs(received));\n",
+    replace: "      void lastTimestampMs(received);\n",
   },
 ];
 
