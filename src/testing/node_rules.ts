@@ -55,11 +55,15 @@ export class NodeRules {
     this.#persistence = new Persistence(this.#options.nodeId);
   }
 
+  /** The node's process ended: it leads no more, and its log is what the disk gives back. */
+  ended(): void {
+    this.#leads(0);
+  }
+
   /** The node starts, on this directory; `isWhole` unless bits of it have rotted. */
   opened(hardState: HardState, instanceId: InstanceId, isWhole: boolean): void {
     const { nodeId, checkers, watch } = this.#options;
     this.#instanceId = instanceId;
-    this.#leads(0);
     this.#comparedIndex = -1;
     this.#copy = checkers.quorumRule.copyOf(nodeId, instanceId);
     this.#copy.found(watch.log.lastIncludedIndex, watch.coveredIndex, watch.log.entries);

@@ -170,6 +170,7 @@ export class SimulatedCluster {
     runtime.process.onCrash(() => {
       node.up = false;
       node.running = null;
+      node.rules.ended();
       for (const tap of [...this.taps]) tap.crashed?.(node);
     });
     this.#note(`node ${node.id} starts`);

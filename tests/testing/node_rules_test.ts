@@ -63,6 +63,16 @@ describe("NodeRules", () => {
     node.rules.committed(2);
     assert.throws(() => node.rules.committed(3), /takes entry 3 for committed/);
   });
+
+  it("holds an answer against the log of a leader that lives, not of one that starts again", () => {
+    const leader = new Node(formation());
+    leader.turns("leader", 2);
+    const answer = { nodeId: 2, leaderId: 1, term: 2, index: 7, entryTerm: 2 };
+    const { acknowledgementRule } = leader.checkers;
+    assert.throws(() => acknowledgementRule.onAcknowledged(answer), /nothing there/);
+    leader.rules.ended();
+    acknowledgementRule.onAcknowledged(answer);
+  });
 });
 
 describe("NodeWatch", () => {
