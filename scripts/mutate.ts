@@ -69,7 +69,7 @@ function tableOf(found: readonly (readonly [Mutation, readonly SeedResult[]])[])
 function finderOf(result: SeedResult | undefined): string {
   if (result === undefined) return "";
   const text = result.fault!.replace(/^Seed \d+ failed: /, "");
-  if (text.startsWith("Assertion failed")) return "an assertion of the node";
+  if (text.includes("Assertion failed")) return "an assertion of the node";
   const property = /^([A-Z][\w -]{3,40}):/.exec(text)?.[1];
   return property ?? "an error of the node";
 }
