@@ -145,12 +145,15 @@ function add(drafts: Drafts, change: MemberChange): ChangeRefusal | null {
       `Its address is changed by itself (raft member set ${id} --address ${address})`,
     ]);
   }
-  if (member.instanceId !== "" && member.instanceId !== instanceId) {
+  // A voter without a data directory may be one that has voted: nobody can take its place.
+  const isFree = member.instanceId === "" && !known.voter;
+  if (!isFree && member.instanceId !== instanceId) {
     return refuse(
       "refused",
-      `Node ${id} is a member with another data directory (${member.instanceId}): one that was ` +
-        "lost must not come back under its id, for it has forgotten what it promised. Remove the " +
-        `member first (raft member remove ${id}), or join under an id that was never used`,
+      `Node ${id} is a member with another data directory (${member.instanceId || "unknown"}): ` +
+        "one that was lost must not come back under its id, for it has forgotten what it " +
+        `promised. Remove the member first (raft member remove ${id}), or join under an id that ` +
+        "was never used",
     );
   }
   drafts.set(id, { ...known, member: { id, address, instanceId } });

@@ -22,10 +22,11 @@ export function followConfiguration(state: ConsensusState, nextIndex: Index): vo
     for (const member of allMembers(configuration)) {
       const { id } = member;
       if (id === state.nodeId) continue;
-      // Who comes back is a new follower: what was known of it is void.
-      if (members.has(id) && state.leavers.delete(id)) state.progress.delete(id);
-      if (!state.progress.has(id)) {
-        state.progress.set(id, new Progress(nextIndex, state.membership.sessionOf(id)));
+      if (members.has(id)) state.leavers.delete(id);
+      // Who comes back, or on another data directory, is a new follower: what was known is void.
+      const session = state.membership.sessionOf(id);
+      if (state.progress.get(id)?.session !== session) {
+        state.progress.set(id, new Progress(nextIndex, session));
       }
       if (members.has(id)) continue;
       state.progress.get(id)!.leavingIndex ??= latest.index;

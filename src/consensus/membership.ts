@@ -6,7 +6,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Configuration, Index, NodeId } from "../types.ts";
-import { allMembers } from "./quorum.ts";
+import { allMembers, memberOf } from "./quorum.ts";
 
 const TWO_POW_32 = 4294967296;
 
@@ -22,7 +22,7 @@ export class Membership {
   version = 0;
   /** Ascending by index; the last one is in effect. Never empty. */
   #configurations: IndexedConfiguration[] = [];
-  /** The index of the earliest configuration known that has a member in an unbroken row. */
+  /** Since which configuration known a member is one without a break, on one data directory. */
   readonly #joinedAt = new WeakMap<IndexedConfiguration, ReadonlyMap<NodeId, Index>>();
   #commitIndex: Index;
 
@@ -65,8 +65,9 @@ export class Membership {
 
   /**
    * The replication session of a member, or of one who leaves: the low 32 bits of the index of the
-   * configuration that added it. It differs between two memberships of one id, so that an answer to
-   * an earlier one is told: what that promises may have been lost since.
+   * configuration that added it, or that bound it to its data directory. It differs between two
+   * memberships of one id, so that an answer to an earlier one is told: what that promises may have
+   * been lost since.
    */
   sessionOf(id: NodeId): number {
     const known = this.#configurations.findLast((entry) => this.#joinedAt.get(entry)!.has(id));
@@ -109,8 +110,9 @@ export class Membership {
     const before = this.#configurations[this.#configurations.length - 1];
     const rows = before === undefined ? undefined : this.#joinedAt.get(before);
     const joinedAt = new Map<NodeId, Index>();
-    for (const { id } of allMembers(entry.configuration)) {
-      joinedAt.set(id, rows?.get(id) ?? entry.index);
+    for (const { id, instanceId } of allMembers(entry.configuration)) {
+      const was = before === undefined ? null : memberOf(before.configuration, id);
+      joinedAt.set(id, was?.instanceId === instanceId ? rows!.get(id)! : entry.index);
     }
     this.#joinedAt.set(entry, joinedAt);
     this.#configurations.push(entry);

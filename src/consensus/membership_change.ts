@@ -15,7 +15,7 @@ import type { ChangeRefusal } from "./effects.ts";
 import { followConfiguration } from "./followers.ts";
 import type { Input } from "./input.ts";
 import { sendTimeoutNow } from "./leadership_transfer.ts";
-import { isVoter } from "./quorum.ts";
+import { isVoter, memberOf } from "./quorum.ts";
 import { becomeFollower } from "./role.ts";
 import type { ConsensusState } from "./state.ts";
 
@@ -156,5 +156,7 @@ function isUp(state: ConsensusState, id: NodeId): boolean {
 function isCaughtUp(state: ConsensusState, id: NodeId): boolean {
   const progress = state.progress.get(id);
   if (progress === undefined || progress.leavingIndex !== null || !progress.isUp) return false;
+  // A place that no data directory has taken yet: whoever answers there may answer for another.
+  if (memberOf(state.membership.latest.configuration, id)?.instanceId === "") return false;
   return progress.matchIndex >= Math.max(state.roundTarget, state.membership.latest.index);
 }

@@ -18,7 +18,7 @@ import { commonProtocol, judgeHello, type Standing } from "./hello_policy.ts";
 export interface GreeterOptions {
   readonly identity: () => Identity;
   /** The data directory that holds an id, as far as this node knows. */
-  readonly instanceOf: (id: NodeId) => InstanceId | null;
+  readonly instanceOf: (id: NodeId) => InstanceId | "" | null;
   /** Whether an id belongs to the cluster. */
   readonly isMember: (id: NodeId) => boolean;
   /** How far the knowledge of the members goes. */

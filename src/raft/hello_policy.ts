@@ -28,8 +28,11 @@ export interface HelloPolicy {
   readonly clusterId: ClusterId | "";
   readonly clusterName: string;
   readonly instanceId: InstanceId;
-  /** The data directory that holds `id`, as far as this node knows; null for an unknown id. */
-  readonly instanceOf: (id: NodeId) => InstanceId | null;
+  /**
+   * The data directory that holds `id`, as far as this node knows: "" for a place that none has
+   * taken yet, null for an unknown id.
+   */
+  readonly instanceOf: (id: NodeId) => InstanceId | "" | null;
   /** Whether `id` is a member of the cluster, or one of the nodes that form it. */
   readonly isMember: (id: NodeId) => boolean;
   readonly standing: Standing;
@@ -102,6 +105,8 @@ function judgePeer(hello: Hello, policy: HelloPolicy): HelloVerdict {
   const isAhead = phase === "running" && hello.configurationIndex > latestIndex;
   if (!policy.isMember(hello.nodeId)) return isAhead ? ACCEPTED : judgeStranger(hello, policy);
   const known = policy.instanceOf(hello.nodeId);
+  // A directory that held the id before: a new one takes the place by joining, never by a hello.
+  if (known === "" && !isAhead) return judgeStranger(hello, policy);
   if (known === null || known === hello.instanceId || isAhead) return ACCEPTED;
   return refuse(
     "wrongInstance",

@@ -102,10 +102,10 @@ export class Members {
     return view !== undefined && memberOf(view.latest.configuration, this.#options.nodeId) !== null;
   }
 
-  /** The data directory that holds `id`, or null where that is not known. */
-  instanceOf(id: NodeId): InstanceId | null {
+  /** The data directory that holds `id`: "" for a place that none has taken, null for no place. */
+  instanceOf(id: NodeId): InstanceId | "" | null {
     if (this.#core === null && this.#formation !== null) return this.#formation.instanceOf(id);
-    return this.#find(id)?.instanceId || null;
+    return this.#find(id)?.instanceId ?? null;
   }
 
   /** Whether `id` is a member, or one of the nodes that form the cluster. */
@@ -134,8 +134,7 @@ export class Members {
   accepted(hello: Hello): Promise<void> | null {
     const { nodeId: id, instanceId, address } = hello;
     if (this.#core === null) return this.#formation?.heard(id, instanceId) ?? null;
-    const known = this.#find(id);
-    const isStranger = known === null || ![instanceId, ""].includes(known.instanceId);
+    const isStranger = this.#find(id)?.instanceId !== instanceId;
     const isFull = this.#strangers.size >= MEMBERS_MAX && !this.#strangers.has(id);
     if (!isStranger || isFull || splitAddress(address) === null) return null;
     this.#strangers.set(id, { id, address, instanceId });
@@ -149,7 +148,9 @@ export class Members {
     if (known === null || known === instanceId) return;
     throw new DeniedError(
       `Node ${peer} answers from another data directory (${instanceId || "none"}) than it is ` +
-        `known with (${known}): one that was lost or replaced must not come back under its old id`,
+        `known with (${
+          known || "none yet"
+        }): one that was lost or replaced must not come back under its old id`,
     );
   }
 
@@ -174,10 +175,11 @@ export class Members {
     const view = this.#core?.membership;
     if (view === undefined || this.#isLeaving) return;
     const { nodeId, setPeers, changed } = this.#options;
-    const peers = new Map<NodeId, PeerAddress>(view.peers.map((peer) => [peer.id, peer]));
+    const peers = new Map<NodeId, PeerAddress>();
+    // Whoever is at a place that no data directory has taken yet is not the member.
+    for (const peer of view.peers) if (peer.instanceId !== "") peers.set(peer.id, peer);
     for (const [id, stranger] of this.#strangers) {
-      const known = memberOf(view.latest.configuration, id);
-      if (known !== null && ["", stranger.instanceId].includes(known.instanceId)) {
+      if (memberOf(view.latest.configuration, id)?.instanceId === stranger.instanceId) {
         this.#strangers.delete(id);
       } else peers.set(id, stranger);
     }

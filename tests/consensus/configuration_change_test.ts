@@ -134,6 +134,13 @@ describe("planChange", () => {
     assert.deepEqual(target?.promotions, [], "who was added as a learner stays one");
   });
 
+  it("trap 14: a voter whose data directory is not known can be bound to none", () => {
+    const voters = voters123.voters.map((member) => ({ ...member, instanceId: "" }));
+    const change = memberChange({ action: "add", id: 3 });
+    const { refusal } = planChange({ ...voters123, voters }, [change], allUp);
+    assert.match(refusal!.message, /another data directory \(unknown\)/);
+  });
+
   it("adding the same member at the same address once more changes nothing", () => {
     const again = memberChange({ action: "add", id: 2, instanceId: "" });
     assert.deepEqual(planChange(voters123, [again], allUp).target, voters123);

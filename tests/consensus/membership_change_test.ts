@@ -306,6 +306,24 @@ describe("membership change", () => {
     assert.equal(seenBy(cluster, 4), "1 2 3 | 4");
   });
 
+  it("trap 14: a place is promoted once a data directory has taken it, from nothing on", () => {
+    const cluster = ledCluster(3, 4);
+    cluster.propose(1, "a", "b", "c");
+    cluster.change(1, [{ action: "add", id: 4, instanceId: "" }]);
+    checkQuorums(cluster, 1, 4);
+    // Somebody answers there and has everything: it may be anybody.
+    const follower = () => cluster.node(1).core.status().followers.find(({ id }) => id === 4)!;
+    assert.equal(follower().matchIndex, cluster.node(1).core.lastIndex);
+    assert.equal(cluster.change(1, [{ action: "promote", id: 4 }])?.type, "done");
+    checkQuorums(cluster, 1, 4);
+    assert.equal(seenBy(cluster, 1), "1 2 3 | 4");
+
+    cluster.change(1, [{ action: "add", id: 4 }]);
+    assert.equal(follower().matchIndex, 0, "what was known is of another directory");
+    checkQuorums(cluster, 1, 4);
+    assert.equal(seenBy(cluster, 1), "1 2 3 4");
+  });
+
   it("a removal that would lose the quorum is refused while a voter is away", () => {
     const cluster = ledCluster(3, 3);
     cluster.crash(3);

@@ -177,6 +177,14 @@ describe("judgeHello", () => {
     assert.equal(judge(21, forming), "wrongInstance");
   });
 
+  it("trap 14: nobody takes a free place by a hello: who held its id was removed", () => {
+    const free: HelloPolicy = { ...policy, instanceOf: () => "" };
+    const judge = (configurationIndex: number) =>
+      judgeHello({ ...peer, configurationIndex }, free).refusal;
+    assert.deepEqual([judge(0), judge(10)], ["unknownMember", "removedMember"]);
+    assert.equal(judge(21), "none", "a newer configuration may have bound the place to it");
+  });
+
   it("trap 14: who joins listens to nobody that may take it for its predecessor", () => {
     const judge = (configurationIndex: number, by = joining) =>
       judgeHello({ ...peer, configurationIndex }, by).refusal;

@@ -127,6 +127,29 @@ describe("membership of whole nodes", () => {
     assert.equal(world.leader!.raft!.status().term, term, "it disturbed nobody");
   });
 
+  it("trap 14: a removed directory takes no place under its id, an empty one does", async () => {
+    const world = await MembershipWorld.grown("place", 3);
+    world.kill(3);
+    await world.change(change("remove", 3));
+    await world.settled([1, 2]);
+    await world.change(change("add", 3));
+    const removed = world.start(3);
+    await world.until(() => removed.ended !== null);
+    assert.match(removed.text, /This node was removed from the cluster/);
+    assert.equal(membersSeen(world.leader!), "[[1,2],[3]]");
+
+    world.start(3, { dataPath: "/empty" });
+    await world.settled([1, 2, 3]);
+    await world.works([1, 2, 3]);
+    world.kill(2);
+    await world.works([1, 3]);
+
+    const linesBefore = world.node(3).lines.length;
+    const wiped = world.start(3, { dataPath: "/wiped" });
+    await world.pass(10_000);
+    assert.doesNotMatch(wiped.lines.slice(linesBefore).join("\n"), /takes this node in/);
+  });
+
   it("trap 38: a lagging node follows a leader that its configuration does not know", async () => {
     const world = await MembershipWorld.grown("lagging", 3);
     world.kill(3);
