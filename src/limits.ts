@@ -87,6 +87,9 @@ export const CLIENT_REQUESTS_MAX = 16 * 1024;
 /** The time in which a connection must say hello, in milliseconds. */
 export const HELLO_TIMEOUT_MS = 5_000;
 
+/** The time in which a member must answer at the address that it is to be given, twice at most. */
+export const ADDRESS_CHECK_TIMEOUT_MS = 1_500;
+
 /** The most request ids whose answers the replicated state remembers. */
 export const REQUEST_IDS_MAX = 256 * KIB;
 

@@ -114,6 +114,10 @@ function explain(error: unknown, request: ChangeRequest): unknown {
     });
   }
   if (!(error instanceof RefusedError)) return error;
+  const { forceCommand, changes } = request;
+  if (forceCommand !== undefined && changes.some(({ action }) => action === "setAddress")) {
+    return notReached(error, forceCommand);
+  }
   const down = votersDown(request);
   if (down.length > 0) return quorumWouldBeLost(error, { request, down });
   return new CommandFailure(error.message, {
@@ -121,6 +125,19 @@ function explain(error: unknown, request: ChangeRequest): unknown {
     why: error.why,
     fix: ["see the members: raft member ls"],
     cause: error,
+  });
+}
+
+/** A member that is to be reached elsewhere would not be, or too few others are. */
+function notReached({ message, why, cause }: RefusedError, forceCommand: string): CommandFailure {
+  return new CommandFailure(message, {
+    exit: ExitCode.refused,
+    why,
+    fix: [
+      "see who is reached where: raft status",
+      `do it all the same, and be without its vote until it is there: ${forceCommand}`,
+    ],
+    cause,
   });
 }
 

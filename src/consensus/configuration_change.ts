@@ -1,8 +1,9 @@
 /**
  * What a configuration becomes by some changes, and whether that may be.
  *
- * A change of voters is checked against losing the quorum: those who vote afterwards and are up
- * must be a majority, or the cluster could not even take the change back.
+ * A change of voters, or of their addresses, is checked against losing the quorum: those who vote
+ * afterwards and are up must be a majority, or the cluster could not even take the change back. Who
+ * gets another address is not counted: whether it is reached there shows afterwards.
  *
  * @module
  */
@@ -183,13 +184,14 @@ function checkTarget({ voters, learners }: Configuration): ChangeRefusal | null 
   return null;
 }
 
-/** What a change of the voters must fulfil unless it is forced. */
+/** What a change of the voters or of their addresses must fulfil unless it is forced. */
 function checkVoters(
   current: Configuration,
   target: Configuration,
   { changes, facts }: { readonly changes: readonly MemberChange[]; readonly facts: ChangeFacts },
 ): ChangeRefusal | null {
-  if (facts.force || hasSameVoters(current, target)) return null;
+  const moved = movedVoters(current, target);
+  if (facts.force || (hasSameVoters(current, target) && moved.size === 0)) return null;
   const behind = changes.find(({ action, id }) =>
     action === "promote" && target.promotions.includes(id)
   );
@@ -200,7 +202,7 @@ function checkVoters(
         `(raft wait member ${behind.id} caught-up), or promote it on its own`,
     );
   }
-  const down = target.voters.filter(({ id }) => !facts.isUp(id));
+  const down = target.voters.filter(({ id }) => moved.has(id) || !facts.isUp(id));
   const up = target.voters.length - down.length;
   const needed = majority(target.voters.length);
   if (up >= needed) return null;
@@ -210,8 +212,20 @@ function checkVoters(
     "refused",
     `Cannot change the voters as the quorum would be lost: of the ${target.voters.length} ` +
       `${plural} afterwards ${up} would be up, and ${needed} are needed; down: node ${ids}`,
-    ["Start what is down first, or remove what is down instead"],
+    [
+      ...[...moved].map((id) => `Node ${id} counts as down until it is reached at its new address`),
+      "Start what is down first, or remove what is down instead",
+    ],
   );
+}
+
+/** The voters that others are to reach elsewhere. A single one is reached by nobody. */
+function movedVoters(current: Configuration, target: Configuration): ReadonlySet<NodeId> {
+  const before = new Map(current.voters.map(({ id, address }) => [id, address]));
+  const moved = target.voters.filter(({ id, address }) =>
+    target.voters.length > 1 && before.has(id) && before.get(id) !== address
+  );
+  return new Set(moved.map(({ id }) => id));
 }
 
 function isSameList(a: readonly Member[], b: readonly Member[]): boolean {

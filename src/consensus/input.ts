@@ -62,6 +62,8 @@ export type Input =
     readonly changes: readonly MemberChange[];
     /** Also where the voters that are up would be no quorum afterwards. */
     readonly force: boolean;
+    /** Whom this node has no connection to, at their present address: down, whatever they say. */
+    readonly unconnected?: readonly NodeId[];
     /** Handed back with the outcome; the core never looks inside. */
     readonly source: unknown;
   }

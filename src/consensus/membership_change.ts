@@ -32,7 +32,7 @@ export function stepChangeMembership(
   }
   const { latest } = state.membership;
   const plan = planChange(latest.configuration, input.changes, {
-    isUp: (id) => isUp(state, id),
+    isUp: (id) => isUp(state, id) && !input.unconnected?.includes(id),
     isCaughtUp: (id) => isCaughtUp(state, id),
     force: input.force,
   });

@@ -180,8 +180,12 @@ export class DriverLoop {
   /** Has the members changed; resolves with the index of the configuration that holds then. */
   changeMembership(changes: readonly MemberChange[], force: boolean): Promise<Index> {
     if (this.#stopped) return Promise.reject(shutdown());
+    const { consensus, transport } = this.#options;
+    const unconnected = consensus.membership.peers.map(({ id }) => id).filter((id) =>
+      !transport.isConnected(id)
+    );
     return this.#memberRequests.begin((source) => {
-      this.input({ type: "changeMembership", changes, force, source });
+      this.input({ type: "changeMembership", changes, force, unconnected, source });
     });
   }
 

@@ -16,6 +16,7 @@ import type { TransportHandler } from "../transport/transport.ts";
 import type { Address, Index, LogTimeMs, MemberChange, NodeId } from "../types.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
+import { checkNewAddresses } from "./address_check.ts";
 import { Birth } from "./birth.ts";
 import { ClusterPort } from "./cluster_port.ts";
 import { DriverLoop } from "./driver_loop.ts";
@@ -291,8 +292,21 @@ export class Raft {
     request: { readonly changes: readonly MemberChange[]; readonly force: boolean },
   ): Promise<{ readonly configurationIndex: Index }> {
     if (this.#running === null) throw this.#birth.notFormed();
+    const { consensus, driver } = this.#running;
     const { changes, force } = request;
-    return { configurationIndex: await this.#running.driver.changeMembership(changes, force) };
+    if (!force && consensus.isLeader) {
+      const { configuration } = consensus.membership.latest;
+      await checkNewAddresses(
+        {
+          runtime: this.#runtime,
+          hello: (id) => this.#greeter.hello(id),
+          checkInstance: (id, instanceId) => this.#members.checkInstance(id, instanceId),
+        },
+        configuration,
+        changes,
+      );
+    }
+    return { configurationIndex: await driver.changeMembership(changes, force) };
   }
 
   /**

@@ -196,6 +196,19 @@ describe("raft member promote, demote, remove, replace and set", () => {
     assert.equal((asked(forced) as { force: boolean }).force, true);
   });
 
+  it("set that is refused ends with 10, the reason and the flag", async () => {
+    const cluster = new FakeCluster();
+    cluster.adminError = new RefusedError("Node 2 does not answer at a:1", ["connection refused"]);
+    const { exit, errors } = await runLine(["member", "set", "2", "--address", "127.0.0.1:1"], {
+      cluster,
+    });
+    assert.equal(exit, 10);
+    assert.match(errors, /Node 2 does not answer at a:1[^]*connection refused/);
+    assert.match(errors, /raft member set 2 --address 127\.0\.0\.1:1 --force/);
+    const forced = await runLine(["member", "set", "2", "--address", "127.0.0.1:1", "--force"]);
+    assert.equal((asked(forced) as { force: boolean }).force, true);
+  });
+
   it("do not offer a flag that is none", async () => {
     const cluster = withoutNode2();
     cluster.adminError = new RefusedError("Cannot change the voters", []);

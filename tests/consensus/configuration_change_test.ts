@@ -99,6 +99,27 @@ describe("planChange", () => {
     assert.match(plan(five, ["remove 1"], facts({ down: [4, 5] })), /of the 4 voters/);
   });
 
+  it("who gets another address counts as down until it is reached there", () => {
+    const set = (current: Configuration, id: NodeId, given: ChangeFacts) => {
+      const change = memberChange({ action: "setAddress", id, address: "other:1" });
+      return planChange(current, [change], given).refusal;
+    };
+    assert.equal(set(voters123, 3, allUp), null, "the two others are a quorum");
+    assert.equal(set(learners45, 4, facts({ down: [2] })), null, "a learner costs no quorum");
+    assert.equal(set(configurationOf([1]), 1, allUp), null, "nobody has to reach a single voter");
+    const refusal = set(voters123, 3, facts({ down: [2] }));
+    assert.equal(
+      refusal?.message,
+      "Cannot change the voters as the quorum would be lost: of the 3 voters afterwards 1 would " +
+        "be up, and 2 are needed; down: node 2, 3",
+    );
+    assert.match(refusal!.why.join("\n"), /^Node 3 counts as down until it is reached at its new/);
+    assert.equal(set(voters123, 3, { ...facts({ down: [2] }), force: true }), null);
+    assert.equal(set(configurationOf([1, 2]), 2, allUp)?.reason, "refused");
+    const same = memberChange({ action: "setAddress", id: 3, address: "node3:7000" });
+    assert.equal(planChange(voters123, [same], facts({ down: [2] })).refusal, null, "no change");
+  });
+
   it("--force skips the protection of the quorum, and nothing else", () => {
     const forced = { ...facts({ down: [2, 3], behind: [4] }), force: true };
     assert.equal(plan(voters123, ["remove 1"], forced), "2 3 |");

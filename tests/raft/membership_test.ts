@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DeniedError, RefusedError } from "../../src/errors.ts";
 import { readKnownAs } from "../../src/log/identity_file.ts";
+import type { MemberChange } from "../../src/types.ts";
 import { addressOf, change, MembershipWorld, membersSeen } from "./membership_world.ts";
 
 describe("membership of whole nodes", () => {
@@ -310,6 +311,24 @@ describe("membership of whole nodes", () => {
     assert.match(node.failure, /Cannot join cluster "blue" .* for cluster "green"; check --join/);
     world.start(3, { clusterName: "blue" });
     await world.settled([1, 3]);
+  });
+
+  it("a member is given no address where it does not answer", async () => {
+    const world = await MembershipWorld.grown("typo", 3);
+    const refusal = (changes: MemberChange[], force = false) =>
+      world.request({ changes, force }).then(() => null, (error) => error as RefusedError);
+    const set = (id: number, address: string, force = false) =>
+      refusal([change("setAddress", id, address)], force);
+    const nobody = await set(2, "node-2:9");
+    assert.match(nobody!.message, /address of node 2: it does not answer at node-2:9$/);
+    const other = await set(2, "node-9:7238");
+    assert.match(other!.message, /it does not answer at node-9:7238/);
+    assert.equal(await set(2, "node-2:9", true), null, "forced");
+    // Whom the leader does not reach where it is said to be is no part of a quorum.
+    const second = await set(3, "node-3:9");
+    assert.ok(second instanceof RefusedError);
+    const removal = await refusal([change("remove", 3)]);
+    assert.match(removal!.message, /of the 2 voters afterwards 1 would be up.*down: node 2/);
   });
 
   it("a member moves: the cluster is told its address, and so is its directory", async () => {

@@ -203,11 +203,17 @@ export class MembershipWorld {
   }
 
   /** Has the leader change the members, when what is under way is done. */
-  async change(...changes: MemberChange[]): Promise<{ configurationIndex: number }> {
+  change(...changes: MemberChange[]): Promise<{ configurationIndex: number }> {
+    return this.request({ changes, force: false });
+  }
+
+  /** What {@linkcode MembershipWorld.change} does, forced or not. */
+  async request(
+    request: { readonly changes: readonly MemberChange[]; readonly force: boolean },
+  ): Promise<{ configurationIndex: number }> {
     for (;;) {
       await this.until(() => this.leader !== null);
       try {
-        const request = { changes, force: false };
         return await this.result(this.leader!.raft!.changeMembership(request));
       } catch (error) {
         if (!(error instanceof ChangeInProgressError)) throw error;
