@@ -24,8 +24,10 @@ export interface MemberView {
   readonly promotion: boolean;
   /** Whether it is in the configuration; a node that waits to be taken in is not. */
   readonly isMember: boolean;
-  /** Whether it answered this client. */
+  /** Whether it answered this client, and the leader, where there is one, has a connection to it. */
   readonly reachable: boolean;
+  /** What is wrong with it, in words, or null. */
+  readonly trouble: string | null;
   /** The last entry that is known to be in its log; null where nobody knows. */
   readonly matchIndex: number | null;
   /** How many entries it is behind the leader; null where nobody knows. */
@@ -89,6 +91,20 @@ function chooseAnswer(answers: readonly StatusAnswer[]): StatusAnswer {
   });
 }
 
+/** What keeps a member from doing its part, or null. */
+function troubleOf(
+  { id, address, voter, reachable }: StatusMember,
+  { own, chosen }: { own: StatusAnswer | undefined; chosen: StatusAnswer },
+): string | null {
+  const name = `${voter ? "voter" : "learner"} ${id} at ${address}`;
+  if (own === undefined) return `${name} does not answer`;
+  if (chosen.role !== "leader" || id === chosen.nodeId) return null;
+  if (!reachable) return `${name} answers, but leader ${chosen.nodeId} has no connection to it`;
+  return own.leaderId === chosen.nodeId
+    ? null
+    : `${name} is a ${own.role} that does not follow leader ${chosen.nodeId}`;
+}
+
 /** A member of the configuration, joined with what it says itself. */
 function viewMember(
   member: StatusMember,
@@ -107,7 +123,8 @@ function viewMember(
     isMember: true,
     voter: member.voter,
     promotion: chosen.promotions.includes(member.id),
-    reachable: own !== undefined,
+    reachable: own !== undefined && (!isLed || member.reachable),
+    trouble: troubleOf(member, { own, chosen }),
     matchIndex,
     lag: isLed && matchIndex !== null ? Math.max(0, chosen.lastIndex - matchIndex) : null,
     snapshotIndex: own?.snapshotIndex ?? null,
@@ -118,7 +135,7 @@ function viewMember(
 /** A node that answered and is in nobody's configuration: one that waits to be taken in. */
 function viewStranger(answer: StatusAnswer, address: Address): MemberView {
   const { nodeId: id, role, lastIndex: matchIndex, snapshotIndex, version } = answer;
-  const unknown = { isMember: false, voter: false, promotion: false, lag: null };
+  const unknown = { isMember: false, voter: false, promotion: false, lag: null, trouble: null };
   return { id, address, role, reachable: true, matchIndex, snapshotIndex, version, ...unknown };
 }
 
@@ -191,13 +208,11 @@ const LAG_MAX = 100_000;
 const CONTACT_AGE_MS_MAX = 10_000;
 
 function memberReasons({ members }: ClusterView): string[] {
-  const silent = members.filter(({ reachable }) => !reachable).map(({ id, address, voter }) =>
-    `${voter ? "voter" : "learner"} ${id} at ${address} does not answer`
-  );
+  const troubles = members.flatMap(({ trouble }) => trouble === null ? [] : [trouble]);
   const behind = members.filter(({ lag }) => lag !== null && lag > LAG_MAX).map(({ id, lag }) =>
     `node ${id} is ${lag} entries behind`
   );
-  return [...silent, ...behind];
+  return [...troubles, ...behind];
 }
 
 /**

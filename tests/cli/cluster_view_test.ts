@@ -92,6 +92,23 @@ describe("judgeHealth", () => {
     assert.deepEqual(judgeHealth(viewCluster(noted)).reasons, ["node 1: the disk is slow"]);
   });
 
+  it("calls a member degraded that the leader does not reach, or that does not follow it", () => {
+    const listed = [memberOf(1), memberOf(2, { reachable: false }), memberOf(3)];
+    const view = viewCluster([
+      statusOf({ nodeId: 1, role: "leader", members: listed }),
+      statusOf({ nodeId: 2, role: "candidate", members: listed, leaderId: 0 }),
+      statusOf({ nodeId: 3, role: "follower", members: listed, leaderId: 0 }),
+    ]);
+    assert.deepEqual(view.members.map(({ reachable }) => reachable), [true, false, true]);
+    assert.deepEqual(judgeHealth(view), {
+      status: "degraded",
+      reasons: [
+        "voter 2 at 127.0.0.1:7248 answers, but leader 1 has no connection to it",
+        "voter 3 at 127.0.0.1:7258 is a follower that does not follow leader 1",
+      ],
+    });
+  });
+
   it("doubts a leader that heard from no majority for long", () => {
     const alone = [statusOf({ nodeId: 1, role: "leader", leaderContactAgeMs: 20_000 })];
     assert.equal(judgeHealth(viewCluster(alone)).status, "no_quorum");

@@ -14,8 +14,10 @@ export const health = declareCommand({
   name: "health",
   group: "CLUSTER",
   summary: "Is the cluster healthy? The exit code says it too",
-  description: "healthy (exit 0): a leader that a majority confirms, and every member answers.\n" +
-    "degraded (exit 4): it works, but a member is missing or far behind.\n" +
+  description: "healthy (exit 0): a leader that a majority confirms, and every member answers " +
+    "and follows it.\n" +
+    "degraded (exit 4): it works, but a member is missing, far behind, or not reached by the " +
+    "leader.\n" +
     "no_quorum (exit 6): no leader, or no majority: writes are refused.\n" +
     "unknown (exit 5): nobody answers.",
   examples: [

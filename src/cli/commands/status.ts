@@ -65,7 +65,8 @@ export const status = declareCommand({
   group: "CLUSTER",
   summary: "Members, leader, and how far each log is",
   description:
-    "Every member is asked itself; one that does not answer is shown as not reachable. " +
+    "Every member is asked itself; one that does not answer, or that the leader has no " +
+    "connection to, is shown as not reachable. " +
     "What a node says of others is taken from the leader of the highest term.",
   examples: [
     { command: "raft status", note: "the cluster at a glance" },
