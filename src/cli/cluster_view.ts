@@ -24,7 +24,7 @@ export interface MemberView {
   readonly promotion: boolean;
   /** Whether it is in the configuration; a node that waits to be taken in is not. */
   readonly isMember: boolean;
-  /** Whether it answered this client, and the leader, where there is one, has a connection to it. */
+  /** Whether it answered this client, and the leader, if there is one, has a connection to it. */
   readonly reachable: boolean;
   /** What is wrong with it, in words, or null. */
   readonly trouble: string | null;

@@ -109,6 +109,8 @@ export type TransferFailure =
   | "not_leader"
   | "not_a_voter"
   | "no_other_voter"
+  /** It is not connected, or has not answered for an election timeout. */
+  | "target_down"
   /** Another transfer was asked for. */
   | "replaced"
   /** The target is no voter any more. */

@@ -26,6 +26,8 @@ export function stepTransferLeadership(
   const target = input.target ?? furthestVoter(state);
   if (target === null) return refuse(state, source, "no_other_voter");
   if (!isVoterToBe(state, target)) return refuse(state, source, "not_a_voter");
+  // Nobody could take over, and meanwhile nothing would be written.
+  if (state.progress.get(target)?.isDown ?? false) return refuse(state, source, "target_down");
   failTransfer(state, "replaced");
   state.transfer = { target, source, timeoutNowSent: false };
   state.outbox.arm("transfer");

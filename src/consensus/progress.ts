@@ -34,6 +34,8 @@ export class Progress {
   #activeBefore = false;
   /** It answered this leader since its connection was last lost. */
   #heard = false;
+  /** Its connection was lost, and it has not answered since. */
+  #lost = false;
   /** The configuration that removed it; null for a member. It is kept until it knows. */
   leavingIndex: Index | null = null;
   /** A leaver was told that its removal is committed. */
@@ -69,15 +71,22 @@ export class Progress {
     return this.#heard && (this.recentlyActive || this.#activeBefore);
   }
 
+  /** Whether it is known to be gone; of one that a new leader has not heard yet nothing is known. */
+  get isDown(): boolean {
+    return this.#lost || !(this.recentlyActive || this.#activeBefore);
+  }
+
   /** Notes that it answered. */
   answered(): void {
     this.recentlyActive = true;
     this.#heard = true;
+    this.#lost = false;
   }
 
   /** Notes that its connection was lost: whether it is there shows with its next answer. */
   disconnected(): void {
     this.#heard = false;
+    this.#lost = true;
   }
 
   /** A quorum check was made. */

@@ -86,6 +86,12 @@ export class Transfers {
         return refused("it is not a voter");
       case "no_other_voter":
         return refused("there is no other voter");
+      case "target_down":
+        return refused(
+          target === null
+            ? "no other voter is connected to the leader"
+            : "it is not connected to the leader",
+        );
       case "replaced":
         return refused("another transfer was asked for meanwhile");
       case "target_gone":

@@ -58,6 +58,22 @@ describe("leadership_transfer", () => {
     assert.deepEqual(asked(node), [], "it is asked once");
   });
 
+  it("refuses at once to wait for a voter that is down, and goes on", () => {
+    const node = readyLeader();
+    node.run({ type: "connectionLost", peer: 3 });
+    transfer(node, 3);
+    assert.deepEqual(node.transfers, [{ source: "asked", failure: "target_down" }]);
+    assert.equal(node.core.status().transferTarget, null);
+    node.run(proposalOf(["a"]));
+    assert.deepEqual(node.refusals, []);
+    transfer(node, null);
+    assert.equal(node.core.status().transferTarget, 2, "the voter that is up takes over");
+    const alone = readyLeader();
+    for (const peer of [2, 3]) alone.run({ type: "connectionLost", peer });
+    transfer(alone, null);
+    assert.deepEqual(alone.transfers, [{ source: "asked", failure: "target_down" }]);
+  });
+
   it("waits until this node has applied its log, so that its clients are answered", () => {
     const node = readyLeader({ syncsAtOnce: false });
     node.sync();
