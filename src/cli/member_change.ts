@@ -141,6 +141,22 @@ function notReached({ message, why, cause }: RefusedError, forceCommand: string)
   });
 }
 
+/** Refuses to take the vote of `id` where the other voters that are up would be no quorum. */
+export function requireQuorumWithout(membership: Membership, id: NodeId): void {
+  const others = membership.members.filter((member) => member.voter && member.id !== id);
+  const down = others.filter(({ reachable }) => !reachable);
+  const up = others.length - down.length;
+  const needed = Math.floor(others.length / 2) + 1;
+  if (up >= needed) return;
+  const error = new RefusedError(
+    `Cannot take the vote of node ${id} as the quorum would be lost: of the ${others.length} ` +
+      `voters afterwards ${up} would be up, and ${needed} are needed`,
+    [],
+  );
+  const changes = [memberChange("demote", id)];
+  throw quorumWouldBeLost(error, { request: { membership, changes }, down });
+}
+
 /** Says who is missing, and how to do it all the same. */
 function quorumWouldBeLost(
   error: RefusedError,

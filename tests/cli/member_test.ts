@@ -277,6 +277,16 @@ describe("raft transfer, drain and snapshot trigger", () => {
     assert.equal(asked(other.ran, "transferLeadership"), undefined);
   });
 
+  it("drain leaves leadership where it is if the quorum would be lost", async () => {
+    const cluster = withoutNode2();
+    const ran = await runLine(["drain", "1"], { cluster });
+    assert.equal(ran.exit, 10);
+    assert.match(ran.errors, /the quorum would be lost: nothing was changed/);
+    assert.match(ran.errors, /of the 2 voters afterwards 1 would be up, and 2 are needed/);
+    assert.match(ran.errors, /node 2 at 127\.0\.0\.1:7248 is not connected to the leader/);
+    assert.deepEqual([asked(ran, "transferLeadership"), asked(ran)], [undefined, undefined]);
+  });
+
   it("snapshot trigger asks the leader, or the member that is named", async () => {
     const { ran, document } = await json(["snapshot", "trigger"]);
     const endpointOf = (one: Ran) =>

@@ -1,7 +1,12 @@
 import { integer, settings } from "../../config.ts";
 import { declareCommand } from "../command.ts";
 import { moveLeadership } from "../leadership.ts";
-import { changeMembers, memberChange, requireMember } from "../member_change.ts";
+import {
+  changeMembers,
+  memberChange,
+  requireMember,
+  requireQuorumWithout,
+} from "../member_change.ts";
 
 /** `raft drain ID` */
 export const drain = declareCommand({
@@ -23,8 +28,12 @@ export const drain = declareCommand({
   async run(context, { arguments: { id } }) {
     const cluster = await context.cluster();
     let membership = await cluster.members({ timeoutMs: context.remainingMs() });
-    requireMember(membership, id);
+    const { voter } = requireMember(membership, id);
     if (membership.leaderId === id) {
+      // Before leadership moves: a refusal leaves everything as it was.
+      if (voter && membership.members.some((other) => other.voter && other.id !== id)) {
+        requireQuorumWithout(membership, id);
+      }
       const { leaderId } = await moveLeadership(context, { membership, target: undefined });
       context.talk(`node ${leaderId} leads now`);
       membership = await cluster.members({ timeoutMs: context.remainingMs() });
