@@ -78,7 +78,10 @@ export class SnapshotFrameWriter {
       if (this.#end === SNAPSHOT_FRAME_BYTES_MAX) this.#seal(false);
       const room = SNAPSHOT_FRAME_BYTES_MAX - this.#end;
       const stop = Math.min(bytes.length, start + room);
-      this.#frame.set(bytes.subarray(start, stop), this.#end);
+      // Not a subarray: on Bun it would give every small value of the state a buffer of its own
+      // for good, and the garbage collector a million objects more to look at.
+      const isWhole = stop - start === bytes.length;
+      this.#frame.set(isWhole ? bytes : bytes.slice(start, stop), this.#end);
       this.#end += stop - start;
       start = stop;
     }
