@@ -71,7 +71,7 @@ export class Progress {
     return this.#heard && (this.recentlyActive || this.#activeBefore);
   }
 
-  /** Whether it is known to be gone; of one that a new leader has not heard yet nothing is known. */
+  /** Whether it is known to be gone; of one that a new leader has not heard nothing is known. */
   get isDown(): boolean {
     return this.#lost || !(this.recentlyActive || this.#activeBefore);
   }
