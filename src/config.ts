@@ -204,10 +204,22 @@ export interface ReadConsistency {
   readonly maxAgeMs: number;
 }
 
+/** 0 stands for any age, so nobody may mean it. */
+function parseMaxAge(value: string, age: string): number {
+  const maxAgeMs = parseDuration(age);
+  if (maxAgeMs >= 1) return maxAgeMs;
+  throw new UsageError(`Cannot use "${value}" as a consistency: no copy is that fresh`, {
+    fix: [
+      "for what is current: --consistency linearizable",
+      "for a copy of any age: --consistency stale; of at most 1ms: stale:1ms",
+    ],
+  });
+}
+
 function parseConsistency(value: string): ReadConsistency {
   const [level = "", ...rest] = value.split(":");
   const age = rest.join(":");
-  if (level === "stale" && rest.length > 0) return { level, maxAgeMs: parseDuration(age) };
+  if (level === "stale" && rest.length > 0) return { level, maxAgeMs: parseMaxAge(value, age) };
   if (rest.length === 0 && (level === "linearizable" || level === "lease" || level === "stale")) {
     return { level, maxAgeMs: 0 };
   }

@@ -72,6 +72,9 @@ describe("resolveSettings", () => {
     assert.deepEqual(read("lease"), { level: "lease", maxAgeMs: 0 });
     assert.throws(() => read("fresh"), /Cannot use "fresh" as a consistency/);
     assert.throws(() => read("lease:5s"), /Cannot use/);
+    for (const age of ["0ms", "0s"]) {
+      assert.throws(() => read(`stale:${age}`), /Cannot use "stale:0m?s" .*no copy is that fresh/);
+    }
   });
 
   it("asks for a setting that is missing", () => {
