@@ -5,6 +5,7 @@
  */
 import {
   AnswerForgottenError,
+  InvalidRequestError,
   NoQuorumError,
   RequestExpiredError,
   SessionExpiredError,
@@ -206,6 +207,10 @@ export class ProposeOperation extends LeaderOperation {
   /** The cluster will never apply this id, and may have applied it before. */
   #expired(answer: ErrorAnswer): void {
     this.host.setLogTime(answer.logTimeMs);
+    if (this.#isIdGiven && !this.#isUnknown && answer.code === "invalidRequest") {
+      // What is of the future now was so whenever it was sent before: it was never applied.
+      return this.fail(new InvalidRequestError(answer.message, this.causedBy()));
+    }
     if (this.#isUnknown || this.#isIdGiven || this.#renewals >= RENEWALS_MAX) {
       return this.fail(new RequestExpiredError(answer.message, this.causedBy()));
     }

@@ -7,6 +7,10 @@
  * chosen by a user  | 6 zero bytes                                 | 10 bytes of SHA-256(text) |
  * ```
  *
+ * Printed, an id is "raft-" and 32 hexadecimal digits. Any other text is one that a user chose,
+ * also one of 32 digits, such as the digest of something: what a text stands for must not depend on
+ * a time that could be read into it.
+ *
  * The time is log time (the clock that the log carries), and it lets the replicated table forget:
  * an id that is too old to be in the table is refused, never applied again. A chosen id has no time
  * and is recognised within the window only.
@@ -29,7 +33,8 @@ export const REQUEST_ID_TEXT_BYTES_MAX = 128;
 const TIME_BYTES = 6;
 /** The top bit marks the ids of sessions (command_id.ts). */
 const TIME_MS_MAX = 2 ** 47 - 1;
-const CANONICAL_TEXT = /^[0-9a-f]{32}$/;
+const PRINTED_PREFIX = "raft-";
+const PRINTED_TEXT = /^raft-[0-7][0-9a-f]{31}$/;
 
 /**
  * Makes the id of a new command.
@@ -42,7 +47,7 @@ const CANONICAL_TEXT = /^[0-9a-f]{32}$/;
  * import { formatRequestId, makeRequestId } from "./request_id.ts";
  *
  * const id = makeRequestId(1_000, crypto.getRandomValues(new Uint8Array(10)));
- * console.log(formatRequestId(id)); // 0000000003e8…
+ * console.log(formatRequestId(id)); // raft-0000000003e8…
  * ```
  */
 export function makeRequestId(logTimeMs: LogTimeMs, random: Uint8Array): Uint8Array {
@@ -72,20 +77,21 @@ export function requestIssueTimeMs(bytes: Uint8Array, offset = 0): LogTimeMs {
   return high * 4294967296 + low;
 }
 
-/** The id as 32 lower-case hexadecimal digits. */
+/** The id as people see it: "raft-" and 32 lower-case hexadecimal digits. */
 export function formatRequestId(id: Uint8Array): string {
   assert(id.length === REQUEST_ID_BYTES, () => `a request id has ${id.length} bytes, want 16`);
-  let text = "";
+  let text = PRINTED_PREFIX;
   for (const byte of id) text += byte.toString(16).padStart(2, "0");
   return text;
 }
 
-/** Reads a printed id of {@linkcode makeRequestId}, or returns null for any other text. */
+/** Reads what {@linkcode formatRequestId} wrote, or returns null for any other text. */
 export function parseRequestId(text: string): Uint8Array | null {
-  if (!CANONICAL_TEXT.test(text) || text[0]! > "7") return null;
+  if (!PRINTED_TEXT.test(text)) return null;
+  const digits = text.slice(PRINTED_PREFIX.length);
   const id = new Uint8Array(REQUEST_ID_BYTES);
   for (let i = 0; i < REQUEST_ID_BYTES; i += 1) {
-    id[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+    id[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
   }
   return id;
 }

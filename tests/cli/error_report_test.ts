@@ -89,9 +89,9 @@ describe("reportError", () => {
 
   it("prints the request id where the outcome is unknown", () => {
     const made = reportError(new UnknownOutcomeError("x", { cause: report }));
-    assert.equal(made.requestId, "ab".repeat(16));
-    assert.match(made.fix.join("\n"), /--request-id (ab){16}/);
-    assert.deepEqual(errorDocument(made).error["requestId"], "ab".repeat(16));
+    assert.equal(made.requestId, `raft-${"ab".repeat(16)}`);
+    assert.match(made.fix.join("\n"), /--request-id raft-(ab){16}:/);
+    assert.deepEqual(errorDocument(made).error["requestId"], made.requestId);
   });
 
   it("says that a write was applied where only its answer is gone", () => {

@@ -162,7 +162,7 @@ describe("session", () => {
     const { timeoutMs, ...read } = cluster.asked[0]?.options as { timeoutMs: number };
     assert.deepEqual(read, { consistency: "stale", maxAgeMs: 2000 });
     assert.ok(timeoutMs > 0 && timeoutMs <= 60_000);
-    const id = "0".repeat(31) + "1";
+    const id = `raft-${"0".repeat(31)}1`;
     const put = await runLine(["put", "k", "v", "--request-id", id]);
     const { commandId } = put.cluster.asked[0]?.options as { commandId: Uint8Array };
     assert.equal(commandId[15], 1);

@@ -446,6 +446,21 @@ describe("RaftClient.propose: unknown (trap 53)", () => {
     client.close();
   });
 
+  it("knows that an id of the future was never applied", async () => {
+    const cluster = await ScriptedCluster.start();
+    const client = clientOf(cluster);
+    const commandId = new Uint8Array(16).fill(7);
+    cluster.node(1).script = (exchange) => {
+      if (exchange.request.type !== "propose") return false;
+      exchange.refuse("invalidRequest", { applied: "no", logTimeMs: 5 });
+      return true;
+    };
+    const error = await cluster.rejection(client.propose(COMMAND, { commandId }));
+    assert.ok(error instanceof InvalidRequestError, String(error));
+    assert.equal(error.applied, "no");
+    client.close();
+  });
+
   it("answers a repetition by the caller with the first answer", async () => {
     const cluster = await ScriptedCluster.start();
     const first = clientOf(cluster);

@@ -18,7 +18,7 @@ const random = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
 describe("request_id", () => {
   it("makeRequestId puts the log time in front, big endian", () => {
     const id = makeRequestId(0x0102030405, random);
-    assert.equal(formatRequestId(id), "0001020304050102030405060708090a");
+    assert.equal(formatRequestId(id), "raft-0001020304050102030405060708090a");
     assert.equal(requestIssueTimeMs(id), 0x0102030405);
   });
 
@@ -47,13 +47,17 @@ describe("request_id", () => {
   });
 
   it("parseRequestId returns null for any other text", () => {
-    const texts = ["", "0".repeat(31), "0".repeat(33), "A".repeat(32), `${"0".repeat(31)}g`];
+    const digits = ["", "0".repeat(31), "0".repeat(33), "A".repeat(32), `${"0".repeat(31)}g`];
+    const texts = [...digits.map((text) => `raft-${text}`), "0".repeat(32), "raft", ""];
     for (const text of texts) assert.equal(parseRequestId(text), null);
   });
 
   it("userRequestId is six zero bytes and the start of the SHA-256", async () => {
     // The first bytes of the digest of "abc", from FIPS 180-2.
-    assert.equal(formatRequestId(await userRequestId("abc")), "000000000000ba7816bf8f01cfea4141");
+    assert.equal(
+      formatRequestId(await userRequestId("abc")),
+      "raft-000000000000ba7816bf8f01cfea4141",
+    );
     assert.equal(requestIssueTimeMs(await userRequestId("abc")), 0);
   });
 
@@ -67,5 +71,7 @@ describe("request_id", () => {
     const id = makeRequestId(77, random);
     assert.deepEqual(await requestIdFromText(formatRequestId(id)), id);
     assert.deepEqual(await requestIdFromText("nightly"), await userRequestId("nightly"));
+    const digest = "5d41402abc4b2a76b9719d911017c592";
+    assert.deepEqual(await requestIdFromText(digest), await userRequestId(digest));
   });
 });
