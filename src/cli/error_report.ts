@@ -74,9 +74,11 @@ function alternatives(ids: readonly number[]): string {
   return others === "" ? `node ${last}` : `node ${others} or ${last}`;
 }
 
-/** The nodes that somebody has to start, as far as anybody knows them. */
+/** The nodes that somebody has to start, as far as anybody knows them; learners are no quorum. */
 function startMissing(report: RequestReport | null): string {
-  const missing = (report?.observations ?? []).filter(({ reached }) => !reached);
+  const missing = (report?.observations ?? []).filter(({ reached, voter }) =>
+    !reached && voter !== false
+  );
   const ids = missing.map(({ nodeId }) => nodeId).filter((id) => id > 0);
   if (ids.length > 0) return `start ${alternatives(ids)}, then try again`;
   if (missing.length > 0) {

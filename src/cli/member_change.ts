@@ -46,7 +46,8 @@ export function checkAddress({ members }: Membership, id: NodeId, address: Addre
   }
   const holder = members.find((other) => other.id !== id && other.address === address);
   if (holder !== undefined) {
-    throw new UsageError(`Cannot use ${address} for node ${id}: node ${holder.id} is there`, {
+    throw new CommandFailure(`Cannot use ${address} for node ${id}: node ${holder.id} is there`, {
+      exit: ExitCode.refused,
       fix: [
         "every member has an address of its own",
         `in place of node ${holder.id}: raft member remove ${holder.id} first`,
@@ -55,7 +56,9 @@ export function checkAddress({ members }: Membership, id: NodeId, address: Addre
   }
   const far = members.find((other) => other.id !== id && !isLoopback(other.address));
   if (isLoopback(address) && far !== undefined) {
-    throw new UsageError(`Cannot use ${address} for node ${id}: only its own machine reaches it`, {
+    const what = `Cannot use ${address} for node ${id}: only its own machine reaches it`;
+    throw new CommandFailure(what, {
+      exit: ExitCode.refused,
       why: [`node ${far.id} is at ${far.address}`],
       fix: ["give the address at which the other nodes reach it"],
     });
@@ -66,9 +69,10 @@ export function checkAddress({ members }: Membership, id: NodeId, address: Addre
 export function checkNewMember(membership: Membership, id: NodeId, address: Address): void {
   const known = membership.members.find((other) => other.id === id);
   if (known !== undefined && known.address !== address) {
-    throw new UsageError(
+    throw new CommandFailure(
       `Cannot add node ${id} at ${address}: it is a member at ${known.address}`,
       {
+        exit: ExitCode.refused,
         fix: [
           `has it moved, with its data? raft member set ${id} --address ${address}`,
           `is it another machine? give it an id of its own`,

@@ -79,6 +79,13 @@ describe("reportError", () => {
     assert.match(made.why[0] ?? "", /2 of 3 voters are needed, 1 answered within 5s/);
     assert.match(made.fix[0] ?? "", /start node 2 or 3/);
     assert.equal(made.retryable, true);
+    const learner = { address: "d:4", nodeId: 4, voter: false, reached: false, text: "refused" };
+    const cause = new RequestReport({
+      ...report,
+      observations: [...report.observations, learner],
+    });
+    const known = reportError(new NoQuorumError("x", { cause }));
+    assert.match(known.fix[0] ?? "", /start node 2 or 3,/, "a learner is no quorum");
   });
 
   it("says what the one who refuses advises", () => {

@@ -6,6 +6,7 @@ import {
   NotFoundError,
   RefusedError,
   UnknownOutcomeError,
+  UnreachableError,
 } from "../../src/errors.ts";
 import { FakeCluster, membershipOf } from "./fake_cluster.ts";
 import { memberOf, statusOf } from "./fake_status.ts";
@@ -107,18 +108,18 @@ describe("raft member add", () => {
   });
 
   it("sends nothing that cannot be meant", async () => {
-    const cases: readonly (readonly [string, string, RegExp])[] = [
-      ["2", "127.0.0.1:7999", /it is a member at 127\.0\.0\.1:7248[^]*raft member set 2/],
-      ["4", "127.0.0.1:7248", /node 2 is there/],
+    const cases: readonly (readonly [string, string, RegExp, number?])[] = [
+      ["2", "127.0.0.1:7999", /it is a member at 127\.0\.0\.1:7248[^]*raft member set 2/, 10],
+      ["4", "127.0.0.1:7248", /node 2 is there/, 10],
       ["4", "0.0.0.0:7268", /nobody can be reached/],
       ["4", "127.0.0.1:0", /nobody can be reached/],
       ["4", "127.0.0.1", /the port is missing/],
       ["0", "127.0.0.1:7268", /want an integer ≥ 1/],
       ["x", "127.0.0.1:7268", /want an integer ≥ 1/],
     ];
-    for (const [id, address, message] of cases) {
+    for (const [id, address, message, exit = 2] of cases) {
       const ran = await runLine(["member", "add", id, address]);
-      assert.equal(ran.exit, 2, `${id} ${address}`);
+      assert.equal(ran.exit, exit, `${id} ${address}`);
       assert.match(ran.errors, message);
       assert.equal(asked(ran), undefined);
     }
@@ -132,7 +133,7 @@ describe("raft member add", () => {
     }));
     cluster.membership = { ...cluster.membership, members };
     const ran = await runLine(["member", "add", "4", "127.0.0.1:7268"], { cluster });
-    assert.equal(ran.exit, 2);
+    assert.equal(ran.exit, 10);
     assert.match(ran.errors, /only its own machine reaches it[^]*node 1 is at 10\.0\.0\.1/);
   });
 });
@@ -156,6 +157,17 @@ describe("raft member promote, demote, remove, replace and set", () => {
     }
   });
 
+  it("promote and undrain say of a voter that it is one", async () => {
+    for (const line of ["member promote 2", "undrain 2"]) {
+      const voter = await runLine(line.split(" "));
+      assert.match(voter.output, /^node 2 is a voter already/, line);
+      const cluster = new FakeCluster();
+      const members = cluster.membership.members.map((member) => ({ ...member, voter: false }));
+      cluster.membership = { ...cluster.membership, members };
+      assert.match((await runLine(line.split(" "), { cluster })).output, /once it has caught up/);
+    }
+  });
+
   it("replace prints the command for the new machine, without the old one in it", async () => {
     const { document } = await json("member replace 2 4 127.0.0.1:7268".split(" "));
     const expected = "raft start --id 4 --listen 127.0.0.1:7268 --join " +
@@ -176,7 +188,7 @@ describe("raft member promote, demote, remove, replace and set", () => {
 
   it("replace refuses an id that is used", async () => {
     assert.equal((await runLine("member replace 2 2 127.0.0.1:7268".split(" "))).exit, 2);
-    assert.equal((await runLine("member replace 2 3 127.0.0.1:7268".split(" "))).exit, 2);
+    assert.equal((await runLine("member replace 2 3 127.0.0.1:7268".split(" "))).exit, 10);
   });
 
   it("remove that loses the quorum ends with 10, the numbers and the flag", async () => {
@@ -300,6 +312,12 @@ describe("raft transfer, drain and snapshot trigger", () => {
     const slow = await runLine(["snapshot", "trigger"], { cluster });
     assert.equal(slow.exit, 7);
     assert.match(slow.errors, /--timeout 1m/);
+    cluster.adminError = new UnreachableError("connection refused");
+    const silent = await runLine(["snapshot", "trigger", "3"], { cluster });
+    assert.equal(silent.exit, 5);
+    assert.match(silent.errors, /node 3 does not answer: no snapshot was taken/);
+    assert.match(silent.errors, /start node 3 at 127\.0\.0\.1:7258/);
+    assert.doesNotMatch(silent.errors, /no cluster yet/);
   });
 });
 

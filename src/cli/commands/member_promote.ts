@@ -20,12 +20,14 @@ export const memberPromote = declareCommand({
   async run(context, { arguments: { id } }) {
     const cluster = await context.cluster();
     const membership = await cluster.members({ timeoutMs: context.remainingMs() });
-    requireMember(membership, id);
+    const { voter } = requireMember(membership, id);
     const changes = [memberChange("promote", id)];
     const { configurationIndex } = await changeMembers(context, { membership, changes });
     return {
       document: { id, configurationIndex },
-      text: `node ${id} becomes a voter once it has caught up`,
+      text: voter
+        ? `node ${id} is a voter already`
+        : `node ${id} becomes a voter once it has caught up`,
     };
   },
 });

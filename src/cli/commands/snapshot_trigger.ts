@@ -1,9 +1,21 @@
+import type { ClusterMember } from "../../client/membership.ts";
+import { requestReportOf } from "../../client/request_report.ts";
 import { integer, optional, settings } from "../../config.ts";
-import { UnknownOutcomeError } from "../../errors.ts";
+import { UnknownOutcomeError, UnreachableError } from "../../errors.ts";
 import { CommandFailure } from "../command_failure.ts";
 import { declareCommand } from "../command.ts";
 import { ExitCode } from "../exit_codes.ts";
 import { requireMember } from "../member_change.ts";
+
+function silent({ id, address }: ClusterMember, cause: UnreachableError): CommandFailure {
+  return new CommandFailure(`node ${id} does not answer: no snapshot was taken`, {
+    exit: ExitCode.unreachable,
+    why: requestReportOf(cause)?.why ?? [cause.message],
+    fix: [`start node ${id} at ${address}, or name another member: raft status`],
+    isRetryable: true,
+    cause,
+  });
+}
 
 /** `raft snapshot trigger [ID]` */
 export const snapshotTrigger = declareCommand({
@@ -35,6 +47,7 @@ export const snapshotTrigger = declareCommand({
         text: `node ${member.id} has a snapshot of everything up to index ${index}`,
       };
     } catch (error) {
+      if (error instanceof UnreachableError) throw silent(member, error);
       if (!(error instanceof UnknownOutcomeError)) throw error;
       throw new CommandFailure("no answer in time: the snapshot may be under way", {
         exit: ExitCode.unknownOutcome,

@@ -17,12 +17,14 @@ export const undrain = declareCommand({
   async run(context, { arguments: { id } }) {
     const cluster = await context.cluster();
     const membership = await cluster.members({ timeoutMs: context.remainingMs() });
-    requireMember(membership, id);
+    const { voter } = requireMember(membership, id);
     const changes = [memberChange("promote", id)];
     const { configurationIndex } = await changeMembers(context, { membership, changes });
     return {
       document: { id, configurationIndex },
-      text: `node ${id} votes again once it has caught up`,
+      text: voter
+        ? `node ${id} is a voter already`
+        : `node ${id} votes again once it has caught up`,
     };
   },
 });
