@@ -114,6 +114,11 @@ export class SimulatedCluster {
     return this.nodes.map(({ id }) => addressOf(id));
   }
 
+  /** Where a node listens. */
+  addressOf(id: NodeId): Address {
+    return addressOf(id);
+  }
+
   /** The leader with the latest term, if any node leads. */
   get leader(): SimulatedNode | null {
     let leader: SimulatedNode | null = null;

@@ -1,16 +1,21 @@
 /**
  * Who is to be a member of a simulated cluster: takes nodes out, and has them all back as voters
- * when the time of faults is over. A node that was removed comes back with an empty directory.
+ * when the time of faults is over. A node that was removed comes back with an empty directory,
+ * sometimes to a place that was reserved for it, while the directory it had before may still be up.
  *
  * @module
  */
 import type { RunningNode } from "../node/node.ts";
 import type { RaftStatus } from "../raft/raft_status.ts";
-import type { MemberAction, MemberChange, NodeId } from "../types.ts";
+import type { Address, MemberAction, MemberChange, NodeId } from "../types.ts";
+import type { Prng } from "./prng.ts";
 import type { SimulatedWorld } from "./simulated_runtime.ts";
 
 /** How often it is looked at, in milliseconds. */
 const LOOK_EVERY_MS = 250;
+
+/** How likely a place is reserved for a node that is out, at each look. */
+const RESERVATION_CHANCE = 0.2;
 
 /** A node, as far as its membership goes. */
 export interface MemberNode {
@@ -24,6 +29,8 @@ export interface MembersHost {
   readonly nodes: readonly MemberNode[];
   /** The node that leads, or null. */
   readonly leader: { readonly running: RunningNode | null } | null;
+  /** Where a node listens. */
+  addressOf(id: NodeId): Address;
   /** Starts a node that was removed with an empty directory: it joins. */
   startAnew(id: NodeId): void;
 }
@@ -31,6 +38,7 @@ export interface MembersHost {
 /** The members of one cluster. */
 export class SimulatedMembers {
   readonly #world: SimulatedWorld;
+  readonly #prng: Prng;
   readonly #host: MembersHost;
   /** Nodes that are to stay away for now. */
   readonly #away = new Set<NodeId>();
@@ -41,6 +49,7 @@ export class SimulatedMembers {
   /** Creates the members of a cluster of which all nodes vote. */
   constructor(world: SimulatedWorld, host: MembersHost) {
     this.#world = world;
+    this.#prng = world.prng.fork("members");
     this.#host = host;
   }
 
@@ -69,9 +78,11 @@ export class SimulatedMembers {
   #look(): void {
     const status = this.#host.leader?.running?.status();
     for (const { id, removed } of this.#host.nodes) {
+      const member = status?.members.find((one) => one.id === id);
+      const isOut = status !== undefined && member === undefined;
+      if (isOut && this.#prng.chance(RESERVATION_CHANCE)) this.#change([id], "add");
       if (this.#away.has(id)) continue;
       if (removed) this.#host.startAnew(id);
-      const member = status?.members.find((one) => one.id === id);
       if (member?.voter === true) {
         if (hasSettled(status!)) this.#missing.delete(id);
       } else if (status !== undefined) this.#missing.add(id);
@@ -83,7 +94,10 @@ export class SimulatedMembers {
   }
 
   #change(ids: readonly NodeId[], action: MemberAction): void {
-    const changes = ids.map((id): MemberChange => ({ action, id, address: "", instanceId: "" }));
+    const changes = ids.map((id): MemberChange => {
+      const address = action === "add" ? this.#host.addressOf(id) : "";
+      return { action, id, address, instanceId: "" };
+    });
     const { leader } = this.#host;
     // What is refused or lost is tried again, or was not to be.
     leader?.running?.raft.changeMembership({ changes, force: false }).catch(() => {});
