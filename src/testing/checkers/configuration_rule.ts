@@ -3,14 +3,24 @@
  * where it is possible for two leaders to be elected for the same term". So each quorum of a
  * configuration must share a voter with each quorum of the one before it in the log.
  *
+ * Model: a voter is a data directory, by the instance that the configuration names, and not an id:
+ * another directory under the same id knows nothing of the votes and entries of the first.
+ *
  * @module
  */
-import type { Configuration, Member, NodeId } from "../../types.ts";
+import type { Configuration, Member } from "../../types.ts";
 import type { ConfigurationAt } from "./quorum_rule.ts";
 import { PropertyViolation } from "./property_violation.ts";
 
 /** Throws where two configurations, one after the other in a log, could decide apart. */
 export function checkChange(before: ConfigurationAt, after: ConfigurationAt): void {
+  const nobody = after.configuration.voters.find(({ instanceId }) => instanceId === "");
+  if (nobody !== undefined) {
+    throw new PropertyViolation(
+      "Configuration rule",
+      `voter ${nobody.id} of index ${after.index} has no data directory: any may vote as it`,
+    );
+  }
   const overlaps = halves(before.configuration).some((one) =>
     halves(after.configuration).some((other) => share(one, other))
   );
@@ -25,7 +35,7 @@ export function checkChange(before: ConfigurationAt, after: ConfigurationAt): vo
 }
 
 /** Whether every majority of one has a voter in every majority of the other. */
-function share(one: ReadonlySet<NodeId>, other: ReadonlySet<NodeId>): boolean {
+function share(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
   const all = new Set([...one, ...other]);
   return majority(one.size) + majority(other.size) > all.size;
 }
@@ -35,12 +45,12 @@ function majority(count: number): number {
 }
 
 /** A joint configuration decides by majorities of both halves. */
-function halves({ voters, votersOld }: Configuration): ReadonlySet<NodeId>[] {
-  return [voters, votersOld].filter(({ length }) => length > 0).map(idsOf);
+function halves({ voters, votersOld }: Configuration): ReadonlySet<string>[] {
+  return [voters, votersOld].filter(({ length }) => length > 0).map(directoriesOf);
 }
 
-function idsOf(voters: readonly Member[]): ReadonlySet<NodeId> {
-  return new Set(voters.map(({ id }) => id));
+function directoriesOf(voters: readonly Member[]): ReadonlySet<string> {
+  return new Set(voters.map(({ id, instanceId }) => `${id} ${instanceId}`));
 }
 
 function describe({ configuration: { voters, votersOld } }: ConfigurationAt): string {
