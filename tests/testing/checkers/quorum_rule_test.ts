@@ -148,16 +148,11 @@ describe("Configuration rule", () => {
     assert.throws(() => checkChange(before, after), /nodes 1, 2, 3 \(index 2\) need not share/);
   });
 
-    const threeAs = (instanceId: string) =>
-      configurationAt(2, [one, two, { ...three, instanceId }]);
+  it("trap 14: finds another data directory that votes under an id, or none that does", () => {
     const [one, two, three] = members(1, 2, 3) as [Member, Member, Member];
-    const threeAs = (instanceId: string) =>
-      configurationAt(2, [one, two, { ...three, instanceId }]);
     const of123 = configurationAt(1, [one, two, three]);
-    assert.throws(() => checkChange(of123, threeAs("other")), /need not share a node/);
-    assert.throws(
-      () => checkChange(of123, threeAs("")),
-      /voter 3 of index 2 has no data directory/,
-    );
+    const to = (instanceId: string) => configurationAt(2, [one, two, { ...three, instanceId }]);
+    assert.throws(() => checkChange(of123, to("other")), /need not share a node/);
+    assert.throws(() => checkChange(of123, to("")), /voter 3 of index 2 has no data directory/);
   });
 });
