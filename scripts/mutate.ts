@@ -2,8 +2,11 @@
  * Tries every mutation of scripts/mutations/ against the simulator, and prints in how many seeds
  * each was caught.
  *
- *     bun scripts/mutate.ts [--only NAME,…] [--seeds 40] [--seconds 30] [--first-seed 1]
- *                           [--stop-at-first] [--timeout SECONDS] [--table]
+ *     bun scripts/mutate.ts [--only NAME,…] [--seeds 40] [--seconds 30] [--core-seeds 2000]
+ *                           [--first-seed 1] [--stop-at-first] [--timeout SECONDS] [--table]
+ *
+ * A mutation names the simulator that it is tried under: whole clusters, with `--seeds` seeds, or
+ * bare cores, with `--core-seeds`.
  *
  * With `--table` it prints the table of ARCHITECTURE.md, with the commit and the command.
  *
@@ -26,6 +29,7 @@ const { values } = parseArgs({
   options: {
     only: { type: "string" },
     seeds: { type: "string", default: "40" },
+    "core-seeds": { type: "string", default: "2000" },
     seconds: { type: "string", default: "30" },
     "first-seed": { type: "string", default: "1" },
     timeout: { type: "string", default: "600" },
@@ -37,6 +41,7 @@ const { values } = parseArgs({
 const run = {
   firstSeed: Number(values["first-seed"]),
   seeds: Number(values.seeds),
+  coreSeeds: Number(values["core-seeds"]),
   seconds: Number(values.seconds),
   timeoutMs: Number(values.timeout) * 1000,
   stopsAtFirst: values["stop-at-first"],
@@ -51,17 +56,22 @@ function summary(results: readonly SeedResult[]): string {
 
 /** The rows of the table, under its head. */
 function tableOf(found: readonly (readonly [Mutation, readonly SeedResult[]])[]): string {
-  const rows = found.map(([{ name, trap, fault }, results]) => {
+  const rows = found.map(([{ name, trap, fault, simulator }, results]) => {
     const caught = results.filter((result) => result.fault !== null);
     const share = caught.length === 0
       ? `none of ${results.length}`
       : run.stopsAtFirst
       ? `${results.length}`
       : `${caught.length} of ${results.length}`;
-    return `| \`${name}\` | ${trap ?? ""} | ${fault} | ${share} | ${finderOf(caught[0])} |`;
+    return `| \`${name}\` | ${trap ?? ""} | ${fault} | ${simulator ?? "clusters"} | ${share} | ${
+      finderOf(caught[0])
+    } |`;
   });
   const seeds = run.stopsAtFirst ? "seeds until caught" : "seeds that catch it";
-  const head = [`| mutation | trap | what is wrong | ${seeds} | by |`, "| - | - | - | - | - |"];
+  const head = [
+    `| mutation | trap | what is wrong | simulator | ${seeds} | by |`,
+    "| - | - | - | - | - | - |",
+  ];
   return [...head, ...rows].join("\n");
 }
 
@@ -69,6 +79,9 @@ function tableOf(found: readonly (readonly [Mutation, readonly SeedResult[]])[])
 function finderOf(result: SeedResult | undefined): string {
   if (result === undefined) return "";
   const text = result.fault!.replace(/^Seed \d+ failed: /, "");
+  // The checker of bare cores asserts as well, and names its property.
+  const ofCores = /^Seed .*Assertion failed: ([a-z][a-z -]{3,40}):/.exec(text)?.[1];
+  if (ofCores !== undefined) return `${ofCores[0]!.toUpperCase()}${ofCores.slice(1)}`;
   if (text.includes("Assertion failed")) return "an assertion of the node";
   const property = /^([A-Z][\w -]{3,40}):/.exec(text)?.[1];
   return property ?? "an error of the node";

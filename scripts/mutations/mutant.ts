@@ -8,12 +8,14 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { mutate, type Mutation } from "./mutation.ts";
+import { mutate, type Mutation, type Simulator } from "./mutation.ts";
 
 /** What is tried. */
 export interface MutantRun {
   readonly firstSeed: number;
   readonly seeds: number;
+  /** How many where it is bare cores: those take milliseconds. */
+  readonly coreSeeds: number;
   /** Virtual seconds a seed. */
   readonly seconds: number;
   /** How long all of it may take, in real milliseconds; what hangs was caught. */
@@ -44,23 +46,35 @@ export async function runMutant(
       const file = join(copy, mutation.file);
       writeFileSync(file, mutate(mutation, readFileSync(file, "utf8")));
     }
-    return await runSeeds(root, copy, { ...run, kinds: mutation?.kinds ?? [] });
+    return await runSeeds(root, copy, { ...run, words: wordsOf(mutation, run) });
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
+/** The words of run_seeds.ts. */
+function wordsOf(mutation: Mutation | null, run: MutantRun): string[] {
+  const { simulator = "clusters", kinds = [], cores = {} } = mutation ?? {};
+  const words: Record<Simulator, () => readonly unknown[]> = {
+    clusters: () => [run.seeds, run.seconds, ...kinds],
+    cores: () => [run.coreSeeds, JSON.stringify(cores)],
+  };
+  return [simulator, run.firstSeed, ...words[simulator]()].map(String);
+}
+
 function runSeeds(
   root: string,
   copy: string,
-  run: MutantRun & { readonly kinds: readonly string[] },
+  run: MutantRun & { readonly words: readonly string[] },
 ): Promise<SeedResult[]> {
   const script = join(copy, "scripts/mutations/run_seeds.ts");
   const bun = join(root, "node_modules/.bin/bun");
-  const words = [script, run.firstSeed, run.seeds, run.seconds, ...run.kinds].map(String);
   const results: SeedResult[] = [];
   return new Promise((resolve, reject) => {
-    const child = spawn(bun, words, { cwd: copy, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(bun, [script, ...run.words], {
+      cwd: copy,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const timer = setTimeout(() => {
       const seed = run.firstSeed + results.length;
       results.push({ seed, fault: `did not end within ${run.timeoutMs} ms` });

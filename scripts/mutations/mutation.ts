@@ -3,8 +3,11 @@
  *
  * @module
  */
-
+import type { CorePlanOverrides } from "../../src/testing/core_plan.ts";
 import type { FaultKind } from "../../src/testing/faults/fault_table.ts";
+
+/** Whole nodes on simulated machines, or bare cores whose messages arrive in any order. */
+export type Simulator = "clusters" | "cores";
 
 /** One wrong change. */
 export interface Mutation {
@@ -18,6 +21,10 @@ export interface Mutation {
   readonly file: string;
   /** The kinds of faults that it is tried under; what the seeds draw unless given. */
   readonly kinds?: readonly FaultKind[];
+  /** Which simulator it is tried under; that of whole clusters unless given. */
+  readonly simulator?: Simulator;
+  /** What bare cores are tried with; what the seeds draw unless given. */
+  readonly cores?: CorePlanOverrides;
   /** A text that the file holds exactly once. */
   readonly find: string;
   /** What stands there instead. */

@@ -8,7 +8,7 @@ import { assert } from "../assert.ts";
 import type { ReadOutcome } from "../consensus/effects.ts";
 import type { Input } from "../consensus/input.ts";
 import type { Message } from "../consensus/messages.ts";
-import { hasQuorum } from "../consensus/quorum.ts";
+import { allMembers, hasQuorum, memberOf } from "../consensus/quorum.ts";
 import type { Configuration, Index, NodeId, Term } from "../types.ts";
 import type { CoreEntry } from "./core_log.ts";
 import type { CoreNode, CoreObserver } from "./core_node.ts";
@@ -73,6 +73,27 @@ export class CoreChecker implements CoreObserver {
     }
   }
 
+  /** The data of a node are gone, for it is no member: what it did was another's. */
+  startsAnew(node: CoreNode): void {
+    assert(!this.needs(node), () => `node ${node.id} may be needed still`);
+    this.#terms.delete(node.id);
+    for (const name of [...this.#votes.keys()]) {
+      if (name.startsWith(`${node.id}@`)) this.#votes.delete(name);
+    }
+  }
+
+  /** Whether a node is a member by what is committed, or may become one by what is in a log. */
+  needs({ id }: CoreNode): boolean {
+    const isIn = (configuration: Configuration | null | undefined): boolean =>
+      configuration !== null && configuration !== undefined &&
+      allMembers(configuration).some((member) => member.id === id);
+    if (isIn(this.#configuration)) return true;
+    const later = this.committed.length;
+    return [...this.#nodes.values()].some(({ log }) =>
+      log.slice(later).some(({ configuration }) => isIn(configuration))
+    );
+  }
+
   /** Reads are checked from the moment that they are asked for. */
   readIssued(node: CoreNode, readId: number): void {
     this.#reads.set(`${node.id}/${readId}`, this.committed.length);
@@ -90,6 +111,11 @@ export class CoreChecker implements CoreObserver {
       );
     }
     if (message.type === "requestVoteResponse" && message.voteGranted && !isPreVote) {
+      // What the one before it under its id acknowledged, an empty directory knows nothing of.
+      assert(
+        node.hasJoined || node.instanceId === "",
+        () => `vote rule: node ${node.id} votes for ${to} before it has joined`,
+      );
       this.#checkVote(node, to, message.term);
     } else if (message.type === "requestVoteRequest" && !isPreVote) {
       this.#checkVote(node, node.id, message.term);
@@ -162,7 +188,7 @@ export class CoreChecker implements CoreObserver {
   }
 
   /** Checks what may only change in certain ways. */
-  stepped(node: CoreNode, _input: Input): void {
+  stepped(node: CoreNode, input: Input): void {
     const { core } = node;
     const termBefore = this.#terms.get(node.id) ?? 0;
     assert(core.term >= termBefore, () => `term of node ${node.id} falls to ${core.term}`);
@@ -180,6 +206,25 @@ export class CoreChecker implements CoreObserver {
     const known = this.#leaders.get(core.term) ?? node.id;
     assert(known === node.id, () => `term ${core.term} has the leaders ${known} and ${node.id}`);
     this.#leaders.set(core.term, node.id);
+    if (input.type === "message") this.#checkMatches(node);
+  }
+
+  /** What a leader takes for replicated is durable at that member, unless it obeys a later one. */
+  #checkMatches({ id: leaderId, core, log }: CoreNode): void {
+    for (const { id, matchIndex } of core.status().followers) {
+      const follower = this.#nodes.get(id);
+      const instanceId = memberOf(core.configuration, id)?.instanceId;
+      if (matchIndex === 0 || follower?.instanceId !== instanceId) continue;
+      if (follower!.storage.currentTerm > core.term) continue;
+      const held = follower!.durableEntry(matchIndex);
+      const own = log[matchIndex - 1];
+      assert(
+        held !== undefined && own !== undefined && same(held, own),
+        () =>
+          `match rule: leader ${leaderId} takes ${id} to hold ${matchIndex}@${own?.term}, ` +
+          `it holds term ${held?.term}`,
+      );
+    }
   }
 
   /** Checks what a node knows once its log has what its core has. */
@@ -245,7 +290,9 @@ export class CoreChecker implements CoreObserver {
     const sent = leader.log[index - 1];
     assert(
       sent !== undefined && same(sent, held),
-      () => `node ${node.id} acknowledges ${index}@${held.term}, leader ${to} has ${sent?.term}`,
+      () =>
+        `acknowledgement rule: node ${node.id} acknowledges ${index}@${held.term}, leader ${to} ` +
+        `has ${sent?.term}`,
     );
   }
 

@@ -54,6 +54,8 @@ export class CoreCluster implements CoreObserver {
   #trace: (() => string)[] = [];
   #readId = 0;
   #proposals = 0;
+  /** How many directories were made beyond the first of each node. */
+  #directories = 0;
 
   /** Starts the nodes as followers. */
   constructor(options: CoreClusterOptions) {
@@ -65,6 +67,7 @@ export class CoreCluster implements CoreObserver {
       const node = new CoreNode({
         ...options,
         id,
+        instanceId: membersOf([id])[0]!.instanceId,
         // Who is no member yet waits for a leader to be told of.
         configuration: memberOf(configuration, id) === null ? configurationOf([]) : configuration,
         storage: { currentTerm: terms[terms.length - 1] ?? 0, entries: entriesOfTerms(terms) },
@@ -230,6 +233,31 @@ export class CoreCluster implements CoreObserver {
   restart(id: NodeId): void {
     this.note(() => `${id} restarts`);
     this.node(id).restart();
+  }
+
+  /**
+   * Whether a node is a member by what is committed, or may become one as what it is now by what is
+   * in a log or on its way: then its data must not be lost.
+   */
+  isNeeded(node: CoreNode): boolean {
+    const { length: committed } = this.checker.committed;
+    return this.checker.needs(node) ||
+      this.inFlight.some(({ message }) =>
+        message.type === "appendEntriesRequest" &&
+        message.entries?.configurations.some(({ index, configuration }) =>
+            index > committed && memberOf(configuration, node.id) !== null
+          ) === true
+      );
+  }
+
+  /** Stops a node for good, and starts another one under its id on an empty directory. */
+  startAnew(id: NodeId): void {
+    const node = this.node(id);
+    if (node.isUp) this.crash(id);
+    this.#directories += 1;
+    this.checker.startsAnew(node);
+    node.startAnew(`${this.#directories}`.padStart(32, "d"));
+    this.note(() => `${id} starts anew as ${node.instanceId}`);
   }
 
   /** Adds a line to the trace. */

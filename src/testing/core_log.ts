@@ -5,9 +5,11 @@
  */
 import { assert } from "../assert.ts";
 import type { SnapshotSummary } from "../consensus/input.ts";
+import type { LogChange } from "../consensus/effects.ts";
 import type { IndexedConfiguration } from "../consensus/membership.ts";
 import type { EntriesSlice } from "../consensus/messages.ts";
-import type { Configuration, Index, Member, NodeId, Term, TermRun } from "../types.ts";
+import { type Configuration, EntryKind, type Index, type Member } from "../types.ts";
+import type { NodeId, Term, TermRun } from "../types.ts";
 
 /** One entry as a test's log holds it; the entry with index i is at position i - 1. */
 export interface CoreEntry {
@@ -109,4 +111,29 @@ export function sliceOf(firstIndex: Index, entries: readonly CoreEntry[]): Entri
     configurations: configurationsOf(entries, firstIndex),
     source,
   };
+}
+
+/** The entries of an append: a leader's message brings them, or this node makes them. */
+export function entriesToAppend(
+  append: (LogChange & { type: "append" })["append"],
+): CoreEntry[] {
+  const count = append.lastIndex - append.firstIndex + 1;
+  if (append.kind === null) {
+    const source = append.source as CoreEntriesSource;
+    const start = append.firstIndex - source.firstIndex;
+    assert(
+      start >= 0 && start + count === source.entries.length,
+      () => `cut ${start} of a message`,
+    );
+    return source.entries.slice(start);
+  }
+  if (append.kind === EntryKind.configuration) {
+    const configuration = append.source as Configuration;
+    const payload = `configuration@${append.term} ${JSON.stringify(configuration)}`;
+    return [{ term: append.term, payload, configuration }];
+  }
+  const payloads = append.source as readonly string[] | null;
+  if (payloads === null) return [{ term: append.term, payload: `noop@${append.term}` }];
+  assert(payloads.length === count, () => `${payloads.length} payloads for ${count} entries`);
+  return payloads.map((payload) => ({ term: append.term, payload }));
 }

@@ -10,7 +10,6 @@ import { Consensus } from "../consensus/consensus.ts";
 import type {
   ChangeOutcome,
   Effects,
-  LogChange,
   ReadOutcome,
   Refusal,
   RoundPromised,
@@ -22,13 +21,14 @@ import type {
 import type { Input, Timer } from "../consensus/input.ts";
 import type { IndexedConfiguration } from "../consensus/membership.ts";
 import type { InstallSnapshotRequest, Message } from "../consensus/messages.ts";
-import { type Configuration, EntryKind } from "../types.ts";
-import type { Index, NodeId, Term } from "../types.ts";
+import { memberOf } from "../consensus/quorum.ts";
+import type { Configuration, Index, InstanceId, NodeId, Term } from "../types.ts";
 import {
+  configurationOf,
   configurationsOf,
-  type CoreEntriesSource,
   type CoreEntry,
   type CoreSnapshot,
+  entriesToAppend,
   sliceOf,
   termRunsOf,
 } from "./core_log.ts";
@@ -72,6 +72,8 @@ export interface CoreObserver {
 /** How a node starts and how its driver behaves. */
 export interface CoreNodeOptions {
   readonly id: NodeId;
+  /** The name of its data directory; none, where ids are never used again, unless given. */
+  readonly instanceId?: InstanceId;
   /** The configuration from before the first entry. */
   readonly configuration: Configuration;
   readonly storage?: Partial<CoreStorage>;
@@ -92,10 +94,13 @@ export type CrashPoint = "hardState" | "logChanges";
 /** A core and everything that its driver would own. */
 export class CoreNode {
   readonly id: NodeId;
-  readonly storage: CoreStorage;
+  instanceId: InstanceId;
+  storage: CoreStorage;
   syncsAtOnce: boolean;
   fetchesAtOnce: boolean;
   entriesPerMessageMax: number;
+  /** Whether its log has had a configuration with this directory. */
+  hasJoined = false;
   /** The entries of the log, durable or not. */
   log: CoreEntry[];
   /** How many times each timer was armed; absent where it is not armed. */
@@ -119,7 +124,7 @@ export class CoreNode {
   /** What left the node, oldest first, where no observer takes it. */
   outgoing: { to: NodeId; message: Message }[] = [];
   appliedIndex: Index = 0;
-  readonly #configuration: Configuration;
+  #configuration: Configuration;
   readonly #observer: CoreObserver | null;
   #core: Consensus | null;
   #unsynced: UnsyncedRecord[] = [];
@@ -131,6 +136,7 @@ export class CoreNode {
   /** Starts the node from its storage. */
   constructor(options: CoreNodeOptions) {
     this.id = options.id;
+    this.instanceId = options.instanceId ?? "";
     this.storage = { ...emptyStorage(), ...options.storage };
     this.syncsAtOnce = options.syncsAtOnce ?? true;
     this.fetchesAtOnce = options.fetchesAtOnce ?? true;
@@ -207,6 +213,8 @@ export class CoreNode {
   stepSync(count = this.#unsynced.length): void {
     const records = this.#unsynced.splice(0, count);
     for (const record of records) store(this.storage, record.changes);
+    // What has joined stays so, whatever becomes of the configuration that said it.
+    if (this.#unsynced.length === 0) this.storage.hasJoined ||= this.hasJoined;
     const last = records[records.length - 1];
     if (last !== undefined) this.step({ type: "durable", sequence: last.sequence });
   }
@@ -335,10 +343,22 @@ export class CoreNode {
     this.perform();
   }
 
+  /** Starts on an empty directory of this name: a member that was removed is to come back. */
+  startAnew(instanceId: InstanceId): void {
+    assert(this.#core === null, () => `node ${this.id} is up`);
+    this.instanceId = instanceId;
+    this.storage = emptyStorage();
+    this.#configuration = configurationOf([]);
+    this.#mayHavePromised = false;
+    this.#core = this.#startCore();
+    this.perform();
+  }
+
   #startCore(): Consensus {
     const { storage } = this;
     if (logIsObsolete(storage)) store(storage, [{ type: "install", snapshot: storage.snapshot! }]);
     const { currentTerm, votedFor, entries, baseIndex } = storage;
+    this.hasJoined = storage.hasJoined || this.#isIn(entries);
     this.log = [...entries];
     this.baseIndex = baseIndex;
     this.appliedIndex = storage.snapshot?.lastIncludedIndex ?? 0;
@@ -348,6 +368,8 @@ export class CoreNode {
     }
     return new Consensus({
       nodeId: this.id,
+      instanceId: this.instanceId,
+      hasJoined: storage.hasJoined,
       currentTerm,
       votedFor,
       baseIndex,
@@ -359,6 +381,12 @@ export class CoreNode {
       promiseMs: this.#promiseMs,
       mayHavePromised: this.#mayHavePromised,
     });
+  }
+
+  #isIn(entries: readonly CoreEntry[]): boolean {
+    return this.#configurations(entries).some(({ configuration }) =>
+      memberOf(configuration, this.id)?.instanceId === this.instanceId
+    );
   }
 
   /** The configurations of a log that starts with these entries. */
@@ -434,6 +462,7 @@ export class CoreNode {
       }
       assert(this.log.length === change.append.lastIndex, () => `log ends at ${this.log.length}`);
     }
+    this.hasJoined ||= changes.length > 0 && this.#isIn(this.log);
     if (changes.length > 0) this.#unsynced.push({ sequence: effects.sequence, changes });
     return changes.length > 0;
   }
@@ -465,27 +494,4 @@ export class CoreNode {
       this.#observer?.applied(this, this.appliedIndex);
     }
   }
-}
-
-/** The entries of an append: a leader's message brings them, or this node makes them. */
-function entriesToAppend(append: (LogChange & { type: "append" })["append"]): CoreEntry[] {
-  const count = append.lastIndex - append.firstIndex + 1;
-  if (append.kind === null) {
-    const source = append.source as CoreEntriesSource;
-    const start = append.firstIndex - source.firstIndex;
-    assert(
-      start >= 0 && start + count === source.entries.length,
-      () => `cut ${start} of a message`,
-    );
-    return source.entries.slice(start);
-  }
-  if (append.kind === EntryKind.configuration) {
-    const configuration = append.source as Configuration;
-    const payload = `configuration@${append.term} ${JSON.stringify(configuration)}`;
-    return [{ term: append.term, payload, configuration }];
-  }
-  const payloads = append.source as readonly string[] | null;
-  if (payloads === null) return [{ term: append.term, payload: `noop@${append.term}` }];
-  assert(payloads.length === count, () => `${payloads.length} payloads for ${count} entries`);
-  return payloads.map((payload) => ({ term: append.term, payload }));
 }

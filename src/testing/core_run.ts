@@ -7,7 +7,7 @@
 import { assert } from "../assert.ts";
 import type { Timer } from "../consensus/input.ts";
 import { allMembers } from "../consensus/quorum.ts";
-import type { MemberAction, NodeId } from "../types.ts";
+import type { MemberAction, MemberChange, NodeId } from "../types.ts";
 import { CoreClock, ELECTION_TIMEOUT_TICKS } from "./core_clock.ts";
 import { CoreCluster, type InFlight, memberChange } from "./core_cluster.ts";
 import { configurationOf } from "./core_log.ts";
@@ -29,6 +29,8 @@ export interface CoreRunOptions {
   readonly network: "connections" | "datagrams";
   /** Members come and go: two more nodes wait to be added, and any may be removed or demoted. */
   readonly members?: boolean;
+  /** Those that are removed come back on empty directories, while messages are long under way. */
+  readonly replacements?: boolean;
   /** Nodes take snapshots and compact their logs, so that followers need snapshots. */
   readonly snapshots?: boolean;
 }
@@ -43,6 +45,8 @@ export interface CoreRunReport {
   readonly readsServed: number;
   /** How many times a snapshot replaced a log. */
   readonly installations: number;
+  /** How many members came back on another data directory. */
+  readonly replacements: number;
   /** How many configurations were committed. */
   readonly configurations: number;
   readonly recoveryTicks: number;
@@ -94,6 +98,9 @@ class CoreRun {
   readonly #pending = new Set<CoreNode>();
   readonly #actions: readonly (readonly [weight: number, action: () => void])[];
   #crashes = 0;
+  #replacements = 0;
+  /** Pairs "FROM>TO" whose messages take long. */
+  readonly #slow = new Set<string>();
   /** How much goes wrong differs from run to run. */
   readonly #faultRate: number;
 
@@ -130,6 +137,10 @@ class CoreRun {
       [0.25 * faults, () => this.#crash()],
       [0.6 * faults, () => this.#restart()],
       [options.members === true ? 2 : 0, () => this.#changeMembers()],
+      [options.replacements === true ? 1.5 : 0, () => this.#remove()],
+      [options.replacements === true ? 3 : 0, () => this.#startAnew()],
+      [options.replacements === true ? 3 : 0, () => this.#takeIn()],
+      [options.replacements === true ? 1 : 0, () => this.#slowDown()],
       [options.snapshots === true ? 3 : 0, () => this.#compact()],
       [options.snapshots === true ? 10 : 0, () => this.#sendSnapshot()],
       [options.snapshots === true ? 10 : 0, () => this.#receiveSnapshot()],
@@ -149,6 +160,7 @@ class CoreRun {
       readsServed: nodes.flatMap((node) => node.reads).filter((read) => read.readIndex !== null)
         .length,
       installations: this.cluster.checker.installations,
+      replacements: this.#replacements,
       configurations: this.cluster.checker.committed
         .filter((entry) => entry.configuration !== undefined).length,
       recoveryTicks,
@@ -243,6 +255,7 @@ class CoreRun {
     const { cluster } = this;
     if (cluster.inFlight.length === 0) return;
     const picked = this.#prng.pick(cluster.inFlight);
+    if (this.#slow.has(`${picked.from}>${picked.to}`) && this.#prng.chance(0.95)) return;
     const message = this.#options.network === "datagrams"
       ? cluster.take((one) => one === picked)
       : cluster.take(samePair(picked));
@@ -366,11 +379,62 @@ class CoreRun {
     if (node === null) return;
     const ids = this.#prng.shuffle([...this.cluster.nodes.keys()]);
     const changes = ids.slice(0, this.#prng.range(1, 3)).map((id) =>
-      memberChange({ id, action: this.#prng.pick(memberActions) })
+      this.#changeOf(id, this.#prng.pick(memberActions))
     );
     const force = this.#prng.chance(0.3);
     node.step({ type: "changeMembership", changes, force, source: null });
     this.#settle(node);
+  }
+
+  /** Removes some members at once, whatever quorum is left. */
+  #remove(): void {
+    const leader = this.#pickUp((one) => one.core.isLeader);
+    if (leader === null) return;
+    const members = allMembers(leader.core.configuration).map(({ id }) => id);
+    const ids = this.#prng.shuffle(members.filter((id) => id !== leader.id));
+    const gone = ids.slice(0, this.#prng.range(1, 2));
+    const changes = gone.map((id) => this.#changeOf(id, "remove"));
+    leader.step({ type: "changeMembership", changes, force: true, source: null });
+    this.#settle(leader);
+  }
+
+  /** One that was removed forgets everything; what it said may be under way still. */
+  #startAnew(): void {
+    const gone = [...this.cluster.nodes.values()].filter((node) =>
+      node.log.length > 0 && !this.cluster.isNeeded(node)
+    );
+    if (gone.length === 0) return;
+    const node = this.#prng.pick(gone);
+    this.#pending.delete(node);
+    this.cluster.startAnew(node.id);
+    this.#replacements += 1;
+  }
+
+  /** A node that is no member is added, as what it is now. */
+  #takeIn(): void {
+    const leader = this.#pickUp((one) => one.core.isLeader);
+    if (leader === null) return;
+    const members = allMembers(leader.core.configuration);
+    const ids = [...this.cluster.nodes.keys()].filter((id) =>
+      members.every((member) => member.id !== id)
+    );
+    if (ids.length === 0) return;
+    const changes = [this.#changeOf(this.#prng.pick(ids), "add")];
+    leader.step({ type: "changeMembership", changes, force: true, source: null });
+    this.#settle(leader);
+  }
+
+  #changeOf(id: NodeId, action: MemberAction): MemberChange {
+    const change = memberChange({ id, action });
+    const { instanceId } = this.cluster.node(id);
+    return action.startsWith("add") ? { ...change, instanceId } : change;
+  }
+
+  /** Messages from one node to another take long for a while. */
+  #slowDown(): void {
+    const [from, to] = this.#pair();
+    if (this.#prng.chance(0.5)) this.#slow.clear();
+    this.#slow.add(`${from}>${to}`);
   }
 
   #pair(): [NodeId, NodeId] {

@@ -23,11 +23,20 @@ export interface CoreStorage {
   entries: CoreEntry[];
   baseIndex: Index;
   snapshot: CoreSnapshot | null;
+  /** The log has had a configuration with this directory. */
+  hasJoined: boolean;
 }
 
 /** The disk of a node that never ran. */
 export function emptyStorage(): CoreStorage {
-  return { currentTerm: 0, votedFor: 0, entries: [], baseIndex: 0, snapshot: null };
+  return {
+    currentTerm: 0,
+    votedFor: 0,
+    entries: [],
+    baseIndex: 0,
+    snapshot: null,
+    hasJoined: false,
+  };
 }
 
 /** A log keeps changes in order: what a sync or a crash keeps is a prefix of them. */

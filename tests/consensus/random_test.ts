@@ -30,6 +30,7 @@ function runSeeds(
     readsServed: sum("readsServed"),
     installations: sum("installations"),
     configurations: sum("configurations"),
+    replacements: sum("replacements"),
     recoveryTicks: Math.max(...reports.map((report) => report.recoveryTicks)),
   };
 }
@@ -58,6 +59,14 @@ describe("consensus keeps every promise under random faults", { timeout: 600_000
         if (process.env.CORE_REPORT) console.log(nodes, network, report);
         assert.ok(report.committed > report.terms, `committed ${report.committed}`);
         assert.ok(report.configurations > seeds, `configurations ${report.configurations}`);
+      });
+
+      it(`${nodes} nodes over ${network} whose members are replaced`, { timeout: 600_000 }, () => {
+        const report = runSeeds({ nodes, network, replacements: true, snapshots: nodes === 5 });
+        if (process.env.CORE_REPORT) console.log(nodes, network, report);
+        assert.ok(report.committed > report.terms, `committed ${report.committed}`);
+        const { replacements } = report;
+        assert.ok(onlySeed !== undefined || replacements > 0, `replacements ${replacements}`);
       });
     }
   }
