@@ -390,8 +390,9 @@ export class SegmentedLog implements Log {
     const at = this.#segments.findIndex(({ lastIndex }) => lastIndex > lastIndexKept);
     if (at < 0) return;
     const old = this.#segments[at]!;
+    // A log that is to start elsewhere counts what comes before its start as written.
     assert(
-      this.#writtenIndex <= lastIndexKept,
+      this.#writtenIndex <= lastIndexKept || this.#startsAt !== null,
       () => `a cut at ${lastIndexKept} would take what was written up to ${this.#writtenIndex}`,
     );
     assert(old.firstIndex <= lastIndexKept + 1, () => `"${old.name}" is behind ${lastIndexKept}`);

@@ -189,6 +189,18 @@ const prefixTests: readonly LogTest[] = [
     assert.equal(log.lastIndex, 4999);
     await log.close();
   }],
+  ["a start behind the end may be asked for while cuts wait for their turn", async (world) => {
+    let log = await world.open();
+    log.append(createBatch({ firstIndex: 1, count: 5, term: 7 }));
+    await syncLog(log);
+    await Promise.all([log.truncateSuffix(4), log.truncateSuffix(0), log.truncatePrefix(100)]);
+    log.append(createBatch({ firstIndex: 100, count: 2, term: 8 }));
+    await syncLog(log);
+    log = await world.restart(log);
+    assert.equal(log.firstIndex, 100);
+    assert.deepEqual(await readTerms(log), [8, 8]);
+    await log.close();
+  }],
 ];
 
 /** A sequence of operations, compared with an array. */
