@@ -62,7 +62,7 @@ const driver: readonly Mutation[] = [
   {
     name: "entries_sent_after_deposition",
     fault: "entries read late go out under a term that is over",
-    kinds: ["crash_loop", "leader_isolation", "slow_disk", "power_loss_of_all"],
+    kinds: ["late_entries"],
     file: "src/raft/entry_sender.ts",
     find: "if (this.#options.leadingTerm() === message.term) {",
     replace: "if (message.term > 0) {",

@@ -76,7 +76,7 @@ export class DriverLoop {
     this.#membershipVersion = consensus.membershipVersion;
     this.#memberRequests = new MemberRequests(options.notLeader);
     this.logTime = new LogTime(clock, options.lastTimestampMs);
-    const cache = new TailCache(TAIL_CACHE_BYTES_MAX);
+    const cache = new TailCache(options.tailCacheBytesMax ?? TAIL_CACHE_BYTES_MAX);
     const failed = (error: Error) => this.#fail(error);
     this.#timers = new Timers(clock, random, {
       ...options,
@@ -101,6 +101,7 @@ export class DriverLoop {
       log,
       cache,
       transport,
+      observer: options.observer,
       leadingTerm: () => this.#leadingTerm(),
       sent: (input) => this.input(input),
       failed,

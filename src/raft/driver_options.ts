@@ -29,6 +29,8 @@ export interface DriverLoopOptions extends TimerOptions {
   readonly observer: RaftObserver | undefined;
   /** The most bytes of entries in one message, or one entry that is larger. */
   readonly appendBytesMax?: number | undefined;
+  /** How many bytes of recent entries stay in memory. */
+  readonly tailCacheBytesMax?: number | undefined;
   /** The log time of the last entry. */
   readonly lastTimestampMs: LogTimeMs;
   /** What is in the state machine already. */

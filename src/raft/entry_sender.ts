@@ -9,6 +9,7 @@ import type { Input } from "../consensus/input.ts";
 import type { Log } from "../log/log.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Index, Term } from "../types.ts";
+import type { RaftObserver } from "./observer.ts";
 import type { RecordParts, TailCache } from "./tail_cache.ts";
 
 /** What the sender works with. */
@@ -18,6 +19,7 @@ export interface EntrySenderOptions {
   readonly transport: Transport;
   /** The most bytes of entries in one message, or one entry that is larger. */
   readonly appendBytesMax: number;
+  readonly observer?: RaftObserver | undefined;
   /** The term that this node leads, or null. */
   readonly leadingTerm: () => Term | null;
   /** Called with `sent` when a message is out, maybe before `send` returns. */
@@ -79,6 +81,7 @@ export class EntrySender {
         configurations: [],
         source: null,
       };
+      this.#options.observer?.sentEntries?.(message);
       this.#options.transport.send(to, { ...message, entries }, records.parts);
     }
     this.#report(effect, records.lastIndex, records.bytes);

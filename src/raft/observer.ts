@@ -5,7 +5,7 @@
  * @module
  */
 import type { SoftState } from "../consensus/effects.ts";
-import type { Message } from "../consensus/messages.ts";
+import type { AppendEntriesRequest, Message } from "../consensus/messages.ts";
 import type { EntryHeader, HardState, Log, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { Index, InstanceId, NodeId, Term } from "../types.ts";
@@ -43,4 +43,6 @@ export interface RaftObserver {
   roleChanged(state: SoftState): void;
   /** A message goes out; its entries, where it has any, are not in it. */
   said?(message: Message, to: NodeId): void;
+  /** The entries of a message that was told of go out with it now. */
+  sentEntries?(message: AppendEntriesRequest): void;
 }

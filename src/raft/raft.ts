@@ -428,6 +428,7 @@ export class Raft {
       transport,
       observer: this.#options.observer,
       appendBytesMax: this.#options.appendBytesMax,
+      tailCacheBytesMax: this.#options.tailCacheBytesMax,
       lastTimestampMs: contents.lastTimestampMs,
       appliedPosition: this.#startPosition,
       snapshots: { ...this.#options, store, clusterId: this.clusterId, logger: this.#logger },

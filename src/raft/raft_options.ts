@@ -75,6 +75,11 @@ export interface RaftOptions {
    * given. Small ones make catching up slower, and its steps visible to tests.
    */
   readonly appendBytesMax?: number;
+  /**
+   * How many bytes of recent entries stay in memory; TAIL_CACHE_BYTES_MAX unless given. With few of
+   * them followers that are not quite up to date are served from storage.
+   */
+  readonly tailCacheBytesMax?: number;
   /** Brings a log of the application's own; the segmented log unless given. */
   readonly openLog?: (directory: DataDirectory) => Promise<Log>;
   /** Log lines; none unless given. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { SoftState } from "../consensus/effects.ts";
-import type { Message } from "../consensus/messages.ts";
+import type { AppendEntriesRequest, Message } from "../consensus/messages.ts";
 import type { HardState } from "../log/log.ts";
 import type { Index, InstanceId, NodeId, Term } from "../types.ts";
 import { CommitRule } from "./checkers/commit_rule.ts";
@@ -38,6 +38,8 @@ export class NodeRules {
   #copy: DurableCopy | null = null;
   /** The term that the node leads; 0 where it does not. */
   #leadingTerm: Term = 0;
+  /** The last term that it led and leads no more. */
+  #endedTerm: Term = 0;
   /** The event in which the log was last changed. */
   #changedIn = -1;
   /** The configuration that was last compared with the node's own. */
@@ -132,6 +134,17 @@ export class NodeRules {
     this.#compareConfigurations();
   }
 
+  /** The entries of a message go out: what was read late may be what a later leader wrote. */
+  sentEntries({ term, prevLogIndex }: AppendEntriesRequest): void {
+    // A new leader's first entries go out before it says that it leads.
+    if (term > this.#endedTerm) return;
+    throw new PropertyViolation(
+      "Sender rule",
+      `node ${this.#options.nodeId} sends entries behind ${prevLogIndex} as leader of term ` +
+        `${term}, which it leads no longer`,
+    );
+  }
+
   /** The node changed its role. */
   roleChanged({ role, term }: SoftState): void {
     const { nodeId, watch } = this.#options;
@@ -148,6 +161,7 @@ export class NodeRules {
   }
 
   #leads(term: Term): void {
+    if (this.#leadingTerm !== term) this.#endedTerm = Math.max(this.#endedTerm, this.#leadingTerm);
     this.#leadingTerm = term;
     const { nodeId, checkers, watch } = this.#options;
     checkers.acknowledgementRule.onRole(nodeId, term, watch);

@@ -35,6 +35,7 @@ export interface SimulatedClusterOptions {
   readonly snapshotEvery?: number;
   readonly trailingEntries?: number;
   readonly appendBytesMax?: number;
+  readonly tailCacheBytesMax?: number;
   readonly leaseReads?: boolean;
   /** Takes a line for each start, end and change of role; nothing unless given. */
   readonly timeline?: Timeline;
@@ -168,6 +169,7 @@ export class SimulatedCluster {
   start(node: SimulatedNode): void {
     const { heartbeatMs, electionTimeoutMs, segmentBytes, appendBytesMax } = this.#options;
     const { snapshotEvery, trailingEntries, leaseReads, tracer } = this.#options;
+    const { tailCacheBytesMax } = this.#options;
     const runtime = node.machine.boot();
     node.up = true;
     node.lastError = null;
@@ -192,6 +194,7 @@ export class SimulatedCluster {
       ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
       ...(trailingEntries === undefined ? {} : { trailingEntries }),
       ...(appendBytesMax === undefined ? {} : { appendBytesMax }),
+      ...(tailCacheBytesMax === undefined ? {} : { tailCacheBytesMax }),
       ...(leaseReads === undefined ? {} : { leaseReads }),
     }).then((running) => {
       if (node.machine.runtime !== runtime) return;
@@ -268,6 +271,7 @@ export class SimulatedCluster {
         node.rules.opened(hardState, instanceId, node.rot === null);
       },
       said: (message, to) => node.rules.said(message, to),
+      sentEntries: (message) => node.rules.sentEntries(message),
       truncated: (lastIndexKept) => node.rules.truncated(lastIndexKept),
       installed: (lastIncludedIndex) => {
         this.#note(`node ${node.id} installs a snapshot of index ${lastIncludedIndex}`);

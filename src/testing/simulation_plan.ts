@@ -45,6 +45,8 @@ export interface SimulationPlan {
   readonly electionTimeoutMs: number;
   readonly segmentBytes: number;
   readonly appendBytesMax: number;
+  /** With one byte only the last batch is in memory: what else is sent comes from the disk. */
+  readonly tailCacheBytesMax: number;
   /** Nodes take a snapshot each time that they have applied so many entries. */
   readonly snapshotEvery: number;
   readonly trailingEntries: number;
@@ -103,6 +105,7 @@ export function drawPlan(seed: number | string, overrides: PlanOverrides = {}): 
     electionTimeoutMs,
     segmentBytes: sizes.pick([64 * KIB, 64 * KIB, 64 * KIB, 128 * KIB]),
     appendBytesMax: sizes.pick([1, 300, 4 * KIB, 1024 * KIB]),
+    tailCacheBytesMax: prng.fork("cache").pick([1, 1, 1024 * KIB]),
     ...drawSnapshots(prng.fork("snapshots")),
     leaseReads,
     intensity,

@@ -31,7 +31,8 @@ export function describePlan(plan: SimulationPlan): string[] {
   return [
     `${plural(plan.nodeCount, "node")}, heartbeat ${plan.heartbeatMs} ms, election timeout ` +
     `${plan.electionTimeoutMs} ms, segments of ${plan.segmentBytes} bytes, messages of at most ` +
-    `${plan.appendBytesMax} bytes of entries${plan.leaseReads ? ", lease reads on" : ""}`,
+    `${plan.appendBytesMax} bytes, ${plan.tailCacheBytesMax} bytes in memory` +
+    `${plan.leaseReads ? ", lease reads on" : ""}`,
     `${plural(workload.clientCount, "client")}: ${workload.features.join(", ")}`,
     `faults (${plan.intensity}): ${faults.kinds.join(", ") || "none"}`,
   ];

@@ -5,7 +5,7 @@
  * @module
  */
 import type { SoftState } from "../consensus/effects.ts";
-import type { Message } from "../consensus/messages.ts";
+import type { AppendEntriesRequest, Message } from "../consensus/messages.ts";
 import type { EntryHeader, HardState, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { NodeStart, RaftObserver } from "../raft/observer.ts";
@@ -21,6 +21,8 @@ export interface ObserverTaps {
   readonly opened: (hardState: HardState, instanceId: InstanceId) => void;
   /** The node sends a message. */
   readonly said: (message: Message, to: NodeId) => void;
+  /** The entries of a message go out. */
+  readonly sentEntries: (message: AppendEntriesRequest) => void;
   /** The node removed the end of its log. */
   readonly truncated: (lastIndexKept: Index) => void;
   /** A snapshot that covers everything up to `lastIncludedIndex` replaced the log. */
@@ -99,6 +101,11 @@ export class TappedObserver implements RaftObserver {
   /** A message goes out. */
   said(message: Message, to: NodeId): void {
     this.#tell(() => this.#taps.said(message, to));
+  }
+
+  /** The entries of a message go out. */
+  sentEntries(message: AppendEntriesRequest): void {
+    this.#tell(() => this.#taps.sentEntries(message));
   }
 
   #tell(report: () => void): void {

@@ -60,6 +60,7 @@ const traces: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   "slight_clock_drift": [/clocks run up to 4 % too fast/],
   "leadership_transfer": [/node (\d) is to hand over/, /node \d is leader/],
   "deposed_leader": [/leader \d does not reach node/, /is cut off|stands still/, /is leader/],
+  "late_entries": [/slow reads of leader (\d)/, /is cut off/, /is leader/],
   "graceful_stop": [/node \d is asked to stop/, /node \d stops: asked to/, /node \d starts/],
 };
 

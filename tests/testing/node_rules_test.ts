@@ -64,6 +64,28 @@ describe("NodeRules", () => {
     assert.throws(() => node.rules.committed(3), /takes entry 3 for committed/);
   });
 
+  it("lets nobody send entries under a term that it leads no longer", () => {
+    const node = new Node(formation());
+    const message = {
+      type: "appendEntriesRequest" as const,
+      term: 2,
+      prevLogIndex: 1,
+      prevLogTerm: 1,
+      leaderCommit: 0,
+      readSequence: 0,
+      session: 0,
+      entries: null,
+    };
+    // The first entries of a leader go out before it tells that it leads.
+    node.rules.sentEntries(message);
+    node.turns("leader", 2);
+    node.rules.sentEntries(message);
+    node.turns("follower", 3);
+    assert.throws(() => node.rules.sentEntries(message), /Sender rule.*behind 1.*term 2/);
+    node.turns("leader", 4);
+    node.rules.sentEntries({ ...message, term: 4 });
+  });
+
   it("holds an answer against the log of a leader that lives, not of one that starts again", () => {
     const leader = new Node(formation());
     leader.turns("leader", 2);

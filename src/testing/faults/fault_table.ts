@@ -30,6 +30,7 @@ import { gracefulStop, leadershipTransfer } from "./hand_overs.ts";
 import { leaderCrashInBatch, leaderIsolation, leaderSwap } from "./leader_crashes.ts";
 import { memberDemotion, memberRemoval } from "./members.ts";
 import { frameDuplication, frameLoss, frameReorder, slowNetwork } from "./messages.ts";
+import { lateEntries } from "./late_entries.ts";
 import {
   flappingPartition,
   halfOpenResets,
@@ -89,6 +90,7 @@ export const faultActions = {
   "leadership_transfer": leadershipTransfer,
   "graceful_stop": gracefulStop,
   "deposed_leader": deposedLeader,
+  "late_entries": lateEntries,
 } satisfies Readonly<Record<string, FaultAction>>;
 
 /** The name of a kind of fault. */
