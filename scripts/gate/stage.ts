@@ -80,3 +80,14 @@ export function oneFailed(output: string): StageResult {
 export function oneSkipped(name: string, reason: string): StageResult {
   return { passed: 0, failed: 0, skips: [{ name, reason }], output: "" };
 }
+
+/** What parts of a stage did, as one. */
+export function mergeResults(parts: readonly StageResult[]): StageResult {
+  return {
+    passed: parts.reduce((sum, { passed }) => sum + passed, 0),
+    failed: parts.reduce((sum, { failed }) => sum + failed, 0),
+    skips: parts.flatMap(({ skips }) => skips),
+    output: parts.map(({ output }) => output).join("\n"),
+    cases: parts.flatMap(({ cases }) => cases ?? []),
+  };
+}

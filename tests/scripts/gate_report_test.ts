@@ -5,6 +5,7 @@ import { countCases, leafCases, outermostNames } from "../../scripts/gate/count_
 import { parseJunit } from "../../scripts/gate/junit_report.ts";
 import { FILE_MARK, parseNodeReport } from "../../scripts/gate/node_report.ts";
 import type { TestCase } from "../../scripts/gate/stage.ts";
+import { mergeResults } from "../../scripts/gate/stage.ts";
 
 const bunReport = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="bun test" tests="4" failures="1" skipped="2">
@@ -115,5 +116,11 @@ describe("gate reports", () => {
     ];
     assert.deepEqual(brief(leafCases(cases)), ["outer/passes passed", "outer failed"]);
     assert.deepEqual([...outermostNames(cases)], ["outer"]);
+  });
+
+  it("mergeResults adds up the parts of a stage", () => {
+    const part = { passed: 2, failed: 1, skips: [{ name: "a", reason: "" }], output: "x" };
+    const { passed, failed, skips, output } = mergeResults([part, part]);
+    assert.deepEqual([passed, failed, skips.length, output], [4, 2, 2, "x\nx"]);
   });
 });
