@@ -8,17 +8,19 @@ import { splitAddress } from "../address.ts";
 import { memberOf } from "../consensus/quorum.ts";
 import { ProtocolError, RefusedError } from "../errors.ts";
 import { ADDRESS_CHECK_TIMEOUT_MS } from "../limits.ts";
-import type { ByteStream, Runtime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { Configuration, InstanceId, MemberChange, NodeId } from "../types.ts";
-import { FrameDecoder, HELLO_FRAME_BYTES_MAX } from "../wire/frame.ts";
-import type { Hello, HelloReply } from "../wire/hello.ts";
+import { HELLO_FRAME_BYTES_MAX } from "../wire/frame.ts";
+import type { HelloReply } from "../wire/hello.ts";
 import { decodePeerFrame, encodePeerMessage } from "../wire/peer_codec.ts";
+import type { Identity } from "../wire/storage_codec.ts";
+import { converse, helloOfClient } from "./conversation.ts";
 
 /** What addresses are checked with. */
 export interface AddressCheckOptions {
   readonly runtime: Runtime;
-  /** What this node says when it dials a member. */
-  readonly hello: (targetNodeId: NodeId) => Hello;
+  /** Who asks. */
+  readonly identity: () => Identity;
   /** Throws where the member is known with another data directory. */
   readonly checkInstance: (id: NodeId, instanceId: InstanceId | "") => void;
 }
@@ -56,52 +58,21 @@ export async function checkNewAddresses(
 
 /** Says hello as a client does, and returns what is answered. */
 async function askWhoIsThere(
-  { runtime, hello }: AddressCheckOptions,
+  { runtime, identity }: AddressCheckOptions,
   id: NodeId,
   target: { readonly host: string; readonly port: number },
 ): Promise<HelloReply> {
   const stream = await runtime.network.connect({ ...target, timeoutMs: ADDRESS_CHECK_TIMEOUT_MS });
-  const reply = receiveReply(runtime, stream);
-  stream.write(encodePeerMessage({
-    type: "hello",
-    hello: {
-      ...hello(id),
-      role: "client",
-      nodeId: 0,
-      instanceId: "",
-      address: "",
-      configurationIndex: 0,
+  const answered = converse(stream, {
+    clock: runtime.clock,
+    timeoutMs: ADDRESS_CHECK_TIMEOUT_MS,
+    frameBytesMax: HELLO_FRAME_BYTES_MAX,
+    hear: (frame) => {
+      const message = decodePeerFrame(frame);
+      if (message.type !== "helloReply") throw new ProtocolError(`Got a ${message.type} as hello`);
+      return message.reply;
     },
-  }));
-  return await reply;
-}
-
-function receiveReply({ clock }: Runtime, stream: ByteStream): Promise<HelloReply> {
-  const decoder = new FrameDecoder();
-  decoder.frameBytesMax = HELLO_FRAME_BYTES_MAX;
-  return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(() => {
-      reject(new ProtocolError(`No hello within ${ADDRESS_CHECK_TIMEOUT_MS} ms`));
-      stream.destroy();
-    }, ADDRESS_CHECK_TIMEOUT_MS);
-    stream.start({
-      data: (chunk) => {
-        try {
-          decoder.push(chunk);
-          const frame = decoder.next();
-          if (frame === null) return;
-          const message = decodePeerFrame(frame);
-          if (message.type !== "helloReply") throw new ProtocolError(`Got a ${message.type}`);
-          resolve(message.reply);
-        } catch (error) {
-          reject(error);
-        }
-        stream.destroy();
-      },
-      closed: (error) => {
-        clock.clearTimer(timer);
-        reject(error ?? new ProtocolError("The connection was closed"));
-      },
-    });
   });
+  stream.write(encodePeerMessage({ type: "hello", hello: helloOfClient(identity(), id) }));
+  return await answered;
 }

@@ -16,9 +16,9 @@ import type { Address, ClusterId, Index, MemberChange } from "../types.ts";
 import { ByteBuilder } from "../wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../wire/client_codec.ts";
 import type { ClientMessage, ErrorAnswer, ErrorCode } from "../wire/client_messages.ts";
-import { FrameDecoder } from "../wire/frame.ts";
-import { type HelloReply, PROTOCOL_VERSION_MAX, PROTOCOL_VERSION_MIN } from "../wire/hello.ts";
+import type { HelloReply } from "../wire/hello.ts";
 import type { Identity } from "../wire/storage_codec.ts";
+import { converse, helloOfClient } from "./conversation.ts";
 
 /** The first and the longest pause between two attempts, in milliseconds. */
 const RETRY_FIRST_MS = 100;
@@ -133,59 +133,21 @@ export class Joiner {
     return await this.#ask(stream, endpoint);
   }
 
-  #ask(stream: ByteStream, endpoint: Address): Promise<Attempt> {
-    const { clock } = this.#options.runtime;
-    const decoder = new FrameDecoder();
-    decoder.frameBytesMax = FRAME_BYTES_MAX;
+  async #ask(stream: ByteStream, endpoint: Address): Promise<Attempt> {
     const conversation = { reply: null as HelloReply | null };
-    return new Promise<Attempt>((resolve, reject) => {
-      const again = (why: string) => resolve({ reason: `${endpoint}: ${why}`, hint: "" });
-      const timer = clock.setTimer(() => {
-        again(`no answer within ${ATTEMPT_TIMEOUT_MS} ms`);
-        stream.destroy();
-      }, ATTEMPT_TIMEOUT_MS);
-      stream.start({
-        data: (chunk) => {
-          try {
-            decoder.push(chunk);
-            for (let frame = decoder.next(); frame !== null; frame = decoder.next()) {
-              const attempt = this.#hear(stream, conversation, decodeClientMessage(frame));
-              if (attempt === null) continue;
-              resolve(attempt);
-              stream.close();
-            }
-          } catch (error) {
-            if (error instanceof DeniedError) reject(error);
-            else again(messageOf(error));
-            stream.destroy();
-          }
-        },
-        closed: (error) => {
-          clock.clearTimer(timer);
-          again(error === null ? "the connection was closed" : messageOf(error));
-        },
+    try {
+      const answered = converse(stream, {
+        clock: this.#options.runtime.clock,
+        timeoutMs: ATTEMPT_TIMEOUT_MS,
+        frameBytesMax: FRAME_BYTES_MAX,
+        hear: (frame) => this.#hear(stream, conversation, decodeClientMessage(frame)),
       });
-      this.#sayHello(stream);
-    });
-  }
-
-  #sayHello(stream: ByteStream): void {
-    const { clusterId, clusterName } = this.#options.identity;
-    write(stream, {
-      type: "hello",
-      hello: {
-        protocolMin: PROTOCOL_VERSION_MIN,
-        protocolMax: PROTOCOL_VERSION_MAX,
-        role: "client",
-        clusterId,
-        clusterName,
-        nodeId: 0,
-        instanceId: "",
-        address: "",
-        targetNodeId: 0,
-        configurationIndex: 0,
-      },
-    });
+      write(stream, { type: "hello", hello: helloOfClient(this.#options.identity, 0) });
+      return await answered;
+    } catch (error) {
+      if (error instanceof DeniedError) throw error;
+      return { reason: `${endpoint}: ${messageOf(error)}`, hint: "" };
+    }
   }
 
   /** Takes a message; null where the answer is still to come. */

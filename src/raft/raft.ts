@@ -299,7 +299,7 @@ export class Raft {
       await checkNewAddresses(
         {
           runtime: this.#runtime,
-          hello: (id) => this.#greeter.hello(id),
+          identity: () => this.#storage.directory.identity,
           checkInstance: (id, instanceId) => this.#members.checkInstance(id, instanceId),
         },
         configuration,

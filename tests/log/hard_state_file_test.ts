@@ -22,6 +22,18 @@ async function save(files: MemoryFiles, currentTerm: number, votedFor: number): 
   await file.close();
 }
 
+/** Runs `body` with a new file on a simulated disk. */
+async function onSimulatedDisk(
+  body: (machine: LogMachine, file: HardStateFile) => Promise<void>,
+): Promise<void> {
+  const machine = new LogMachine(1);
+  await machine.start();
+  await machine.run(async () => {
+    await HardStateFile.create(machine.runtime!, PATH);
+    await body(machine, await HardStateFile.open(machine.runtime!, PATH));
+  });
+}
+
 describe("HardStateFile", () => {
   it("starts with term 0 and no vote", async () => {
     const file = await HardStateFile.open((await createFiles()).runtime, PATH);
@@ -89,19 +101,14 @@ describe("HardStateFile", () => {
   });
 
   it("closes behind a save that is under way", async () => {
-    const machine = new LogMachine(1);
-    await machine.start();
-    await machine.run(async () => {
-      const { runtime } = machine;
-      await HardStateFile.create(runtime!, PATH);
-      const file = await HardStateFile.open(runtime!, PATH);
+    await onSimulatedDisk(async (machine, file) => {
       const ends: string[] = [];
       const saved = file.save({ currentTerm: 1, votedFor: 1 }).then(() => ends.push("saved"));
       await file.close();
       ends.push("closed");
       await saved;
       assert.deepEqual(ends, ["saved", "closed"]);
-      const again = await HardStateFile.open(runtime!, PATH);
+      const again = await HardStateFile.open(machine.runtime!, PATH);
       assert.deepEqual(again.state, { currentTerm: 1, votedFor: 1 });
       const failing = again.save({ currentTerm: 2, votedFor: 1 });
       machine.disk.failNextSync();
@@ -110,12 +117,7 @@ describe("HardStateFile", () => {
   });
 
   it("is unusable after a failed save", async () => {
-    const machine = new LogMachine(1);
-    await machine.start();
-    await machine.run(async () => {
-      const { runtime } = machine;
-      await HardStateFile.create(runtime!, PATH);
-      const file = await HardStateFile.open(runtime!, PATH);
+    await onSimulatedDisk(async (machine, file) => {
       machine.disk.failNextSync();
       await assert.rejects(file.save({ currentTerm: 1, votedFor: 1 }), StorageError);
       await assert.rejects(file.save({ currentTerm: 1, votedFor: 1 }), StorageError);

@@ -6,10 +6,10 @@ import type { ClusterFormation } from "../../src/raft/raft_options.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import type { DiskFaults } from "../../src/testing/disk_faults.ts";
 import type { CrashKind } from "../../src/testing/simulated_process.ts";
-import { type SimulatedMachine, SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
+import type { SimulatedMachine } from "../../src/testing/simulated_runtime.ts";
 import type { Address, NodeId } from "../../src/types.ts";
 import { CounterMachine } from "../state_machine/counter_machine.ts";
-import { drain } from "../microtask_drain.ts";
+import { WaitingWorld } from "./waiting_world.ts";
 
 const PORT = 7238;
 
@@ -63,19 +63,8 @@ export class FormingNode {
 }
 
 /** A world of such nodes. */
-export class FormationWorld {
-  readonly world: SimulatedWorld;
-  readonly errors: unknown[] = [];
+export class FormationWorld extends WaitingWorld {
   readonly #nodes = new Map<NodeId, FormingNode>();
-
-  /** Creates a world without nodes. */
-  constructor(seed: number | string) {
-    this.world = new SimulatedWorld({
-      seed,
-      drain,
-      onError: (error) => this.errors.push(error),
-    });
-  }
 
   /** Starts node `id`, on a machine of its own, on what its disk holds. */
   start(id: NodeId, options: StartOptions, disk: Partial<DiskFaults> = {}): FormingNode {
@@ -121,23 +110,6 @@ export class FormationWorld {
     node.life += 1;
     node.raft = null;
     node.machine.crash(kind);
-  }
-
-  /** Runs until `condition` holds, which it must. */
-  async until(condition: () => boolean, withinMs = 60_000): Promise<void> {
-    const untilMs = this.world.scheduler.nowMs + withinMs;
-    await this.world.scheduler.run({
-      untilMs,
-      until: () => condition() || this.errors.length > 0,
-    });
-    if (this.errors.length > 0) throw this.errors[0];
-    assert.ok(condition(), `What was waited for did not happen: ${condition}`);
-  }
-
-  /** Runs for so long, whatever happens. */
-  async pass(durationMs: number): Promise<void> {
-    await this.world.scheduler.run({ untilMs: this.world.scheduler.nowMs + durationMs });
-    if (this.errors.length > 0) throw this.errors[0];
   }
 
   /** Runs until every node was born and knows one leader, and requires that they agree. */

@@ -2,22 +2,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Freshness, staleReadError } from "../../src/raft/freshness.ts";
-import type { Clock } from "../../src/runtime/runtime.ts";
 import { configurationOf } from "../../src/testing/core_log.ts";
+import { DriverClock } from "./driver_world.ts";
 
 class Ages {
-  atMs = 10_000;
+  readonly clock = new DriverClock();
   readonly freshness: Freshness;
 
   constructor() {
-    const clock: Clock = {
-      nowMs: () => this.atMs,
-      wallMs: () => 0,
-      setTimer: () => null,
-      clearTimer: () => {},
-      defer: () => {},
-    };
-    this.freshness = new Freshness(clock);
+    this.freshness = new Freshness(this.clock);
   }
 
   get ageMs(): number {
@@ -32,7 +25,7 @@ describe("Freshness", () => {
     ages.freshness.heard(2, 100);
     ages.freshness.applied(99, 2);
     assert.equal(ages.ageMs, Infinity, "the log is being applied again");
-    ages.atMs += 40;
+    ages.clock.atMs += 40;
     ages.freshness.applied(100, 2);
     assert.equal(ages.ageMs, 40, "as old as the contact, not as the applying");
   });
@@ -52,7 +45,7 @@ describe("Freshness", () => {
     ages.freshness.heard(1, 10);
     ages.freshness.applied(10, 1);
     for (const commitIndex of [20, 30, 40]) {
-      ages.atMs += 100;
+      ages.clock.atMs += 100;
       ages.freshness.heard(1, commitIndex);
     }
     assert.equal(ages.ageMs, 300);
@@ -70,7 +63,7 @@ describe("Freshness", () => {
     ages.freshness.applied(5, 2);
     assert.equal(ages.ageMs, Infinity, "nobody has answered");
     ages.freshness.answered(3);
-    ages.atMs += 70;
+    ages.clock.atMs += 70;
     ages.freshness.leads(1, leader);
     ages.freshness.applied(5, 2);
     assert.equal(ages.ageMs, 70);

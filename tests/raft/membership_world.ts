@@ -5,14 +5,14 @@ import { Raft } from "../../src/raft/raft.ts";
 import type { ClusterFormation } from "../../src/raft/raft_options.ts";
 import { SafetyCheckers } from "../../src/testing/checkers/safety_checkers.ts";
 import { NodeWatch } from "../../src/testing/node_watch.ts";
-import { type SimulatedMachine, SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
+import type { SimulatedMachine } from "../../src/testing/simulated_runtime.ts";
 import type { GreetedConnection } from "../../src/transport/acceptor.ts";
 import type { Address, MemberAction, MemberChange, NodeId } from "../../src/types.ts";
 import { ByteBuilder } from "../../src/wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../../src/wire/client_codec.ts";
 import type { ClientMessage, ErrorCode } from "../../src/wire/client_messages.ts";
-import { drain } from "../microtask_drain.ts";
 import { CounterMachine, decodeSum } from "../state_machine/counter_machine.ts";
+import { WaitingWorld } from "./waiting_world.ts";
 
 const PORT = 7238;
 
@@ -72,20 +72,9 @@ export class MemberNode {
 }
 
 /** A world of such nodes; safety is checked all the time. */
-export class MembershipWorld {
-  readonly world: SimulatedWorld;
+export class MembershipWorld extends WaitingWorld {
   readonly checkers = new SafetyCheckers();
-  readonly errors: unknown[] = [];
   readonly nodes = new Map<NodeId, MemberNode>();
-
-  /** Creates a world without nodes. */
-  constructor(seed: number | string) {
-    this.world = new SimulatedWorld({
-      seed,
-      drain,
-      onError: (error) => this.errors.push(error),
-    });
-  }
 
   /** The node that leads, in the latest term. */
   get leader(): MemberNode | null {
@@ -173,24 +162,10 @@ export class MembershipWorld {
     else this.world.network.cut(selection);
   }
 
-  /** Runs until `condition` holds, which it must. */
-  async until(condition: () => boolean, withinMs = 60_000): Promise<void> {
-    const untilMs = this.world.scheduler.nowMs + withinMs;
-    await this.world.scheduler.run({
-      untilMs,
-      until: () => condition() || this.errors.length > 0,
-    });
-    if (this.errors.length > 0) throw this.errors[0];
-    const lines = [...this.nodes.values()].map(({ id, lines, failure }) =>
+  override get story(): string {
+    return [...this.nodes.values()].map(({ id, lines, failure }) =>
       `node ${id}: ${failure}\n  ${lines.slice(-8).join("\n  ")}`
-    );
-    assert.ok(condition(), `What was waited for did not happen: ${condition}\n${lines.join("\n")}`);
-  }
-
-  /** Runs for so long, whatever happens. */
-  async pass(durationMs: number): Promise<void> {
-    await this.world.scheduler.run({ untilMs: this.world.scheduler.nowMs + durationMs });
-    if (this.errors.length > 0) throw this.errors[0];
+    ).join("\n");
   }
 
   /** Waits for a promise of a node while the world runs. */

@@ -4,14 +4,14 @@ import { describe, it } from "node:test";
 import { type RaftError, ShutdownError } from "../../src/errors.ts";
 import { READS_WAITING_MAX } from "../../src/limits.ts";
 import { type Query, Reads } from "../../src/raft/reads.ts";
-import type { Clock } from "../../src/runtime/runtime.ts";
+import { DriverClock } from "./driver_world.ts";
 
 const ELECTION_TIMEOUT_MS = 1_000;
 const FIRST_READ_ID = 70_000;
 
 /** A queue with a clock and an applied index in the hands of a test. */
 class ReadsWorld {
-  atMs = 10_000;
+  readonly clock = new DriverClock();
   appliedIndex = 10;
   readonly served: number[] = [];
   readonly failures = new Map<number, RaftError>();
@@ -19,15 +19,8 @@ class ReadsWorld {
   #next = 0;
 
   constructor() {
-    const clock: Clock = {
-      nowMs: () => this.atMs,
-      wallMs: () => 0,
-      setTimer: () => null,
-      clearTimer: () => {},
-      defer: () => {},
-    };
     this.reads = new Reads({
-      clock,
+      clock: this.clock,
       electionTimeoutMs: ELECTION_TIMEOUT_MS,
       firstReadId: FIRST_READ_ID,
       serve: (query) => this.served.push(query.requestId),
@@ -47,7 +40,7 @@ class ReadsWorld {
     return {
       query: new Uint8Array(0),
       requestId,
-      askedAtMs: this.atMs,
+      askedAtMs: this.clock.atMs,
       sink: {
         queryAnswered: () => assert.fail("serve answers"),
         queryFailed: (id, error) => {
@@ -153,17 +146,17 @@ describe("Reads", () => {
     const world = new ReadsWorld();
     world.add();
     const first = world.reads.ask();
-    world.atMs += ELECTION_TIMEOUT_MS - 1;
+    world.clock.atMs += ELECTION_TIMEOUT_MS - 1;
     world.reads.expire();
     assert.equal(world.reads.isDue, false);
-    world.atMs += 1;
+    world.clock.atMs += 1;
     world.reads.expire();
     assert.deepEqual([world.reads.isDue, world.failures.size], [true, 0]);
     world.add();
     const second = world.reads.ask();
     world.confirm(first, 10);
     assert.deepEqual(world.served, [], "a late answer to what was given up confirms nothing");
-    world.atMs += ELECTION_TIMEOUT_MS;
+    world.clock.atMs += ELECTION_TIMEOUT_MS;
     world.reads.expire();
     assert.deepEqual([...world.failures.keys()], [0], "the younger query has time left");
     assert.match(world.failures.get(0)!.message, /no quorum confirmed .* within 2000 ms/);
@@ -177,13 +170,13 @@ describe("Reads", () => {
     world.add();
     world.confirm(world.reads.ask(), 11);
     assert.equal(world.reads.isEmpty, false);
-    world.atMs += ELECTION_TIMEOUT_MS;
+    world.clock.atMs += ELECTION_TIMEOUT_MS;
     world.add();
     world.confirm(world.reads.ask(), 12);
-    world.atMs += 4 * ELECTION_TIMEOUT_MS - 1;
+    world.clock.atMs += 4 * ELECTION_TIMEOUT_MS - 1;
     world.reads.expire();
     assert.equal(world.failures.size, 0);
-    world.atMs += 1;
+    world.clock.atMs += 1;
     world.reads.expire();
     assert.deepEqual([...world.failures.keys()], [0]);
     assert.equal(world.failures.get(0)!.code, "no_quorum");
@@ -245,7 +238,7 @@ describe("Reads", () => {
     const query = (requestId: number): Query => ({
       query: new Uint8Array(0),
       requestId,
-      askedAtMs: world.atMs,
+      askedAtMs: world.clock.atMs,
       sink: {
         queryAnswered: () => assert.fail("serve answers"),
         queryFailed: (id, { code }) => stale.push(`${id} ${code}`),
