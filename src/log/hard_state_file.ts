@@ -43,11 +43,18 @@ const MAGIC = "hardstat";
 const FILE_BYTES = 8192;
 const COPIES = [{ name: "A", position: 0 }, { name: "B", position: 4096 }] as const;
 
-/** One copy as it was found. */
-interface Copy {
-  readonly name: string;
+/** One copy as it was found; `found` is a text where it is bad, and says why. */
+export interface HardStateCopy {
+  readonly name: "A" | "B";
+  /** Where it lies in the file. */
   readonly position: number;
   readonly found: { readonly state: HardState; readonly generation: number } | string;
+}
+
+/** Both copies, and the one that counts; null where both are bad. */
+export interface HardStateReading {
+  readonly copies: readonly HardStateCopy[];
+  readonly newest: { readonly state: HardState; readonly generation: number } | null;
 }
 
 /** Two copies of the hard state in a file; see the contract in log.ts. */
@@ -176,28 +183,44 @@ export function checkHardState(
   );
 }
 
-/** Reads both copies, chooses, and repairs. */
-async function recover(
-  file: File,
-): Promise<{ state: HardState; generation: number; note: string | null }> {
-  const copies: Copy[] = [];
+/**
+ * Reads both copies and chooses; changes nothing.
+ *
+ * @throws {BadDataError} If a copy is of a newer version.
+ */
+export async function readHardState(file: File): Promise<HardStateReading> {
+  const copies: HardStateCopy[] = [];
   for (const { name, position } of COPIES) {
     const bytes = new Uint8Array(SECTOR_BYTES);
     const count = await file.read(bytes, position);
     copies.push({ name, position, found: decodeCopy(file.path, bytes.subarray(0, count)) });
   }
-  let newest: Exclude<Copy["found"], string> | null = null;
+  let newest: HardStateReading["newest"] = null;
   for (const { found } of copies) {
     if (typeof found === "string") continue;
     if (newest === null || found.generation > newest.generation) newest = found;
   }
-  if (newest === null) {
-    const faults = copies.map(({ name, found }) => `copy ${name}: ${found}`).join(", ");
-    throw new BadDataError(
-      `Cannot trust "${file.path}": both copies are bad: ${faults}`,
-      DAMAGED_DIRECTORY_FIX,
-    );
-  }
+  return { copies, newest };
+}
+
+/** The error for a hard state of which no copy is good. */
+export function lostHardStateError(
+  path: string,
+  copies: readonly HardStateCopy[],
+): BadDataError {
+  const faults = copies.map(({ name, found }) => `copy ${name}: ${found}`).join(", ");
+  return new BadDataError(
+    `Cannot trust "${path}": both copies are bad: ${faults}`,
+    DAMAGED_DIRECTORY_FIX,
+  );
+}
+
+/** Reads both copies, chooses, and repairs. */
+async function recover(
+  file: File,
+): Promise<{ state: HardState; generation: number; note: string | null }> {
+  const { copies, newest } = await readHardState(file);
+  if (newest === null) throw lostHardStateError(file.path, copies);
   const { state, generation } = newest;
   const bytes = encodeCopy(state, generation);
   const notes: string[] = [];
@@ -239,7 +262,7 @@ function encodeCopy(state: HardState, generation: number): Uint8Array {
 }
 
 /** A copy, or in words what is wrong with it. */
-function decodeCopy(path: string, bytes: Uint8Array): Copy["found"] {
+function decodeCopy(path: string, bytes: Uint8Array): HardStateCopy["found"] {
   const checked = decodeChecked(MAGIC, bytes);
   if (typeof checked === "string") return checked;
   if (checked.formatVersion > HARD_STATE_FORMAT_VERSION) {

@@ -43,16 +43,20 @@ import { RecoveredEntries } from "./recovered_entries.ts";
 import { Segment } from "./segment.ts";
 import {
   type DecodedSegmentHeader,
-  decodeSegmentHeader,
   SEGMENT_FORMAT_VERSION,
-  SEGMENT_HEADER_BYTES,
   segmentFirstIndex,
-  segmentName,
 } from "./segment_header.ts";
-import { type ScanEnd, scanSegment } from "./segment_recovery.ts";
+import {
+  isSameLog,
+  judgeEnd,
+  readSegmentHeader,
+  selectSegments,
+  successorFault,
+} from "./segment_judgement.ts";
+import { scanSegment } from "./segment_recovery.ts";
 import { SegmentScanner } from "./segment_scanner.ts";
 import { rewriteFile, zeroFile } from "./sync_file.ts";
-import { judgeTail } from "./tail_verdict.ts";
+import type { ScanEnd } from "./unit_cursor.ts";
 
 /** A log as it was found. */
 export interface RecoveredLog {
@@ -92,7 +96,9 @@ export async function recoverLog(
       found.push(await wrapSegment(file, firstIndex));
     }
     if (found.length === 0) return null;
-    const { segments, obsolete } = selectSegments(found, directory);
+    checkSameLog(found, directory);
+    const { segments, obsolete } = selectSegments(found);
+    assert(segments.length > 0, "no segment counts");
     const recovered = await readEntries(segments, directory);
     for (const { file } of obsolete) await file.close();
     return { ...recovered, segments, obsolete: obsolete.map(({ name }) => name) };
@@ -137,53 +143,26 @@ async function wrapSegment(file: File, firstIndex: number): Promise<Segment> {
 }
 
 async function readHeader(file: File, firstIndex: number): Promise<DecodedSegmentHeader> {
-  const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
-  const count = await file.read(bytes, 0);
-  const header = decodeSegmentHeader(bytes.subarray(0, count));
+  const header = await readSegmentHeader(file, firstIndex);
   const { path } = file;
   if ("newerVersion" in header) {
     throw newerFormatError(path, { found: header.newerVersion, known: SEGMENT_FORMAT_VERSION });
   }
-  if ("fault" in header) {
-    const fault = `the segment header is bad: ${header.fault}`;
-    throw corruptLogError({ path, offset: 0, index: firstIndex, fault });
-  }
-  if (header.firstIndex !== firstIndex) {
-    const fault = `the file was renamed: its header says "${segmentName(header.firstIndex)}"`;
-    throw corruptLogError({ path, offset: 32, index: firstIndex, fault });
-  }
-  assert(count === SEGMENT_HEADER_BYTES, () => `read ${count} bytes of header`);
-  return header;
+  if (!("fault" in header)) return header;
+  const { offset, fault } = header;
+  throw corruptLogError({ path, offset, index: firstIndex, fault });
 }
 
-/** Tells the segments that count from those that are obsolete. */
-function selectSegments(
-  found: readonly Segment[],
-  directory: string,
-): { segments: Segment[]; obsolete: Segment[] } {
-  const obsolete: Segment[] = [];
-  let segments: Segment[] = [];
-  for (const segment of found) {
-    const first = found[0]!.header;
-    if (segment.header.logId.some((byte, at) => first.logId[at] !== byte)) {
-      throw new BadDataError(
-        `Cannot use "${directory}": segment "${segment.name}" belongs to another log`,
-        ["put the segments of one node only into its data directory"],
-      );
-    }
-    const last = segments.at(-1);
-    if (last !== undefined && last.header.sequence > segment.header.sequence) {
-      obsolete.push(segment);
-    } else if (segment.header.startsLog) {
-      obsolete.push(...segments);
-      segments = [segment];
-    } else {
-      segments.push(segment);
-    }
+/** Refuses the segments of two logs in one directory. */
+function checkSameLog(found: readonly Segment[], directory: string): void {
+  const first = found[0]!.header;
+  for (const { header, name } of found) {
+    if (isSameLog(header, first)) continue;
+    throw new BadDataError(
+      `Cannot use "${directory}": segment "${name}" belongs to another log`,
+      ["put the segments of one node only into its data directory"],
+    );
   }
-  assert(segments.length > 0, "no segment counts");
-  assert(segments.length + obsolete.length === found.length, "a segment was lost");
-  return { segments, obsolete };
 }
 
 /** Reads all entries. */
@@ -227,16 +206,11 @@ function checkSuccessor(
     readonly directory: string;
   },
 ): void {
-  assert(next.firstIndex > segment.firstIndex, () => `segment ${next.name} after ${segment.name}`);
-  const index = segment.lastIndex + 1;
-  const chained = next.header.previousChecksum === segment.lastChecksum;
-  if (chained && next.firstIndex === index) return;
-  const isEnd = scan.stop === "seal" || scan.stop === "blank";
-  const fault = isEnd
-    ? `a segment is missing: "${next.name}" does not follow`
-    : `${scan.fault}; yet it was durable, as "${next.name}" follows it`;
+  const found = successorFault(segment, next, scan);
+  if (found === null) return;
   const path = `${directory}/${segment.name}`;
-  throw corruptLogError({ path, offset: segment.end, index, fault });
+  const index = segment.lastIndex + 1;
+  throw corruptLogError({ path, offset: segment.end, index, fault: found.fault });
 }
 
 /** The end of a torn tail, 0 where there is none; refuses the log where it is damaged. */
@@ -248,21 +222,10 @@ async function findTornEnd(
     readonly directory: string;
   },
 ): Promise<number> {
-  const { sequence, stop, fault } = scan;
-  const { end: position, seed } = segment;
-  assert(position <= scanner.end, () => `the units end at ${position}, the file at ${scanner.end}`);
+  const verdict = await judgeEnd(segment, scan, scanner);
+  if (verdict.state === "clean") return 0;
+  if (verdict.state === "torn") return verdict.end;
   const path = `${directory}/${segment.name}`;
   const index = segment.lastIndex + 1;
-  if (stop === "seal") {
-    const name = segmentName(index);
-    const missing = `the segment is sealed, but the next one, "${name}", is missing`;
-    throw corruptLogError({ path, offset: position, index, fault: missing });
-  }
-  const verdict = await judgeTail(scanner, { position, seed, sequence, stop, fault });
-  if (verdict.state === "corrupt") {
-    throw corruptLogError({ path, offset: position, index, fault: verdict.fault });
-  }
-  if (verdict.state === "clean") return 0;
-  assert(verdict.end > position, () => `the torn tail ends at ${verdict.end}, before ${position}`);
-  return verdict.end;
+  throw corruptLogError({ path, offset: segment.end, index, fault: verdict.fault });
 }

@@ -18,20 +18,26 @@ const TWO_POW_32 = 4294967296;
 /** Entries in the order of their indexes. */
 export class RecoveredEntries {
   #nextIndex: Index;
-  #term: Term = 0;
+  #term: Term;
   #timestampMs: LogTimeMs = 0;
   readonly #termRuns: TermRun[] = [];
   readonly #configurations: { index: Index; payload: Uint8Array }[] = [];
 
-  /** Starts before the entry with `firstIndex`. */
-  constructor(firstIndex: Index) {
+  /** Starts before the entry with `firstIndex`; `term` is that of the entry before, if known. */
+  constructor(firstIndex: Index, term: Term = 0) {
     assert(firstIndex >= 1, () => `the first index is ${firstIndex}`);
     this.#nextIndex = firstIndex;
+    this.#term = term;
   }
 
   /** The index that the next entry must have. */
   get nextIndex(): Index {
     return this.#nextIndex;
+  }
+
+  /** The term of the last entry, or of the one before the first. */
+  get term(): Term {
+    return this.#term;
   }
 
   /** Everything that was found. */

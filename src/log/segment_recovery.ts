@@ -9,24 +9,7 @@ import type { RecoveredEntries } from "./recovered_entries.ts";
 import type { Segment } from "./segment.ts";
 import { SEGMENT_HEADER_BYTES } from "./segment_header.ts";
 import type { SegmentScanner } from "./segment_scanner.ts";
-import {
-  decodeUnitHeader,
-  UNIT_HEADER_BYTES,
-  unitBodyFault,
-  unitBytes,
-  type UnitHeader,
-  UnitKind,
-} from "./unit.ts";
-
-/** Where the good units of a segment end, and why. */
-export interface ScanEnd {
-  /** The sequence number of the last good unit, or of the segment header. */
-  readonly sequence: number;
-  /** What follows: zeros, the end of the file, a bad header, a seal, or a unit with a bad body. */
-  readonly stop: "blank" | "cut" | "bad header" | "seal" | UnitHeader;
-  /** What is wrong there, in words. */
-  readonly fault: string;
-}
+import { type ScanEnd, UnitCursor } from "./unit_cursor.ts";
 
 /**
  * Reads the units of `segment`, adds their records to `entries`, and moves the segment's end, last
@@ -51,60 +34,22 @@ export async function scanSegment(
     segment.firstIndex === entries.nextIndex,
     () => `want a segment from ${entries.nextIndex}`,
   );
-  let sequence = segment.header.sequence;
+  const cursor = new UnitCursor(segment, scanner);
   for (;;) {
-    if (!scanner.holds(segment.end, UNIT_HEADER_BYTES)) {
-      await scanner.load(segment.end, UNIT_HEADER_BYTES);
+    const step = cursor.next();
+    if (step.type === "end") return step.end;
+    if (step.type === "load") {
+      await cursor.load();
+      continue;
     }
-    const header = viewHeader(segment, scanner);
-    if (typeof header === "string") {
-      return { sequence, stop: header, fault: HEADER_FAULTS[header] };
-    }
-    if (header.previousChecksum !== segment.lastChecksum || header.sequence <= sequence) {
-      const fault = `unit ${header.sequence} does not follow unit ${sequence}`;
-      return { sequence, stop: "bad header", fault };
-    }
-    const bytes = unitBytes(header);
-    if (!scanner.holds(segment.end, bytes)) await scanner.load(segment.end, bytes);
-    const unit = scanner.view(segment.end, bytes);
-    const name = `unit ${header.sequence}`;
-    if (unit.length < bytes) return { sequence, stop: header, fault: `${name} is cut off` };
-    const bodyFault = unitBodyFault(unit, header);
-    if (bodyFault !== null) {
-      return { sequence, stop: header, fault: `${name} is bad: ${bodyFault}` };
-    }
-    if (header.kind === UnitKind.seal) {
-      return { sequence: header.sequence, stop: "seal", fault: "" };
-    }
+    const { header, bytes } = step.unit;
     const index = entries.nextIndex;
-    const recordFault = entries.addUnit(unit, { header, index: segment.index });
+    const recordFault = entries.addUnit(bytes, { header, index: segment.index });
     if (recordFault !== null) {
       const path = `${directory}/${segment.name}`;
-      const fault = `${name} was written wrong: ${recordFault}`;
+      const fault = `unit ${header.sequence} was written wrong: ${recordFault}`;
       throw corruptLogError({ path, offset: segment.end, index, fault });
     }
-    sequence = header.sequence;
-    segment.end += bytes;
-    segment.lastChecksum = header.checksum;
-    segment.lastIndex = entries.nextIndex - 1;
+    cursor.take(header, entries.nextIndex - 1);
   }
-}
-
-const HEADER_FAULTS = {
-  blank: "there is no unit",
-  cut: "the file ends",
-  "bad header": "the header of a unit is bad",
-} as const;
-
-/** The header at the end of what was read, or what is there instead. */
-function viewHeader(
-  segment: Segment,
-  scanner: SegmentScanner,
-): UnitHeader | "blank" | "cut" | "bad header" {
-  const { end: position, seed } = segment;
-  const bytes = scanner.view(position, UNIT_HEADER_BYTES);
-  if (bytes.length < UNIT_HEADER_BYTES) return "cut";
-  assert(bytes.length === UNIT_HEADER_BYTES, () => `the header has ${bytes.length} bytes`);
-  const header = decodeUnitHeader(bytes, 0, { seed, position });
-  return header === "bad" ? "bad header" : header;
 }

@@ -13,7 +13,7 @@ export const WINDOW_BYTES = 1024 * 1024;
 /** A window into a file that moves forward. */
 export class SegmentScanner {
   readonly #file: File;
-  readonly #end: number;
+  #end: number;
   #buffer: Uint8Array;
   /** Where in the file the buffer starts, and how much of it is filled. */
   #start = 0;
@@ -63,6 +63,14 @@ export class SegmentScanner {
     const window = this.#buffer.subarray(0, rest);
     this.#filled = await this.#file.read(window, position);
     assert(this.#filled <= window.length, () => `read ${this.#filled} bytes into ${window.length}`);
+    // Fewer only at the end: the file was cut since it was measured.
+    if (this.#filled < window.length) this.#end = Math.min(this.#end, position + this.#filled);
+  }
+
+  /** Forgets what was read, so that the next look shows what is there then. */
+  forget(): void {
+    this.#start = 0;
+    this.#filled = 0;
   }
 
   /** The bytes at `position`, or fewer where the file ends; valid until the next `load`. */

@@ -13,25 +13,17 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import { BadDataError, ProtocolError, StorageError } from "../errors.ts";
+import { ProtocolError } from "../errors.ts";
 import { type File, FileError, type Runtime } from "../runtime/runtime.ts";
-import { CHECKED_HEADER_BYTES } from "./checked_message.ts";
-import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
-import { newerFormatError } from "./newer_format_error.ts";
 import {
-  decodeHeader,
-  decodePartHeader,
-  decodeTrailer,
-  headerBytes,
-  partChecksum,
-  SNAPSHOT_FORMAT_VERSION,
-  SnapshotFault,
-  type SnapshotMeta,
-  TRAILER_BYTES,
-} from "./snapshot_format.ts";
+  readSnapshotEnds,
+  readSnapshotState,
+  snapshotError,
+  storageError,
+} from "./snapshot_file.ts";
+import { SnapshotFault, type SnapshotMeta } from "./snapshot_format.ts";
 import { parseSnapshotName, type SnapshotName, snapshotName } from "./snapshot_names.ts";
-import { type Reception, SNAPSHOT_READ_BYTES, SnapshotFileReceiver } from "./snapshot_receiver.ts";
-import { SnapshotScanner } from "./snapshot_scanner.ts";
+import { type Reception, SnapshotFileReceiver } from "./snapshot_receiver.ts";
 import type {
   SnapshotReader,
   SnapshotReceiver,
@@ -138,23 +130,14 @@ export class SnapshotDirectory implements SnapshotStore {
   /** The state that a snapshot carries. */
   async *state(snapshot: StoredSnapshot): AsyncGenerator<Uint8Array, void> {
     const file = await this.#openFile(snapshot);
-    const scanner = new SnapshotScanner();
+    const reading = readSnapshotState(file, snapshot.totalBytes);
     const slice = new TimeSlice(this.#runtime.clock);
     try {
-      for (let at = 0; at < snapshot.totalBytes;) {
-        const bytes = new Uint8Array(Math.min(SNAPSHOT_READ_BYTES, snapshot.totalBytes - at));
-        const count = await file.read(bytes, at);
-        if (count === 0) throw new SnapshotFault(at, "the file was cut");
-        for (const chunk of scanner.push(bytes.subarray(0, count))) {
-          yield chunk;
-          // What the reader made of it counts too.
-          if (slice.spend(chunk.length)) await slice.end();
-        }
-        at += count;
+      for await (const chunk of reading) {
+        yield chunk;
+        // What the reader made of it counts too.
+        if (slice.spend(chunk.length)) await slice.end();
       }
-      if (!scanner.isComplete) throw new SnapshotFault(scanner.verifiedBytes, "no trailer follows");
-    } catch (error) {
-      throw snapshotError(file.path, error);
     } finally {
       await file.close();
     }
@@ -287,56 +270,9 @@ export class SnapshotDirectory implements SnapshotStore {
   async #inspect(name: SnapshotName): Promise<StoredSnapshot> {
     const file = await this.#runtime.files.open(this.#pathOf(name), "read");
     try {
-      const totalBytes = await file.size();
-      const meta = decodeHeader(await this.#headerOf(file));
-      await checkTrailer(file, totalBytes);
-      const isRight = meta.snapshotId === name.snapshotId &&
-        meta.lastIncludedIndex === name.lastIncludedIndex;
-      if (!isRight) throw new SnapshotFault(0, "the file was renamed: its header names another");
-      return { meta, totalBytes };
-    } catch (error) {
-      throw snapshotError(file.path, error);
+      return await readSnapshotEnds(file, name);
     } finally {
       await file.close();
     }
   }
-
-  async #headerOf(file: File): Promise<Uint8Array> {
-    const first = new Uint8Array(CHECKED_HEADER_BYTES);
-    const count = await file.read(first, 0);
-    const bytes = new Uint8Array(headerBytes(first.subarray(0, count)));
-    return bytes.subarray(0, await file.read(bytes, 0));
-  }
-}
-
-/** Judges the trailer by itself. */
-async function checkTrailer(file: File, totalBytes: number): Promise<void> {
-  const offset = Math.max(0, totalBytes - TRAILER_BYTES);
-  const bytes = new Uint8Array(TRAILER_BYTES);
-  const count = await file.read(bytes, offset);
-  const header = count === TRAILER_BYTES ? decodePartHeader(bytes) : null;
-  const trailer = decodeTrailer(bytes);
-  const isGood = header?.kind === "trailer" && trailer.totalBytes === totalBytes &&
-    partChecksum(bytes, trailer.previousChecksum) === header.checksum;
-  if (!isGood) throw new SnapshotFault(offset, "the file does not end with its trailer");
-}
-
-/** The error for a file that cannot be trusted, or read. */
-function snapshotError(path: string, error: unknown): unknown {
-  if (!(error instanceof SnapshotFault)) return storageError(`Cannot read "${path}"`, error);
-  const { newerVersion, offset, message } = error;
-  if (newerVersion !== null) {
-    return newerFormatError(path, { found: newerVersion, known: SNAPSHOT_FORMAT_VERSION });
-  }
-  return new BadDataError(
-    `Cannot trust the snapshot in "${path}" at offset ${offset}: ${message}`,
-    DAMAGED_DIRECTORY_FIX,
-    { cause: error },
-  );
-}
-
-/** A StorageError around a failed call to a file; every other error as it is. */
-function storageError(what: string, error: unknown): unknown {
-  if (!(error instanceof FileError)) return error;
-  return new StorageError(`${what}: ${error.message}`, { cause: error });
 }

@@ -37,7 +37,12 @@ export type TailVerdict =
   | { readonly state: "clean" }
   /** Everything from the end of the last good unit to `end` is to be cut. */
   | { readonly state: "torn"; readonly end: number }
-  | { readonly state: "corrupt"; readonly fault: string };
+  | {
+    readonly state: "corrupt";
+    readonly fault: string;
+    /** The first unit behind the bad one that proves that it was durable, or null. */
+    readonly laterUnit: UnitHeader | null;
+  };
 
 /** What stopped the scan of the last segment. */
 export interface TailOptions {
@@ -65,17 +70,18 @@ export async function judgeTail(
     return {
       state: "corrupt",
       fault: `${fault}; yet it was durable, as unit ${sequence} at offset ${later} follows it`,
+      laterUnit: rest.laterUnit,
     };
   }
   if (stop === "blank" || stop === "cut") {
     if (rest.end <= position) return { state: "clean" };
     if (rest.end - position > unitBytesFor(UNIT_RECORD_BYTES_MAX)) {
       const message = `${fault}; yet there is data at ${rest.end - 1}, behind the reach of a crash`;
-      return { state: "corrupt", fault: message };
+      return { state: "corrupt", fault: message, laterUnit: null };
     }
     return { state: "torn", end: rest.end };
   }
-  if (stop === "bad header") return { state: "corrupt", fault };
+  if (stop === "bad header") return { state: "corrupt", fault, laterUnit: null };
   const bytes = unitBytes(stop);
   if (!scanner.holds(position, bytes)) await scanner.load(position, bytes);
   const unit = scanner.view(position, bytes);
@@ -83,7 +89,8 @@ export async function judgeTail(
     assert(rest.end > position, () => `the unit header at ${position} was not seen`);
     return { state: "torn", end: rest.end };
   }
-  return { state: "corrupt", fault: `${fault}; no sector is missing, so a crash did not cut it` };
+  const whole = `${fault}; no sector is missing, so a crash did not cut it`;
+  return { state: "corrupt", fault: whole, laterUnit: null };
 }
 
 /** Whether the part of a unit in some sector is zero although it was not given as zeros. */
@@ -106,9 +113,9 @@ function hasMissingSector(unit: Uint8Array, header: UnitHeader): boolean {
 }
 
 /** Looks through everything behind `position` for data, and for a unit that follows. */
-async function surveyRest(
+export async function surveyRest(
   scanner: SegmentScanner,
-  options: TailOptions,
+  options: Pick<TailOptions, "position" | "seed" | "sequence">,
 ): Promise<{ end: number; laterUnit: UnitHeader | null }> {
   const { position, seed, sequence } = options;
   let end = position;

@@ -158,6 +158,14 @@ export interface FileSystem {
   syncDirectory(path: string): Promise<void>;
   /** Takes an exclusive lock on `path` for this process; see the data directory's lock. */
   lock(path: string): Promise<FileLock>;
+  /** Who holds the lock on `path`, or null where nobody does; takes nothing, changes nothing. */
+  lockHolder(path: string): Promise<LockHolder | null>;
+}
+
+/** A live process that holds a lock. */
+export interface LockHolder {
+  /** Its id, or null where that is not known: it runs in another container, say. */
+  readonly pid: number | null;
 }
 
 /** A held lock. */

@@ -252,9 +252,14 @@ async function makesDirectories({ runtime, directory }: RuntimeHarness): Promise
 async function locks({ runtime, directory }: RuntimeHarness): Promise<void> {
   const { files } = runtime;
   const path = `${directory}/LOCK`;
+  assert.equal(await files.lockHolder(path), null);
   const lock = await files.lock(path);
   await assert.rejects(files.lock(path), LockedError);
+  const names = await files.readDirectory(directory);
+  assert.notEqual(await files.lockHolder(path), null);
+  assert.deepEqual(await files.readDirectory(directory), names);
   await lock.release();
+  assert.equal(await files.lockHolder(path), null);
   await lock.release();
   const again = await files.lock(path);
   await assert.rejects(files.lock(path), LockedError);

@@ -17,7 +17,7 @@
  */
 import { assert } from "../assert.ts";
 import { FileError, LockedError } from "../runtime/runtime.ts";
-import type { File, FileLock, FileSystem } from "../runtime/runtime.ts";
+import type { File, FileLock, FileSystem, LockHolder } from "../runtime/runtime.ts";
 import { calmDisk } from "./disk_faults.ts";
 import type { DiskCallKind, DiskFaults, DiskVerdict } from "./disk_faults.ts";
 import { drawLatencyMs } from "./latency.ts";
@@ -134,6 +134,7 @@ export class SimulatedDisk {
       size: (path) => metadata("size", path, () => this.#names.file(path)?.sizeBytes ?? null),
       syncDirectory: (path) => this.#syncDirectory(owner, path),
       lock: (path) => metadata("lock", path, () => this.#lock(owner, path)),
+      lockHolder: (path) => metadata("lock", path, () => this.#lockHolder(path)),
     };
   }
 
@@ -281,6 +282,11 @@ export class SimulatedDisk {
     };
     const latency = this.faults.syncLatency;
     return this.#request({ owner, kind: "syncDirectory", path, latency, effect });
+  }
+
+  #lockHolder(path: string): LockHolder | null {
+    const holder = this.#locks.get(path);
+    return holder === undefined ? null : { pid: holder.number };
   }
 
   #lock(owner: SimulatedProcess, path: string): FileLock {

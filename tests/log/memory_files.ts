@@ -19,7 +19,7 @@ export class MemoryFiles implements FileSystem {
     const clock = {
       nowMs: () => 0,
       wallMs: () => 0,
-      setTimer: () => null,
+      setTimer: (callback: () => void) => queueMicrotask(callback),
       clearTimer: () => {},
       defer: (callback: () => void) => queueMicrotask(callback),
     };
@@ -67,6 +67,10 @@ export class MemoryFiles implements FileSystem {
 
   async lock(): Promise<{ release(): Promise<void> }> {
     return { release: async () => {} };
+  }
+
+  async lockHolder(): Promise<null> {
+    return null;
   }
 }
 

@@ -54,6 +54,7 @@ export async function createRealDirectory(): Promise<RealDirectory> {
       size: (file) => files.size(file),
       syncDirectory: (directory) => files.syncDirectory(directory),
       lock: (file) => files.lock(file),
+      lockHolder: (file) => files.lockHolder(file),
     },
   };
   return {

@@ -38,7 +38,7 @@
  */
 import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type FileLock, LockedError } from "../runtime.ts";
+import { type FileLock, LockedError, type LockHolder } from "../runtime.ts";
 import type { KernelLock } from "./kernel_lock.ts";
 import { formatLockRecord, type LockRecord, parseLockRecord } from "./lock_record.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./process_identity.ts";
@@ -60,6 +60,19 @@ export async function acquireFileLock(
   } catch (error) {
     if (error instanceof LockedError) throw error;
     throw fileError({ verb: "lock", path, error });
+  }
+}
+
+/** Who holds the lock at `path`, or null; takes nothing. Rejects with a FileError. */
+export async function findLockHolder(
+  path: string,
+  kernelLock: KernelLock | null,
+): Promise<LockHolder | null> {
+  try {
+    return new LockAttempt(path, kernelLock).holder();
+  } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") return null;
+    throw fileError({ verb: "look at the lock", path, error });
   }
 }
 
@@ -93,6 +106,19 @@ class LockAttempt {
       return lock;
     }
     throw new LockedError(this.#path, null);
+  }
+
+  /** Who holds the newest generation, or null. */
+  holder(): LockHolder | null {
+    const newest = this.#newestGeneration();
+    if (newest === 0) return null;
+    try {
+      this.#refuseIfHeld(newest);
+      return null;
+    } catch (error) {
+      if (error instanceof LockedError) return { pid: error.holderPid };
+      throw error;
+    }
   }
 
   /** The highest number, or 0 where there is none. */

@@ -5,8 +5,8 @@
  */
 import * as fs from "node:fs";
 import { mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
-import type { File, FileLock, FileSystem } from "../runtime.ts";
-import { acquireFileLock } from "./file_lock.ts";
+import type { File, FileLock, FileSystem, LockHolder } from "../runtime.ts";
+import { acquireFileLock, findLockHolder } from "./file_lock.ts";
 import type { KernelLock } from "./kernel_lock.ts";
 import { fileError, systemErrorCode } from "./system_error.ts";
 import { SystemFile, type WriteParts } from "./system_file.ts";
@@ -92,6 +92,11 @@ export class SystemFileSystem implements FileSystem {
   /** Takes the lock at `path`; file_lock.ts says how. */
   lock(path: string): Promise<FileLock> {
     return acquireFileLock(path, this.#options.kernelLock);
+  }
+
+  /** Looks at the lock at `path`. */
+  lockHolder(path: string): Promise<LockHolder | null> {
+    return findLockHolder(path, this.#options.kernelLock);
   }
 }
 
