@@ -141,6 +141,7 @@ enum Refusal {
   tooManyConnections @6;
   notReady @7;
   removedMember @8;
+  formerCluster @9;
 }
 
 struct RequestVoteRequest {

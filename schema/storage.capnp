@@ -34,6 +34,17 @@ struct Identity {
 
   removed @7 :Bool;
   # True once the node was told that it was removed from the cluster: it never takes part again.
+
+  recoveryClusterId @8 :Data;
+  # While the directory is being made the start of a new cluster: the id that this one gets, 16 bytes.
+  # A node does not start then. Empty otherwise.
+
+  recoveryInstanceId @9 :Data;
+  # With it, the instance id that the directory gets, 16 bytes.
+
+  formerClusterIds @10 :Data;
+  # The clusters that this one took the place of when their quorum was lost, the latest last, 16
+  # bytes each: whoever still belongs to one of them is told so.
 }
 
 struct Member {

@@ -10,6 +10,7 @@
  *   snapshots/     snapshots (snapshot_directory.ts)
  *   lock.*         who uses the directory right now
  *   creating       only while the directory is being made
+ *   restoring      only while it is being made from a snapshot (restore_directory.ts)
  * ```
  *
  * # Creation
@@ -31,11 +32,17 @@
 import { assert } from "../assert.ts";
 import { BadDataError, DeniedError } from "../errors.ts";
 import { SEGMENT_BYTES_DEFAULT } from "../limits.ts";
-import { FileError, type FileLock, LockedError } from "../runtime/runtime.ts";
-import type { FileSystem, Runtime } from "../runtime/runtime.ts";
-import type { InstanceId, NodeId } from "../types.ts";
+import type { FileLock, FileSystem, Runtime } from "../runtime/runtime.ts";
+import type { NodeId } from "../types.ts";
 import type { Identity } from "../wire/storage_codec.ts";
 import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
+import {
+  makeSubdirectories,
+  randomId,
+  RESTORING_MARK,
+  syncAncestors,
+  takeLock,
+} from "./directory_steps.ts";
 import { HardStateFile } from "./hard_state_file.ts";
 import { DATA_FORMAT_VERSION, readIdentity, writeIdentity } from "./identity_file.ts";
 import { openLogFiles } from "./open_log_files.ts";
@@ -52,15 +59,24 @@ export interface OpenDataDirectoryOptions {
   readonly clusterName?: string;
   /** The size of the first segment of a new log. */
   readonly segmentBytes?: number;
+  /** Whether to open one that is being made the start of a new cluster, to go on with that. */
+  readonly isRecovering?: boolean;
 }
+
+/** What the identity of a new directory says besides who it is. */
+const NEW_STATE = {
+  born: false,
+  removed: false,
+  members: [],
+  recovery: null,
+  formerClusterIds: [],
+};
 
 /** Names that may be in a directory that is otherwise empty. */
 const IGNORED_NAMES: ReadonlySet<string> = new Set(["lost+found"]);
 
 /** Names that show that a directory was ours. */
 const OWN_NAMES: ReadonlySet<string> = new Set(["hard_state", "log", "spare", "snapshots"]);
-
-const SUBDIRECTORIES = ["log", "spare", "snapshots"] as const;
 
 /**
  * Opens a data directory under its lock, or creates it.
@@ -80,14 +96,15 @@ export async function openDataDirectory(
   await inspect(runtime.files, path);
   const lock = await takeLock(runtime.files, path);
   try {
-    const { hasIdentity, isCreating } = await inspect(runtime.files, path);
+    const { hasIdentity, mark } = await inspect(runtime.files, path);
     // What a killed process left may be seen and yet not be durable.
-    if (!hasIdentity || isCreating) await syncAncestors(runtime.files, path);
+    if (!hasIdentity || mark !== null) await syncAncestors(runtime.files, path);
     await runtime.files.syncDirectory(path);
     if (!hasIdentity) await create(runtime, options);
-    else if (isCreating) await finishCreation(runtime.files, path);
+    else if (mark !== null) await finishCreation(runtime.files, path, mark);
     const identity = await readIdentity(runtime, path);
     checkOwner(identity, options);
+    if (options.isRecovering !== true) checkNoRecovery(identity, path);
     return new DataDirectory(runtime, { path, lock, identity, isNew: !hasIdentity });
   } catch (error) {
     await lock.release();
@@ -137,6 +154,18 @@ export class DataDirectory {
     this.#identity = identity;
   }
 
+  /**
+   * Makes this directory that of another cluster, or notes that it is becoming that. Whoever calls
+   * it answers for what the log and the snapshots then say.
+   */
+  async replaceIdentity(identity: Identity): Promise<void> {
+    const { nodeId } = this.#identity;
+    assert(!this.#isClosed, () => `"${this.path}" is closed`);
+    assert(identity.nodeId === nodeId, () => `node id ${identity.nodeId}, want ${nodeId}`);
+    await writeIdentity(this.#runtime, this.path, identity);
+    this.#identity = identity;
+  }
+
   /** Opens the log, which must be there. */
   openLog(options: { readonly segmentBytes?: number } = {}): Promise<SegmentedLog> {
     assert(!this.#isClosed, () => `"${this.path}" is closed`);
@@ -167,13 +196,14 @@ export class DataDirectory {
 async function inspect(
   files: FileSystem,
   path: string,
-): Promise<{ hasIdentity: boolean; isCreating: boolean }> {
+): Promise<{ hasIdentity: boolean; mark: string | null }> {
   const names = await files.readDirectory(path);
   const hasIdentity = names.includes("identity");
-  const isCreating = names.includes("creating");
-  if (hasIdentity || isCreating) return { hasIdentity, isCreating };
+  const mark = names.find((name) => name === "creating" || name === RESTORING_MARK) ?? null;
+  if (mark === RESTORING_MARK && !hasIdentity) throw restoreCutShort(path);
+  if (hasIdentity || mark !== null) return { hasIdentity, mark };
   const others = names.filter((name) => !IGNORED_NAMES.has(name) && !name.startsWith("lock"));
-  if (others.length === 0) return { hasIdentity, isCreating };
+  if (others.length === 0) return { hasIdentity, mark };
   if (others.some((name) => OWN_NAMES.has(name))) {
     throw new BadDataError(
       `Cannot use "${path}": its file "identity" is missing`,
@@ -186,30 +216,13 @@ async function inspect(
   );
 }
 
-/** Takes the lock, or says who has it. */
-async function takeLock(files: FileSystem, path: string): Promise<FileLock> {
-  try {
-    return await files.lock(`${path}/lock`);
-  } catch (error) {
-    if (!(error instanceof LockedError)) throw error;
-    const holder = error.holderPid === null ? "another process" : `process ${error.holderPid}`;
-    throw new BadDataError(
-      `Cannot use "${path}": ${holder} uses it`,
-      [`stop ${holder}, or name another data directory`],
-      { cause: error },
-    );
-  }
-}
-
 /** Makes everything, with the identity as the commit point. */
 async function create(runtime: Runtime, options: OpenDataDirectoryOptions): Promise<void> {
   const { path, nodeId, clusterName = "", segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
   const { files } = runtime;
   await (await files.open(`${path}/creating`, "write")).close();
   await files.syncDirectory(path);
-  for (const name of SUBDIRECTORIES) await files.makeDirectory(`${path}/${name}`);
-  for (const name of SUBDIRECTORIES) await removeAll(files, `${path}/${name}`);
-  await files.syncDirectory(path);
+  await makeSubdirectories(files, path);
   await HardStateFile.create(runtime, `${path}/hard_state`);
   const log = await openLogFiles(runtime, { path, segmentBytes, create: true });
   assert(log.segments.length === 1, () => `the new log has ${log.segments.length} segments`);
@@ -218,21 +231,14 @@ async function create(runtime: Runtime, options: OpenDataDirectoryOptions): Prom
   const instanceId = randomId(runtime);
   assert(instanceId.length === 32, () => `the instance id is "${instanceId}"`);
   const fields = { formatVersion: DATA_FORMAT_VERSION, clusterId: "", clusterName, nodeId };
-  const state = { born: false, removed: false, members: [] };
-  await writeIdentity(runtime, path, { ...fields, ...state, instanceId });
-  await finishCreation(files, path);
+  await writeIdentity(runtime, path, { ...fields, ...NEW_STATE, instanceId });
+  await finishCreation(files, path, "creating");
 }
 
-async function finishCreation(files: FileSystem, path: string): Promise<void> {
-  await files.remove(`${path}/creating`);
+/** Removes the mark of a directory that is complete. */
+async function finishCreation(files: FileSystem, path: string, mark: string): Promise<void> {
+  await files.remove(`${path}/${mark}`);
   await files.syncDirectory(path);
-}
-
-/** Removes the files in a directory, durably. */
-async function removeAll(files: FileSystem, directory: string): Promise<void> {
-  const names = await files.readDirectory(directory);
-  for (const name of names) await files.remove(`${directory}/${name}`);
-  if (names.length > 0) await files.syncDirectory(directory);
 }
 
 /** Refuses the directory of another node or cluster. */
@@ -253,32 +259,18 @@ function checkOwner(identity: Identity, options: OpenDataDirectoryOptions): void
   }
 }
 
-/** Makes the names on the way to a directory durable, as far as this user may. */
-async function syncAncestors(files: FileSystem, path: string): Promise<void> {
-  assert(path !== "", "the path is empty");
-  let directory = path;
-  for (let parent = parentDirectory(directory); parent !== directory;) {
-    try {
-      await files.syncDirectory(parent);
-    } catch (error) {
-      // Nobody but its owner can have changed a directory that may not even be opened.
-      if (!(error instanceof FileError) || !["EACCES", "EPERM"].includes(error.code)) throw error;
-    }
-    directory = parent;
-    parent = parentDirectory(directory);
-  }
-  assert(parentDirectory(directory) === directory, () => `"${directory}" is not at the top`);
+/** Refuses a directory that is neither of its old cluster any more nor of the new one yet. */
+function checkNoRecovery({ nodeId, clusterId, recovery }: Identity, path: string): void {
+  if (recovery === null) return;
+  throw new BadDataError(
+    `Cannot use "${path}": raft recover apply was cut short in it, and may be half done`,
+    [`run it again: raft recover apply --data ${path} --id ${nodeId} --confirm ${clusterId}`],
+  );
 }
 
-function parentDirectory(path: string): string {
-  const trimmed = path.replace(/\/+$/, "");
-  if (trimmed === "") return "/";
-  const at = trimmed.lastIndexOf("/");
-  if (at < 0) return ".";
-  return at === 0 ? "/" : trimmed.slice(0, at);
-}
-
-function randomId(runtime: Runtime): InstanceId {
-  const bytes = runtime.random.fill(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+function restoreCutShort(path: string): BadDataError {
+  return new BadDataError(
+    `Cannot use "${path}": raft snapshot restore was cut short in it, and is not complete`,
+    [`run it again: raft snapshot restore FILE --data ${path} --id N`],
+  );
 }

@@ -7,6 +7,7 @@
 import { assert } from "../assert.ts";
 import { BadDataError } from "../errors.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { Index } from "../types.ts";
 import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import type { LogRecovery } from "./log.ts";
 import { type RecoveredLog, recoverLog, repairTail } from "./log_recovery.ts";
@@ -28,6 +29,8 @@ export interface OpenLogFilesOptions {
   readonly segmentBytes: number;
   /** Whether to create the log where there is none. */
   readonly create: boolean;
+  /** The index that the first entry of a new log gets, 1 unless given. */
+  readonly firstIndex?: Index;
 }
 
 /** Opens or creates the log; what it resolves to is durable. */
@@ -54,10 +57,11 @@ export async function openLogFiles(
   const store = new SegmentStore(runtime, { ...directories, logId, nextSequence });
   await store.clearSpares();
   if (recovered !== null) return repair(store, recovered);
-  const first = { firstIndex: 1, previousChecksum: 0, startsLog: true, recordBytes: 0 };
+  const { firstIndex = 1 } = options;
+  const first = { firstIndex, previousChecksum: 0, startsLog: true, recordBytes: 0 };
   const segment = await store.create(first);
-  assert(segment.lastIndex === 0, () => `the new log ends at ${segment.lastIndex}`);
-  return { store, segments: [segment], recovery: new RecoveredEntries(1).recovery(0) };
+  assert(segment.lastIndex === firstIndex - 1, () => `the new log ends at ${segment.lastIndex}`);
+  return { store, segments: [segment], recovery: new RecoveredEntries(firstIndex).recovery(0) };
 }
 
 /** Brings the files into the state that they would have without the crash. */

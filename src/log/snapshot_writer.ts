@@ -49,6 +49,27 @@ export async function writeSnapshotFile(options: WriteSnapshotOptions): Promise<
   return writer.bytes;
 }
 
+/**
+ * Writes what another snapshot carries, under another header: the copy of a snapshot for another
+ * cluster. Resolves to the length of the file, which is durable.
+ */
+export async function copySnapshotFile(
+  file: File,
+  { meta, chunks }: {
+    readonly meta: SnapshotMeta;
+    readonly chunks: AsyncIterable<Uint8Array>;
+  },
+): Promise<number> {
+  const writer = new SnapshotFileWriter(file, encodeHeader(meta));
+  for await (const chunk of chunks) {
+    writer.put(chunk);
+    if (writer.unsyncedBytes >= SNAPSHOT_UNSYNCED_BYTES_MAX) await writer.sync();
+  }
+  writer.finish();
+  await writer.sync();
+  return writer.bytes;
+}
+
 /** Writes some chunks; true where there are no more. */
 function drawSlice(
   writer: SnapshotFileWriter,

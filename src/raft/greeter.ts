@@ -59,12 +59,13 @@ export class Greeter {
   reply(hello: Hello): HelloReply {
     const { identity, instanceOf, isMember, standing } = this.#options;
     const { address, logTimeMs, version } = this.#options;
-    const { clusterId, clusterName, nodeId, instanceId } = identity();
+    const { clusterId, clusterName, nodeId, instanceId, formerClusterIds } = identity();
     const verdict = judgeHello(hello, {
       clusterId,
       clusterName,
       nodeId,
       instanceId,
+      formerClusterIds,
       instanceOf,
       isMember,
       standing: standing(),

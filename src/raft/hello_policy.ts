@@ -28,6 +28,8 @@ export interface HelloPolicy {
   readonly clusterId: ClusterId | "";
   readonly clusterName: string;
   readonly instanceId: InstanceId;
+  /** The clusters that this one took the place of when their quorum was lost. */
+  readonly formerClusterIds: readonly ClusterId[];
   /**
    * The data directory that holds `id`, as far as this node knows: "" for a place that none has
    * taken yet, null for an unknown id.
@@ -62,6 +64,7 @@ export function judgeHello(hello: Hello, policy: HelloPolicy): HelloVerdict {
   if (policy.clusterId === "") {
     return refuse("notReady", `Node ${policy.nodeId} belongs to no cluster yet: it is joining one`);
   }
+  if (policy.formerClusterIds.includes(hello.clusterId)) return refuseFormer(hello, policy);
   const isOther = hello.clusterId !== policy.clusterId;
   // A client need not know which cluster it asks; a peer must.
   if (isOther && (hello.role === "peer" || hello.clusterId !== "")) {
@@ -79,6 +82,16 @@ export function judgeHello(hello: Hello, policy: HelloPolicy): HelloVerdict {
     );
   }
   return hello.role === "client" ? ACCEPTED : judgePeer(hello, policy);
+}
+
+/** The cluster of the dialer lost its quorum, and one of its nodes became the start of this one. */
+function refuseFormer(hello: Hello, policy: HelloPolicy): HelloVerdict {
+  return refuse(
+    "formerCluster",
+    `Cluster ${hello.clusterId} lost its quorum and was recovered, from what node ` +
+      `${policy.nodeId} held, as cluster ${policy.clusterId}: what else its nodes hold does not ` +
+      "count any more",
+  );
 }
 
 /** The newest protocol version that both sides speak; call it for an accepted hello only. */

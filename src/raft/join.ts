@@ -188,7 +188,8 @@ export class Joiner {
   /** A node that was promised to one cluster, by name or by id, joins no other. */
   #checkCluster(reply: HelloReply): void {
     const { clusterId, clusterName } = this.#options.identity;
-    if (reply.refusal === "wrongCluster") throw new DeniedError(reply.reason);
+    const isForeign = reply.refusal === "wrongCluster" || reply.refusal === "formerCluster";
+    if (isForeign) throw new DeniedError(reply.reason);
     const isOtherId = ![clusterId, ""].includes(reply.clusterId) && clusterId !== "";
     const isOtherName = ![clusterName, ""].includes(reply.clusterName) && clusterName !== "";
     if (!isOtherId && !isOtherName) return;

@@ -38,10 +38,14 @@ export interface MembersOptions {
   readonly synced: () => Promise<void>;
   /** What is known of the members has changed. */
   readonly changed: () => void;
+  /** Told where a peer says that the cluster is over; why to stop then, or null. */
+  readonly clusterOver: (reply: HelloReply) => DeniedError | null;
 }
 
 interface Stranger extends PeerAddress {
   readonly instanceId: InstanceId | "";
+  /** The latest configuration that it goes by. */
+  readonly configurationIndex: Index;
 }
 
 /** The error with which a node stops that was removed, or is started afterwards. */
@@ -132,12 +136,15 @@ export class Members {
    * @returns When that may be told, or null for at once.
    */
   accepted(hello: Hello): Promise<void> | null {
-    const { nodeId: id, instanceId, address } = hello;
+    const { nodeId: id, instanceId, address, configurationIndex } = hello;
     if (this.#core === null) return this.#formation?.heard(id, instanceId) ?? null;
-    const isStranger = this.#find(id)?.instanceId !== instanceId;
+    const known = this.#find(id);
+    // A member that moved, which the log here does not know yet, must be answered where it is.
+    const hasMoved = known?.address !== address && configurationIndex > this.#latestIndex;
+    const isStranger = known?.instanceId !== instanceId || hasMoved;
     const isFull = this.#strangers.size >= MEMBERS_MAX && !this.#strangers.has(id);
     if (!isStranger || isFull || splitAddress(address) === null) return null;
-    this.#strangers.set(id, { id, address, instanceId });
+    this.#strangers.set(id, { id, address, instanceId, configurationIndex });
     this.follow();
     return null;
   }
@@ -165,7 +172,13 @@ export class Members {
       if (!this.#knowsBetter(reply.configurationIndex)) this.#leave(`node ${peer} said so`);
       return;
     }
-    const isWrongCluster = reply.refusal === "wrongCluster" && this.#core === null;
+    if (reply.refusal === "formerCluster" && this.#core !== null) {
+      const error = this.#options.clusterOver(reply);
+      if (error !== null) this.#options.stop(error);
+      return;
+    }
+    const isWrongCluster = this.#core === null &&
+      (reply.refusal === "wrongCluster" || reply.refusal === "formerCluster");
     if (reply.refusal !== "wrongInstance" && !isWrongCluster) return;
     this.#options.stop(new DeniedError(`Peer ${peer} refuses this node: ${reply.reason}`));
   }
@@ -179,9 +192,8 @@ export class Members {
     // Whoever is at a place that no data directory has taken yet is not the member.
     for (const peer of view.peers) if (peer.instanceId !== "") peers.set(peer.id, peer);
     for (const [id, stranger] of this.#strangers) {
-      if (memberOf(view.latest.configuration, id)?.instanceId === stranger.instanceId) {
-        this.#strangers.delete(id);
-      } else peers.set(id, stranger);
+      if (isCaughtUp(view, stranger)) this.#strangers.delete(id);
+      else peers.set(id, stranger);
     }
     peers.delete(nodeId);
     setPeers([...peers.values()]);
@@ -192,6 +204,10 @@ export class Members {
     this.#saveMembers(view);
     this.#checkAddress(view);
     changed();
+  }
+
+  get #latestIndex(): Index {
+    return this.#core?.membership.latest.index ?? 0;
   }
 
   /** What is latest or committed, and what the identity remembers while there is no log yet. */
@@ -260,6 +276,13 @@ export class Members {
     logger.error("This node was removed from the cluster", { how });
     this.#save((before) => ({ ...before, removed: true })).then(() => stop(error), () => {});
   }
+}
+
+/** Whether the log knows a stranger by now, where it is. */
+function isCaughtUp({ latest }: MembershipView, stranger: Stranger): boolean {
+  const known = memberOf(latest.configuration, stranger.id);
+  if (known === null || known.instanceId !== stranger.instanceId) return false;
+  return known.address === stranger.address || latest.index >= stranger.configurationIndex;
 }
 
 function isSameList(a: readonly Member[], b: readonly Member[]): boolean {

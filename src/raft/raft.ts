@@ -20,6 +20,7 @@ import { checkNewAddresses } from "./address_check.ts";
 import { Birth } from "./birth.ts";
 import { ClusterPort } from "./cluster_port.ts";
 import { DriverLoop } from "./driver_loop.ts";
+import { FormerCluster } from "./former_cluster.ts";
 import { hurryFirstElection } from "./first_election.ts";
 import { Greeter } from "./greeter.ts";
 import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
@@ -27,6 +28,7 @@ import { LeaderNews } from "./leader_news.ts";
 import { Members } from "./members.ts";
 import { verifiedMessage } from "./message_intake.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
+import { OwnAddress } from "./own_address.ts";
 import {
   ELECTION_TIMEOUT_MS_DEFAULT,
   HEARTBEAT_MS_DEFAULT,
@@ -117,6 +119,12 @@ export class Raft {
     };
     this.#waiters = new ReadinessWaiters((readiness) => this.#isReady(readiness));
     this.stopped = new Promise((resolve) => this.#resolveStopped = resolve);
+    const formerCluster = new FormerCluster({
+      clock: runtime.clock,
+      identity: () => storage.directory.identity,
+      hasLeader: () => this.leader !== null,
+      patienceMs: 3 * this.#timing.electionTimeoutMs,
+    });
     this.#members = new Members({
       nodeId: options.nodeId,
       directory: storage.directory,
@@ -126,6 +134,7 @@ export class Raft {
       stop: (error) => void this.#end(error),
       synced: () => syncLog(storage.log),
       changed: () => this.#waiters.check(),
+      clusterOver: (reply) => formerCluster.told(reply),
     });
     this.#greeter = new Greeter({
       identity: () => storage.directory.identity,
@@ -417,7 +426,15 @@ export class Raft {
       mayHavePromised: !this.#birth.hasFormed && !isAloneFromBirth(this.nodeId, contents),
     });
     const news = new LeaderNews(this.#logger);
-    const driver = new DriverLoop({
+    const ownAddress = new OwnAddress({
+      clock: this.#runtime.clock,
+      consensus,
+      driver: () => driver,
+      address: () => this.address,
+      retryMs: this.#timing.heartbeatMs,
+      logger: this.#logger,
+    });
+    const driver: DriverLoop = new DriverLoop({
       ...this.#timing,
       clock: this.#runtime.clock,
       random: this.#runtime.random,
@@ -436,6 +453,7 @@ export class Raft {
       notLeader: () => new NotLeaderError(this.leader?.id ?? null, this.leader?.address || null),
       softState: (state) => {
         news.tell(state);
+        ownAddress.check();
         this.#waiters.check();
       },
       membershipChanged: () => this.#members.follow(),

@@ -163,7 +163,11 @@ function checkSnapshot(directory: DataDirectory, snapshot: SnapshotMeta | null):
  * A vote or a term that is older than the log, or the snapshot, has been lost: this node could vote
  * twice.
  */
-function checkTerm(hardState: HardStateStore, log: Log, snapshot: SnapshotMeta | null): void {
+export function checkTerm(
+  hardState: HardStateStore,
+  log: Log,
+  snapshot: SnapshotMeta | null,
+): void {
   // The first entry is written before the first hard state; no vote was cast then.
   if (hardState.state.currentTerm === 0 && log.lastIndex <= 1 && snapshot === null) return;
   const term = log.recovery.termRuns.at(-1)?.term ?? 0;

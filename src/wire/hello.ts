@@ -47,7 +47,9 @@ export type HelloRefusal =
   | "noCommonVersion"
   | "tooManyConnections"
   | "notReady"
-  | "removedMember";
+  | "removedMember"
+  /** The cluster of the dialer lost its quorum, and this one took its place. */
+  | "formerCluster";
 
 /** The answer to a hello: who answers, and whether it accepts. */
 export interface HelloReply {

@@ -33,6 +33,7 @@ const REFUSALS: readonly HelloRefusal[] = [
   "tooManyConnections",
   "notReady",
   "removedMember",
+  "formerCluster",
 ];
 
 /** The union tag of a frame whose checksum was verified. */

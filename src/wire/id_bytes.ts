@@ -44,6 +44,34 @@ export function bytesToId(bytes: Uint8Array): string {
   return id;
 }
 
+/** The bytes of several ids, one behind the other. */
+export function idsToBytes(ids: readonly string[]): Uint8Array {
+  const bytes = new Uint8Array(ids.length * ID_BYTES);
+  for (const [i, id] of ids.entries()) {
+    assert(id !== "", () => `id ${i} of ${ids.length} is empty`);
+    bytes.set(idToBytes(id), i * ID_BYTES);
+  }
+  return bytes;
+}
+
+/**
+ * The ids that `bytes` are, one behind the other.
+ *
+ * @throws {ProtocolError} If their length is no multiple of 16.
+ */
+export function bytesToIds(bytes: Uint8Array): string[] {
+  if (bytes.length % ID_BYTES !== 0) {
+    throw new ProtocolError(
+      `Cannot read ids in ${bytes.length} bytes: want a multiple of ${ID_BYTES}`,
+    );
+  }
+  const ids: string[] = [];
+  for (let at = 0; at < bytes.length; at += ID_BYTES) {
+    ids.push(bytesToId(bytes.subarray(at, at + ID_BYTES)));
+  }
+  return ids;
+}
+
 /** The value of a digit: "0" to "9" are 48 to 57, "a" to "f" 97 to 102. */
 function digitAt(id: string, position: number): number {
   const code = id.charCodeAt(position);

@@ -35,7 +35,7 @@ import {
   type Member as MemberStruct,
   SnapshotHeader as SnapshotHeaderStruct,
 } from "./generated/storage.ts";
-import { bytesToId, idToBytes } from "./id_bytes.ts";
+import { bytesToId, bytesToIds, idsToBytes, idToBytes } from "./id_bytes.ts";
 import { buildFramed, readFramed, setData, toNumber, toUint64 } from "./library_message.ts";
 
 /** Who a node is: written when its data directory is made, and again when it is born. */
@@ -56,6 +56,16 @@ export interface Identity {
   readonly members: readonly Member[];
   /** True once the node was told that it was removed: it never takes part again. */
   readonly removed: boolean;
+  /** While the directory is made the start of a new cluster, else null; no node starts then. */
+  readonly recovery: IdentityRecovery | null;
+  /** The clusters that this one took the place of when their quorum was lost, the latest last. */
+  readonly formerClusterIds: readonly ClusterId[];
+}
+
+/** What a directory becomes that is being made the start of a new cluster. */
+export interface IdentityRecovery {
+  readonly clusterId: ClusterId;
+  readonly instanceId: InstanceId;
 }
 
 /** What a snapshot covers: the first frame of a snapshot file. */
@@ -97,6 +107,12 @@ export function encodeIdentity(identity: Identity): Uint8Array {
     root.setBorn(identity.born);
     fillMembers((length) => root.initMembers(length), identity.members);
     root.setRemoved(identity.removed);
+    const { recovery, formerClusterIds } = identity;
+    if (recovery !== null) {
+      setData((length) => root.initRecoveryClusterId(length), idToBytes(recovery.clusterId));
+      setData((length) => root.initRecoveryInstanceId(length), idToBytes(recovery.instanceId));
+    }
+    setData((length) => root.initFormerClusterIds(length), idsToBytes(formerClusterIds));
   });
 }
 
@@ -115,7 +131,19 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
     born: root.getBorn(),
     members: readMembers(root.getMembers()),
     removed: root.getRemoved(),
+    recovery: readRecovery(root),
+    formerClusterIds: bytesToIds(root.getFormerClusterIds().toUint8Array()),
   }));
+}
+
+function readRecovery(root: IdentityStruct): IdentityRecovery | null {
+  const clusterId = bytesToId(root.getRecoveryClusterId().toUint8Array());
+  const instanceId = bytesToId(root.getRecoveryInstanceId().toUint8Array());
+  if (clusterId === "" && instanceId === "") return null;
+  if (clusterId !== "" && instanceId !== "") return { clusterId, instanceId };
+  throw new ProtocolError(
+    `Cannot read a recovery of cluster "${clusterId}" and instance "${instanceId}": want both`,
+  );
 }
 
 /** Encodes a hard state. */

@@ -47,6 +47,8 @@ describe("openDataDirectory", () => {
         born: false,
         members: [],
         removed: false,
+        recovery: null,
+        formerClusterIds: [],
       });
       const members = [{ id: 7, address: "127.0.0.1:7000", instanceId }];
       const clusterId = INSTANCE_ID;

@@ -37,6 +37,8 @@ class PortWorld extends TransportWorld {
         identity: () => ({
           ...born,
           removed: false,
+          recovery: null,
+          formerClusterIds: [],
           clusterId,
           clusterName,
           nodeId: 1,

@@ -6,6 +6,7 @@ import type { Hello } from "../../src/wire/hello.ts";
 
 const CLUSTER = "0123456789abcdef0123456789abcdef";
 const OTHER_CLUSTER = "ffffffffffffffffffffffffffffffff";
+const FORMER_CLUSTER = "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee";
 const INSTANCE = "11111111111111111111111111111111";
 const OTHER_INSTANCE = "22222222222222222222222222222222";
 
@@ -14,6 +15,7 @@ const policy: HelloPolicy = {
   clusterId: CLUSTER,
   clusterName: "blue",
   instanceId: "33333333333333333333333333333333",
+  formerClusterIds: [FORMER_CLUSTER],
   instanceOf: (id) => id === 2 ? INSTANCE : null,
   isMember: (id) => id >= 1 && id <= 3,
   standing: { phase: "running", latestIndex: 20, committedIndex: 10 },
@@ -89,6 +91,12 @@ const refused: readonly {
     hello: { ...peer, clusterId: OTHER_CLUSTER, clusterName: "green" },
     refusal: "wrongCluster",
     reason: /belongs to cluster "blue" \(0123.*\), the dialer to "green" \(ffff.*\): check/,
+  },
+  {
+    name: "a peer of the cluster that this one took the place of",
+    hello: { ...peer, clusterId: FORMER_CLUSTER },
+    refusal: "formerCluster",
+    reason: /e{32} lost its quorum and was recovered, from what node 1 held, as cluster 0123/,
   },
   {
     name: "trap 28: a peer that names no cluster",

@@ -16,6 +16,8 @@ const JOINING: Identity = {
   born: false,
   members: [],
   removed: false,
+  recovery: null,
+  formerClusterIds: [],
 };
 
 describe("members", () => {
@@ -36,6 +38,7 @@ describe("members", () => {
       stop: (error) => assert.fail(error),
       synced: () => durable,
       changed: () => {},
+      clusterOver: () => null,
     });
     const latest = { index: 9, configuration: configurationOf([1, 2, 3], { learners: [4] }) };
     const membership: MembershipView = {

@@ -354,4 +354,6 @@ export const identity: Identity = {
   born: false,
   removed: true,
   members: configuration.voters,
+  recovery: { clusterId: instanceId, instanceId: clusterId },
+  formerClusterIds: [clusterId, instanceId],
 };

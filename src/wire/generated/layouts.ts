@@ -58,7 +58,7 @@ export const peerHelloReplyLayout: StructLayout = {
     tagByte: -1,
     tagCount: 0,
     fields: [
-      { kind: "enum", name: "refusal", tag: -1, byte: 0, count: 9 },
+      { kind: "enum", name: "refusal", tag: -1, byte: 0, count: 10 },
       { kind: "text", name: "reason", tag: -1, slot: 0 },
       { kind: "data", name: "clusterId", tag: -1, slot: 1 },
       { kind: "text", name: "clusterName", tag: -1, slot: 2 },
@@ -740,7 +740,7 @@ export const storageHardStateLayout: StructLayout = {
 export const storageIdentityLayout: StructLayout = {
   name: "Identity",
   dataWords: 2,
-  pointers: 4,
+  pointers: 7,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -750,6 +750,9 @@ export const storageIdentityLayout: StructLayout = {
       { kind: "integer", name: "nodeId", tag: -1, byte: 8, signed: false },
       { kind: "data", name: "instanceId", tag: -1, slot: 2 },
       { kind: "structList", name: "members", tag: -1, slot: 3, layout: storageMemberLayout },
+      { kind: "data", name: "recoveryClusterId", tag: -1, slot: 4 },
+      { kind: "data", name: "recoveryInstanceId", tag: -1, slot: 5 },
+      { kind: "data", name: "formerClusterIds", tag: -1, slot: 6 },
     ],
   },
 };

@@ -310,7 +310,8 @@ export enum Refusal {
     NO_COMMON_VERSION,
     TOO_MANY_CONNECTIONS,
     NOT_READY,
-    REMOVED_MEMBER
+    REMOVED_MEMBER,
+    FORMER_CLUSTER
 }
 export class RequestVoteRequest extends __S {
     static override readonly _capnp = { displayName: "RequestVoteRequest", id: "bb59520c26c0fc17", size: new __O(24, 0) };

@@ -3,7 +3,7 @@ import * as capnp from "capnp-ts";
 import { ObjectSize as __O, Struct as __S } from 'capnp-ts';
 export const _capnpFileId = "dc109562fa23b5d3";
 export class Identity extends __S {
-    static override readonly _capnp = { displayName: "Identity", id: "9af924219db33003", size: new __O(16, 4) };
+    static override readonly _capnp = { displayName: "Identity", id: "9af924219db33003", size: new __O(16, 7) };
     static _Members: capnp.ListCtor<Member>;
     getFormatVersion(): number { return __S.getUint32(0, this); }
     setFormatVersion(value: number): void { __S.setUint32(0, value, this); }
@@ -33,6 +33,24 @@ export class Identity extends __S {
     setMembers(value: capnp.List<Member>): void { __S.copyFrom(value, __S.getPointer(3, this)); }
     getRemoved(): boolean { return __S.getBit(33, this); }
     setRemoved(value: boolean): void { __S.setBit(33, value, this); }
+    adoptRecoveryClusterId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(4, this)); }
+    disownRecoveryClusterId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getRecoveryClusterId()); }
+    getRecoveryClusterId(): capnp.Data { return __S.getData(4, this); }
+    hasRecoveryClusterId(): boolean { return !__S.isNull(__S.getPointer(4, this)); }
+    initRecoveryClusterId(length: number): capnp.Data { return __S.initData(4, length, this); }
+    setRecoveryClusterId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(4, this)); }
+    adoptRecoveryInstanceId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(5, this)); }
+    disownRecoveryInstanceId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getRecoveryInstanceId()); }
+    getRecoveryInstanceId(): capnp.Data { return __S.getData(5, this); }
+    hasRecoveryInstanceId(): boolean { return !__S.isNull(__S.getPointer(5, this)); }
+    initRecoveryInstanceId(length: number): capnp.Data { return __S.initData(5, length, this); }
+    setRecoveryInstanceId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(5, this)); }
+    adoptFormerClusterIds(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(6, this)); }
+    disownFormerClusterIds(): capnp.Orphan<capnp.Data> { return __S.disown(this.getFormerClusterIds()); }
+    getFormerClusterIds(): capnp.Data { return __S.getData(6, this); }
+    hasFormerClusterIds(): boolean { return !__S.isNull(__S.getPointer(6, this)); }
+    initFormerClusterIds(length: number): capnp.Data { return __S.initData(6, length, this); }
+    setFormerClusterIds(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(6, this)); }
     override toString(): string { return "Identity_" + super.toString(); }
 }
 export class Member extends __S {
