@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually } from "./kit/eventually.ts";
+import { describe, it } from "node:test";
+import { eventually, TEST_TIMEOUT_MS } from "./kit/eventually.ts";
 import { KeyWriter } from "./kit/key_writer.ts";
 import { documentOf, startRaft } from "./kit/run_raft.ts";
+import { runKillAll } from "./kit/kill_all.ts";
 import { describeCluster, type TestCluster } from "./kit/test_cluster.ts";
 
 const PUTS_BEFORE = 10_000;
@@ -90,5 +92,20 @@ describeCluster({ name: "durability: SIGKILL of all nodes" }, (clusterIt) => {
     assert.equal(checked.lost, 0);
     assert.equal(checked.keys, acknowledged.size);
     await cluster.caughtUp();
+  });
+});
+
+describe("durability: SIGKILL of all nodes again and again", () => {
+  // `scripts/kill_all.ts` does more of this.
+  it("loses no acknowledged write", { timeout: TEST_TIMEOUT_MS }, async () => {
+    const report = await runKillAll({
+      seed: "kill",
+      rounds: 3,
+      writes: 64,
+      acknowledgedMax: 4_000,
+    });
+    const { acknowledged, startMs } = report;
+    assert.equal(startMs.length, 3);
+    assert(acknowledged >= 3, `${acknowledged} writes were acknowledged`);
   });
 });
