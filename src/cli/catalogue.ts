@@ -58,9 +58,23 @@ export const catalogue: Catalogue = [
   { name: "drain", load: async () => (await import("./commands/drain.ts")).drain },
   { name: "undrain", load: async () => (await import("./commands/undrain.ts")).undrain },
   {
+    name: "snapshot inspect",
+    load: async () => (await import("./commands/snapshot_inspect.ts")).snapshotInspect,
+  },
+  {
+    name: "snapshot verify",
+    load: async () => (await import("./commands/snapshot_verify.ts")).snapshotVerify,
+  },
+  {
     name: "snapshot trigger",
     load: async () => (await import("./commands/snapshot_trigger.ts")).snapshotTrigger,
   },
+  { name: "log info", load: async () => (await import("./commands/log_info.ts")).logInfo },
+  { name: "log ls", load: async () => (await import("./commands/log_ls.ts")).logLs },
+  { name: "log cat", load: async () => (await import("./commands/log_cat.ts")).logCat },
+  { name: "log verify", load: async () => (await import("./commands/log_verify.ts")).logVerify },
+  { name: "log dump", load: async () => (await import("./commands/log_dump.ts")).logDump },
+  { name: "log repair", load: async () => (await import("./commands/log_repair.ts")).logRepair },
   { name: "bench", load: async () => (await import("./commands/bench.ts")).bench },
   { name: "simulate", load: async () => (await import("./commands/simulate.ts")).simulate },
   { name: "error", load: async () => (await import("./commands/error.ts")).error },

@@ -91,6 +91,24 @@ export type RunLine = (
   options: { readonly print: boolean },
 ) => Promise<LineOutcome>;
 
+/** One of many things that a command prints; only the form that is asked for is made. */
+export interface Item {
+  readonly document: () => JsonObject;
+  readonly line: () => string;
+}
+
+/** Takes a result that comes item by item and may be larger than memory. */
+export interface ItemSink {
+  /** Whether a `flush` is due before the next item. */
+  readonly isFull: boolean;
+  /** Whether nobody reads any more: the rest need not be made. */
+  readonly isAbandoned: boolean;
+  /** Takes an item. */
+  add(item: Item): void;
+  /** Writes what was taken; resolves when more may come. */
+  flush(): Promise<void>;
+}
+
 /** What a command has to work with. */
 export interface CommandContext {
   readonly host: HostProcess;
@@ -117,6 +135,8 @@ export interface CommandContext {
   show(line: string): void;
   /** Prints one JSON document on a line of its own, for results that come one by one. */
   emit(document: JsonObject): Promise<void>;
+  /** Prints a result of many items one by one; the command then returns `isPrinted`. */
+  items(): ItemSink;
   /** Runs a command line on this command's connection. */
   runLine: RunLine;
 }

@@ -123,6 +123,7 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
       "in use? stop the other process, or choose another --data",
       "damaged? leave that node stopped and keep its directory as it is: an older copy or an " +
       "empty directory has forgotten votes and acknowledged writes",
+      "see all that is damaged, and what to do about it: raft log verify DIR",
     ],
   },
   {

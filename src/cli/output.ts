@@ -28,7 +28,7 @@ export function formatJson(document: Json, isTerminal: boolean): string {
 }
 
 /** One field: text as it is, everything else as JSON. */
-function formatField(value: Json): string {
+export function formatField(value: Json): string {
   return typeof value === "string" ? `${value}\n` : `${JSON.stringify(value)}\n`;
 }
 

@@ -24,6 +24,7 @@ import type {
 import { errorDocument, reportError } from "./error_report.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { helpPage } from "./help.ts";
+import { ItemPrinter } from "./item_printer.ts";
 import type { JsonObject } from "./json.ts";
 import {
   formatJson,
@@ -77,6 +78,7 @@ interface Line {
   readonly globals: GlobalValues;
   readonly sources: SettingSources;
   readonly options: RunOptions;
+  readonly output: OutputOptions;
   readonly startMs: number;
 }
 
@@ -135,7 +137,7 @@ export class Session {
         isQuiet: globals.quiet,
       };
       this.#warnOnce(globals);
-      const line: Line = { parsed, globals, sources, options, startMs };
+      const line: Line = { parsed, globals, sources, options, output, startMs };
       const result = await this.#runCommand(line);
       const renderer = this.#renderer(color);
       if (options.print) await renderResult({ renderer, result, options: output });
@@ -236,6 +238,7 @@ export class Session {
         if (isJson) talk(text);
         else host.standardOutput.write(`${text}\n`).catch(() => {});
       },
+      items: () => new ItemPrinter(host.standardOutput, line.output),
       emit: (document: JsonObject) => host.standardOutput.write(formatJson(document, false)),
       runLine: (words, { print }) => {
         const { config: _config, help: _help, field: _field, ...inherited } = sources.flags;

@@ -76,7 +76,7 @@ const NEW_STATE = {
 const IGNORED_NAMES: ReadonlySet<string> = new Set(["lost+found"]);
 
 /** Names that show that a directory was ours. */
-const OWN_NAMES: ReadonlySet<string> = new Set(["hard_state", "log", "spare", "snapshots"]);
+const OWN_NAMES: ReadonlySet<string> = new Set(["hard_state", "log", "spare", "snapshots", "cut"]);
 
 /**
  * Opens a data directory under its lock, or creates it.

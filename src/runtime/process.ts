@@ -15,6 +15,8 @@ export interface OutputStream {
   readonly isTerminal: boolean;
   /** The width of the terminal, 80 where it is not known. */
   readonly columns: number;
+  /** Whether its reader has gone away, as far as the writes so far have shown. */
+  readonly readerIsGone: boolean;
   /**
    * Writes all of `bytes`; resolves when more may be written. A reader that has gone away
    * (`raft ls | head`) is no error: what follows is dropped.

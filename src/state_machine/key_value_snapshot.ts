@@ -99,6 +99,31 @@ export async function restoreKeyValueStore(
   }
 }
 
+/** What the first record of a snapshot says. */
+export interface KeyValueSummary {
+  /** The last index that was applied. */
+  readonly revision: Index;
+  readonly keys: number;
+  readonly leases: number;
+}
+
+/**
+ * Reads the first record of a snapshot, and leaves the rest.
+ *
+ * @throws {BadDataError} If the bytes are not of a snapshot of a store.
+ */
+export async function readKeyValueSummary(source: ByteSource): Promise<KeyValueSummary> {
+  const reader = new SnapshotRecordReader(FORMAT);
+  for await (const body of readSnapshotFrames(source, FORMAT)) {
+    reader.push(body);
+    const integers = reader.peekIntegers(4);
+    if (integers === null) continue;
+    const [revision = 0, , leases = 0, keys = 0] = integers;
+    return { revision, keys, leases };
+  }
+  throw badSnapshot(FORMAT, "it has no first record");
+}
+
 /** Builds a table record by record. */
 class Restorer {
   readonly #table = new KeyValueTable();

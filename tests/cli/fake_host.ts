@@ -18,6 +18,7 @@ const decoder = new TextDecoder();
 export class FakeOutput implements OutputStream {
   isTerminal = false;
   columns = 80;
+  readerIsGone = false;
   readonly chunks: Uint8Array[] = [];
 
   write(bytes: Uint8Array | string): Promise<void> {

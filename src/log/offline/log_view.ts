@@ -105,6 +105,12 @@ export class LogView {
     }
   }
 
+  /** A view of a log of which nothing is there. */
+  static empty(runtime: Runtime, dataPath: string): LogView {
+    const directory = `${dataPath}/log`;
+    return new LogView({ segments: [], bad: [], obsolete: [], runtime, directory });
+  }
+
   /** The clock, for a reader that waits for what is being written. */
   get runtime(): Runtime {
     return this.#runtime;

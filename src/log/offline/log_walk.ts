@@ -48,9 +48,21 @@ export interface LogTail {
   readonly offset: number;
   /** How many bytes behind that are not zero, or lie before one that is not. */
   readonly bytes: number;
+  /** The last entry that a damaged tail held, where that is known; else null. */
+  readonly lastIndex: Index | null;
   /** What is wrong there, in words; empty where the tail is clean. */
   readonly fault: string;
 }
+
+/** The tail of a log that has no segment. */
+const EMPTY_TAIL: LogTail = {
+  state: "clean",
+  segment: "",
+  offset: 0,
+  bytes: 0,
+  lastIndex: null,
+  fault: "",
+};
 
 /** What a reader meets, in order; `end` is the last. */
 export type LogEvent =
@@ -81,7 +93,7 @@ export async function* walkLog(view: LogView, from: Index = 0): AsyncGenerator<L
   const after = segments.findLastIndex(({ firstIndex }) => firstIndex <= from);
   const start = Math.max(0, after);
   let term: Term = 0;
-  let tail: LogTail = { state: "clean", segment: "", offset: 0, bytes: 0, fault: "" };
+  let tail: LogTail = EMPTY_TAIL;
   let reported = 0;
   for (const [at, segment] of segments.entries()) {
     for (; reported < bad.length; reported += 1) {
@@ -252,7 +264,13 @@ class SegmentWalk {
     if (laterUnit !== null) return this.#goOnBehind(end.stop, laterUnit);
     const { end: position, seed } = this.#segment;
     const rest = await surveyRest(this.#scanner, { position, seed, sequence: end.sequence });
-    this.#tail = this.#tailOf("damaged", { bytes: rest.end - position, fault });
+    const { stop } = end;
+    const last = typeof stop === "object" ? stop.firstIndex + stop.recordCount - 1 : null;
+    this.#tail = this.#tailOf("damaged", {
+      bytes: rest.end - position,
+      fault,
+      ...(last !== null && last >= this.#nextIndex ? { lastIndex: last } : {}),
+    });
     return false;
   }
 
@@ -328,8 +346,12 @@ class SegmentWalk {
     return { segment, offset, index: this.#nextIndex, kind, message };
   }
 
-  #tailOf(state: LogTail["state"], rest: Pick<LogTail, "bytes" | "fault">): LogTail {
-    const tail = { state, segment: this.#segment.name, offset: this.#segment.end, ...rest };
+  #tailOf(
+    state: LogTail["state"],
+    rest: Pick<LogTail, "bytes" | "fault"> & Partial<Pick<LogTail, "lastIndex">>,
+  ): LogTail {
+    const { name: segment, end: offset } = this.#segment;
+    const tail = { state, segment, offset, lastIndex: null, ...rest };
     assert(tail.bytes >= 0, () => `the tail has ${tail.bytes} bytes`);
     return tail;
   }

@@ -33,6 +33,11 @@ export class SystemOutput implements OutputStream {
     return this.#get().columns || COLUMNS_DEFAULT;
   }
 
+  /** Whether a write has found nobody at the other end. */
+  get readerIsGone(): boolean {
+    return this.#readerIsGone;
+  }
+
   /** Writes; resolves when the bytes were taken or the reader is gone. */
   write(bytes: Uint8Array | string): Promise<void> {
     if (this.#readerIsGone || bytes.length === 0) return Promise.resolve();

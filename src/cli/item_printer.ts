@@ -1,0 +1,48 @@
+import type { OutputStream } from "../runtime/process.ts";
+import type { Item, ItemSink } from "./command.ts";
+import { readField } from "./field_path.ts";
+import { formatField, formatJson, type OutputOptions } from "./output.ts";
+
+/** How many characters of items are written at once. */
+const ITEMS_TEXT_MAX = 64 * 1024;
+
+/**
+ * Prints a result that comes item by item and may be larger than memory: a line of text, a JSON
+ * document or one field of it for each. As a table it is lines of text.
+ */
+export class ItemPrinter implements ItemSink {
+  readonly #output: OutputStream;
+  readonly #options: OutputOptions;
+  #text = "";
+
+  /** Prints nothing yet. */
+  constructor(output: OutputStream, options: OutputOptions) {
+    this.#output = output;
+    this.#options = options;
+  }
+
+  /** Whether a `flush` is due before the next item. */
+  get isFull(): boolean {
+    return this.#text.length >= ITEMS_TEXT_MAX;
+  }
+
+  /** Whether nobody reads any more: the rest need not be made. */
+  get isAbandoned(): boolean {
+    return this.#output.readerIsGone;
+  }
+
+  /** Takes an item, of which only the form that is asked for is made. */
+  add(item: Item): void {
+    const { field, format } = this.#options;
+    if (field !== undefined) this.#text += formatField(readField(item.document(), field));
+    else if (format === "json") this.#text += formatJson(item.document(), false);
+    else this.#text += `${item.line()}\n`;
+  }
+
+  /** Writes what was taken; resolves when more may come. */
+  async flush(): Promise<void> {
+    const text = this.#text;
+    this.#text = "";
+    await this.#output.write(text);
+  }
+}
