@@ -44,7 +44,7 @@ export interface SnapshotFormat {
 /** Says that a snapshot cannot be used, and what an operator can do about it. */
 export function badSnapshot(format: SnapshotFormat, fault: string): BadDataError {
   return new BadDataError(`Cannot restore the snapshot of the ${format.name}: ${fault}`, [
-    "leave this node stopped, and keep its directory for a later repair",
+    "leave this node stopped, keep its directory, and have the others mend it: raft recover rejoin",
   ]);
 }
 

@@ -108,7 +108,12 @@ describe("an offline reader", () => {
     const recordBytes = 20_040;
     const unitBytes = 20_160;
     for (const firstIndex of [1, 4, 7]) {
-      for (let offset = 0; offset < SEGMENT_BYTES; offset += 331) {
+      // The segment header, what is in a unit, and what is behind the last one.
+      const inUnits = [0, 1, 2].flatMap((unit) =>
+        [0, 40, 63, 64, 66, 70, 90, 9000, 20_103, 20_105, 20_150, 20_159]
+          .map((inUnit) => 512 + unit * unitBytes + inUnit)
+      );
+      for (const offset of [0, 33, 300, ...inUnits, 512 + 3 * unitBytes, SEGMENT_BYTES - 1]) {
         const damaged = new MemoryFiles(files);
         damaged.contents.get(pathOf(firstIndex))![offset]! ^= 0x10;
         const context = `byte ${offset} of the segment of ${firstIndex}`;
@@ -192,7 +197,7 @@ describe("an offline reader beside a node that writes", () => {
     let isOver = false;
     let term = 1;
     const write = async (): Promise<void> => {
-      for (let round = 0; round < 130; round += 1) {
+      for (let round = 0; round < 60; round += 1) {
         const count = 1 + (round * 7) % 40;
         log.append(createBatch({ firstIndex: log.lastIndex + 1, count, term, payloadBytes: 900 }));
         await syncLog(log);
@@ -200,8 +205,8 @@ describe("an offline reader beside a node that writes", () => {
           await log.truncateSuffix(log.lastIndex - count - 20);
           term += 1;
         }
-        if (round % 50 === 49) await log.truncatePrefix(log.lastIndex - 300);
-        if (round % 60 === 59) await log.truncatePrefix(log.lastIndex + 1000);
+        if (round % 20 === 19) await log.truncatePrefix(log.lastIndex - 300);
+        if (round % 35 === 34) await log.truncatePrefix(log.lastIndex + 1000);
       }
       isOver = true;
     };
