@@ -48,8 +48,18 @@ export function describeStage(stage: Stage, result: StageResult, seconds: number
   return `${line}\n--- output of ${stage.name}\n${output}\n--- end of ${stage.name}`;
 }
 
+/** What exhaustive tests have counted, each once where the runtimes agree. */
+function describeCounts(results: ReadonlyMap<string, StageResult>): string[] {
+  const lines = new Set<string>();
+  for (const { output } of results.values()) {
+    for (const [line] of output.matchAll(/^counted: .*$/gm)) lines.add(line);
+  }
+  return [...lines];
+}
+
 /**
- * The last lines of the gate: what was skipped and why, and the totals.
+ * The last lines of the gate: what exhaustive tests counted, what was skipped and why, and the
+ * totals.
  *
  * @param results All results by stage name.
  */
@@ -61,5 +71,5 @@ export function describeTotals(results: ReadonlyMap<string, StageResult>): strin
     failed += result.failed;
   }
   const skips = mergeSkips(results).map(describeSkip);
-  return [...skips, `${passed} passed, ${failed} failed`].join("\n");
+  return [...describeCounts(results), ...skips, `${passed} passed, ${failed} failed`].join("\n");
 }

@@ -15,13 +15,14 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import { crc32 } from "../runtime/checksum.ts";
+import { type FileLoss, RandomPowerLoss, SECTOR_BYTES } from "./power_loss.ts";
 import type { Prng } from "./prng.ts";
 
-/** What a disk writes at once, or not at all. */
-export const SECTOR_BYTES = 512;
 const PAGE_BYTES = 4096;
 const SECTORS_PER_PAGE = PAGE_BYTES / SECTOR_BYTES;
 const ALL_SECTORS = (1 << SECTORS_PER_PAGE) - 1;
+const ZERO_PAGE_CHECKSUM = crc32(new Uint8Array(PAGE_BYTES));
 
 /** A page that is all zero is absent. */
 type Pages = Map<number, Uint8Array>;
@@ -127,11 +128,7 @@ export class SimulatedInode {
 
   /** Starts a sync of what was written so far. */
   beginSync(): SyncBatch {
-    const pages = new Map<number, { mask: number; bytes: Uint8Array | null }>();
-    for (const [page, mask] of this.#dirty) {
-      pages.set(page, { mask, bytes: this.#visible.get(page) ?? null });
-    }
-    const batch: SyncBatch = { pages, sizeBytes: this.#sizeBytes };
+    const batch: SyncBatch = { pages: this.#dirtyPages(), sizeBytes: this.#sizeBytes };
     this.#dirty = new Map();
     this.#batches.push(batch);
     return batch;
@@ -177,24 +174,68 @@ export class SimulatedInode {
   }
 
   /** The machine lost power: what was not synced is kept or lost, sector by sector. */
-  losePower(): void {
-    const keepChance = this.#prng.pick([0, 0.125, 0.5, 0.875, 1]);
+  losePower(loss: FileLoss = new RandomPowerLoss(this.#prng).file()): void {
     const last = this.beginSync();
     const sizes = [this.#durableSizeBytes];
     for (const batch of this.#takeBatches(last)) {
       sizes.push(batch.sizeBytes);
       for (const [page, { mask, bytes }] of batch.pages) {
+        const changed = changedSectors(this.#durable.get(page) ?? null, { mask, bytes });
         let kept = 0;
         for (let sector = 0; sector < SECTORS_PER_PAGE; sector++) {
-          if (this.#prng.chance(keepChance)) kept |= 1 << sector;
+          const bit = 1 << sector;
+          if (loss.keepsSector((changed & bit) !== 0)) kept |= bit;
         }
-        if ((kept & mask) !== 0) mergePage(this.#durable, { page, mask: kept & mask, bytes });
+        if ((kept & changed) === 0) continue;
+        mergePage(this.#durable, { page, mask: kept & changed, bytes });
       }
     }
     this.#visible = new Map(this.#durable);
     this.#dirty.clear();
     this.#forsaken.clear();
-    this.#settleSize(this.#survivingSize(sizes, keepChance));
+    this.#settleSize(loss.size(sizes));
+  }
+
+  /** A copy that goes its own way. */
+  fork(prng: Prng): SimulatedInode {
+    const copy = new SimulatedInode(prng);
+    copy.#visible = new Map(this.#visible);
+    for (const page of this.#dirty.keys()) {
+      const bytes = this.#visible.get(page);
+      if (bytes !== undefined) copy.#visible.set(page, bytes.slice());
+    }
+    copy.#durable = new Map(this.#durable);
+    copy.#sizeBytes = this.#sizeBytes;
+    copy.#durableSizeBytes = this.#durableSizeBytes;
+    copy.#dirty = new Map(this.#dirty);
+    copy.#batches = [...this.#batches];
+    for (const page of this.#forsaken) copy.#forsaken.add(page);
+    return copy;
+  }
+
+  /** A text that is equal for two files that behave alike from now on. */
+  describe(): string {
+    const last = { pages: this.#dirtyPages(), sizeBytes: this.#sizeBytes };
+    const pending = new Set<number>();
+    const batches = [...this.#batches, last].map(({ pages, sizeBytes }) => {
+      const changes = [];
+      for (const [page, change] of pages) {
+        // What is written as it was changes nothing, unless something else is under way there.
+        const durable = this.#durable.get(page) ?? null;
+        if (!pending.has(page) && changedSectors(durable, change) === 0) continue;
+        pending.add(page);
+        changes.push(`${page}:${change.mask}:${pageChecksum(change.bytes)}`);
+      }
+      return `${sizeBytes}(${changes.join(" ")})`;
+    });
+    const forsaken = [...this.#forsaken].map((page) =>
+      `${page}:${pageChecksum(this.#visible.get(page) ?? null)}`
+    );
+    return [
+      `${this.#durableSizeBytes}(${describePages(this.#durable)})`,
+      ...batches.filter((batch) => batch !== `${this.#durableSizeBytes}()`),
+      ...forsaken,
+    ].join(" ");
   }
 
   /** Flips bits of a byte at rest, on the disk and in memory. */
@@ -210,6 +251,14 @@ export class SimulatedInode {
       bytes[position - page * PAGE_BYTES] = (bytes[position - page * PAGE_BYTES] as number) ^ mask;
       pages.set(page, bytes);
     }
+  }
+
+  #dirtyPages(): SyncBatch["pages"] {
+    const pages = new Map<number, { mask: number; bytes: Uint8Array | null }>();
+    for (const [page, mask] of this.#dirty) {
+      pages.set(page, { mask, bytes: this.#visible.get(page) ?? null });
+    }
+    return pages;
   }
 
   #writePage(change: { page: number; at: number; bytes: Uint8Array }): void {
@@ -239,16 +288,6 @@ export class SimulatedInode {
     return this.#batches.splice(0, this.#batches.indexOf(batch) + 1);
   }
 
-  #survivingSize(sizes: readonly number[], keepChance: number): number {
-    if (keepChance === 1) return sizes[sizes.length - 1] as number;
-    if (keepChance === 0) return sizes[0] as number;
-    const one = this.#prng.pick(sizes);
-    const other = this.#prng.pick(sizes);
-    if (this.#prng.chance(0.5)) return one;
-    const sectors = Math.floor(Math.abs(one - other) / SECTOR_BYTES);
-    return Math.min(one, other) + this.#prng.range(0, sectors) * SECTOR_BYTES;
-  }
-
   /** Makes `sizeBytes` the size everywhere; nothing is left beyond it. */
   #settleSize(sizeBytes: number): void {
     this.#sizeBytes = Infinity;
@@ -257,6 +296,37 @@ export class SimulatedInode {
     this.#durableSizeBytes = sizeBytes;
     this.#dirty.clear();
   }
+}
+
+/** Those of the sectors in the mask that are not on the disk as they were written. */
+function changedSectors(
+  durable: Uint8Array | null,
+  change: { readonly mask: number; readonly bytes: Uint8Array | null },
+): number {
+  let changed = 0;
+  for (let sector = 0; sector < SECTORS_PER_PAGE; sector++) {
+    if ((change.mask & (1 << sector)) === 0) continue;
+    for (let at = sector * SECTOR_BYTES; at < (sector + 1) * SECTOR_BYTES; at++) {
+      if ((durable?.[at] ?? 0) === (change.bytes?.[at] ?? 0)) continue;
+      changed |= 1 << sector;
+      break;
+    }
+  }
+  return changed;
+}
+
+/** Pages that hold something else than zeros, each with its checksum. */
+function describePages(pages: Pages): string {
+  return [...pages]
+    .map(([page, bytes]) => [page, pageChecksum(bytes)] as const)
+    .filter(([, checksum]) => checksum !== ZERO_PAGE_CHECKSUM)
+    .sort(([one], [other]) => one - other)
+    .map(([page, checksum]) => `${page}:${checksum}`)
+    .join(" ");
+}
+
+function pageChecksum(bytes: Uint8Array | null): number {
+  return bytes === null ? ZERO_PAGE_CHECKSUM : crc32(bytes);
 }
 
 function setPage(pages: Pages, page: number, bytes: Uint8Array | null): void {

@@ -10,6 +10,7 @@
  */
 import { assert } from "../assert.ts";
 import { FileError } from "../runtime/runtime.ts";
+import { type PowerLoss, RandomPowerLoss } from "./power_loss.ts";
 import type { Prng } from "./prng.ts";
 import { SimulatedInode } from "./simulated_inode.ts";
 
@@ -125,12 +126,74 @@ export class SimulatedNamespace {
   }
 
   /** The machine lost power: names and contents that were not synced are kept or lost. */
-  losePower(): void {
-    const journal = this.#prng.chance(0.5);
-    let journalEnds = this.#prng.range(0, this.#operations.length);
-    this.#settle(() => journal ? journalEnds-- > 0 : this.#prng.chance(0.5));
+  losePower(loss: PowerLoss = new RandomPowerLoss(this.#prng)): void {
+    const keepsName = loss.names(this.#operations.length);
+    this.#settle(() => keepsName());
     this.#operations = [];
-    this.#revert(this.#root);
+    this.#revert(this.#root, loss);
+  }
+
+  /** A copy that goes its own way. */
+  fork(): SimulatedNamespace {
+    const copy = new SimulatedNamespace(this.#prng);
+    const copies = new Map<Node, Node>([[this.#root, copy.#root]]);
+    const copyOf = (node: Node): Node => {
+      const known = copies.get(node);
+      if (known !== undefined) return known;
+      const made = node instanceof SimulatedInode
+        ? node.fork(this.#prng)
+        : new SimulatedDirectory();
+      copies.set(node, made);
+      if (node instanceof SimulatedDirectory) fill(node, made as SimulatedDirectory);
+      return made;
+    };
+    const fill = (from: SimulatedDirectory, to: SimulatedDirectory) => {
+      for (const [name, node] of from.visible) to.visible.set(name, copyOf(node));
+      for (const [name, node] of from.durable) to.durable.set(name, copyOf(node));
+    };
+    fill(this.#root, copy.#root);
+    const directoryOf = (directory: SimulatedDirectory) => copyOf(directory) as SimulatedDirectory;
+    copy.#operations = this.#operations.map(({ changes, unsynced }) => ({
+      changes: changes.map(({ directory, name, node }) => ({
+        directory: directoryOf(directory),
+        name,
+        node: node === null ? null : copyOf(node),
+      })),
+      unsynced: new Set([...unsynced].map(directoryOf)),
+    }));
+    return copy;
+  }
+
+  /** A text that is equal for two trees that behave alike from now on. */
+  describe(): string {
+    const numbers = new Map<Node, number>();
+    const lines: string[] = [];
+    const numberOf = (node: Node | null): number => {
+      if (node === null) return -1;
+      const known = numbers.get(node);
+      if (known !== undefined) return known;
+      const number = numbers.size;
+      numbers.set(node, number);
+      if (node instanceof SimulatedInode) {
+        lines.push(`${number} file ${node.describe()}`);
+      } else {
+        const names = [node.durable, node.visible].map((map) =>
+          [...map].sort(([one], [other]) => one < other ? -1 : 1)
+            .map(([name, child]) => `${name}=${numberOf(child)}`)
+            .join(" ")
+        );
+        lines.push(`${number} directory ${names.join(" / ")}`);
+      }
+      return number;
+    };
+    numberOf(this.#root);
+    for (const { changes, unsynced } of this.#operations) {
+      const texts = changes.map(({ directory, name, node }) =>
+        `${numberOf(directory)}/${name}=${numberOf(node)}`
+      );
+      lines.push(`${texts.join(" ")} unsynced ${[...unsynced].map(numberOf).join(" ")}`);
+    }
+    return lines.join("\n");
   }
 
   /** The bytes of all files, as far as names lead to them. */
@@ -172,12 +235,12 @@ export class SimulatedNamespace {
     });
   }
 
-  #revert(directory: SimulatedDirectory): void {
+  #revert(directory: SimulatedDirectory, loss: PowerLoss): void {
     directory.visible.clear();
     for (const [name, node] of directory.durable) {
       directory.visible.set(name, node);
-      if (node instanceof SimulatedDirectory) this.#revert(node);
-      else node.losePower();
+      if (node instanceof SimulatedDirectory) this.#revert(node, loss);
+      else node.losePower(loss.file());
     }
   }
 

@@ -10,7 +10,6 @@ import { readKnownAs } from "../../src/log/identity_file.ts";
 import { createBatch } from "../../src/testing/log_batches.ts";
 import { syncLog } from "../../src/testing/log_contract.ts";
 import { createRealDirectory, type RealDirectory } from "./real_log_directory.ts";
-import { LogMachine } from "./simulated_log_machine.ts";
 
 const SEGMENT_BYTES = 64 * 1024;
 const INSTANCE_ID = "0123456789abcdef0123456789abcdef";
@@ -206,83 +205,4 @@ describe("openDataDirectory", () => {
         return true;
       });
     }));
-
-  it("trusts no name that only memory held, after a kill at every call", async () => {
-    let isComplete = false;
-    for (let call = 1; !isComplete; call += 1) {
-      for (let seed = 0; seed < 5; seed += 1) isComplete = await killDuringCreation(call, seed);
-    }
-  });
-
-  it("trap 49: is whole or made anew after a crash at every call of its creation", async () => {
-    for (const verdict of ["crash-before", "crash-after"] as const) {
-      let isComplete = false;
-      for (let call = 1; !isComplete; call += 1) {
-        for (let seed = 0; seed < 3; seed += 1) {
-          isComplete = await crashDuringCreation({ call, verdict, seed });
-        }
-      }
-    }
-  });
 });
-
-/** Creates a directory with a crash at some call; returns whether all calls were made before it. */
-async function crashDuringCreation(
-  point: { call: number; verdict: "crash-before" | "crash-after"; seed: number },
-): Promise<boolean> {
-  const machine = new LogMachine(`${point.call} ${point.verdict} ${point.seed}`);
-  await machine.start();
-  const options = { path: "/data/deep/down", nodeId: 4, segmentBytes: SEGMENT_BYTES };
-  const first = machine.disk.callCount;
-  machine.disk.faults.onCall = ({ number }) => number === first + point.call ? point.verdict : "ok";
-  let instanceId: string | null = null;
-  const runtime = machine.runtime!;
-  const isComplete = await machine.run(async () => {
-    const directory = await openDataDirectory(runtime, options);
-    instanceId = directory.identity.instanceId;
-    await directory.saveIdentity({ ...directory.identity, clusterId: INSTANCE_ID });
-    await directory.saveIdentity({ ...directory.identity, born: true });
-    await directory.close();
-  });
-  const rebooted = machine.reboot();
-  await machine.run(async () => {
-    const directory = await openDataDirectory(rebooted, options);
-    const { identity } = directory;
-    if (instanceId !== null) assert.equal(identity.instanceId, instanceId);
-    assert.equal(directory.isNew && instanceId !== null, false);
-    if (isComplete) assert.equal(identity.born, true);
-    if (identity.born) assert.equal(identity.clusterId, INSTANCE_ID);
-    const log = await directory.openLog({ segmentBytes: SEGMENT_BYTES });
-    assert.equal(log.lastIndex, 0);
-    await log.close();
-    assert.equal((await directory.openHardState()).state.currentTerm, 0);
-    await directory.close();
-  });
-  return isComplete;
-}
-
-/** Kills a process at some call, lets the next one open the directory, and cuts the power. */
-async function killDuringCreation(call: number, seed: number): Promise<boolean> {
-  const machine = new LogMachine(`kill ${call} ${seed}`);
-  const options = { path: "/data/deep/down", nodeId: 4, segmentBytes: SEGMENT_BYTES };
-  const runtime = machine.reboot();
-  machine.killAtCall(machine.disk.callCount + call);
-  const isComplete = await machine.run(async () => {
-    const directory = await openDataDirectory(runtime, options);
-    await directory.saveIdentity({ ...directory.identity, clusterId: INSTANCE_ID, born: true });
-    await directory.close();
-  });
-  machine.disk.faults.onCall = null;
-  const identities: string[] = [];
-  for (const next of [() => machine.restartProcess(), () => machine.reboot()]) {
-    const rebooted = next();
-    await machine.run(async () => {
-      const directory = await openDataDirectory(rebooted, options);
-      identities.push(JSON.stringify(directory.identity));
-      const log = await directory.openLog({ segmentBytes: SEGMENT_BYTES });
-      assert.equal(log.lastIndex, 0);
-    });
-  }
-  assert.equal(identities[1], identities[0]);
-  return isComplete;
-}

@@ -125,47 +125,7 @@ describe("HardStateFile", () => {
       await file.close();
     });
   });
-
-  it("keeps the old or the new state through a crash at every call, and what it told", async () => {
-    for (const verdict of ["crash-before", "crash-after"] as const) {
-      let isComplete = false;
-      for (let call = 1; !isComplete; call += 1) {
-        for (let seed = 0; seed < 4; seed += 1) {
-          isComplete = await crashDuringSave({ call, verdict, seed });
-        }
-      }
-    }
-  });
 });
-
-/** Saves two states with a crash at some call; returns whether all calls were made before it. */
-async function crashDuringSave(
-  point: { call: number; verdict: "crash-before" | "crash-after"; seed: number },
-): Promise<boolean> {
-  const machine = new LogMachine(`${point.call} ${point.verdict} ${point.seed}`);
-  await machine.start();
-  const runtime = machine.runtime!;
-  await machine.run(() => HardStateFile.create(runtime, PATH));
-  const first = machine.disk.callCount;
-  machine.disk.faults.onCall = ({ number }) => number === first + point.call ? point.verdict : "ok";
-  let saved = 0;
-  const isComplete = await machine.run(async () => {
-    const file = await HardStateFile.open(runtime, PATH);
-    for (const currentTerm of [1, 2]) {
-      await file.save({ currentTerm, votedFor: currentTerm });
-      saved = currentTerm;
-    }
-    await file.close();
-  });
-  const rebooted = machine.reboot();
-  await machine.run(async () => {
-    const { state, note } = await HardStateFile.open(rebooted, PATH);
-    assert.ok(state.currentTerm === saved || state.currentTerm === saved + 1);
-    assert.equal(state.votedFor, state.currentTerm);
-    assert.equal(note, null);
-  });
-  return isComplete;
-}
 
 describe("checkHardState", () => {
   it("refuses a term below that of the last entry", () => {

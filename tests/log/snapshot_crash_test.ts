@@ -1,11 +1,11 @@
 /**
- * A crash at every call that the store of snapshots makes to its disk: a snapshot that was reported
- * is there afterwards, whole, and one that was not is there whole or not at all.
+ * Snapshots on a disk whose syncs fail, and readers of files that are removed meanwhile. The
+ * crashes are in crash_points_test.ts.
  */
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import type { SnapshotDirectory } from "../../src/log/snapshot_directory.ts";
-import { FileError, type Runtime } from "../../src/runtime/runtime.ts";
+import { FileError } from "../../src/runtime/runtime.ts";
 import type { Index } from "../../src/types.ts";
 import { MemoryFiles } from "./memory_files.ts";
 import { LogMachine } from "./simulated_log_machine.ts";
@@ -38,40 +38,6 @@ async function receiveSent(store: SnapshotDirectory): Promise<void> {
   await receiver.finish();
 }
 
-/** A way to come to snapshots; `done` is told the index of each one that was reported. */
-type Script = (runtime: Runtime, done: (index: Index) => void) => Promise<void>;
-
-const scripts: Readonly<Record<string, Script>> = {
-  "write twice": async (runtime, done) => {
-    const store = await openStore(runtime);
-    await writeSnapshot(store, 10, "a");
-    done(10);
-    await writeSnapshot(store, 20, "b");
-    done(20);
-    await store.close();
-  },
-  "write, receive, write": async (runtime, done) => {
-    const store = await openStore(runtime);
-    await writeSnapshot(store, 10, "a");
-    done(10);
-    await receiveSent(store);
-    done(30);
-    await writeSnapshot(store, 40, "d");
-    done(40);
-    await store.close();
-  },
-  "receive in two lives": async (runtime, done) => {
-    const store = await openStore(runtime);
-    const receiver = await store.receive({ ...metaOf(30, "c"), totalBytes: sent.length });
-    await send(receiver, sent, { pieceBytes: PIECE_BYTES, piecesMax: 2 });
-    await store.close();
-    const again = await openStore(runtime);
-    await receiveSent(again);
-    done(30);
-    await again.close();
-  },
-};
-
 /** Fails unless the store has a snapshot as new as `reported`, and can go on. */
 async function verifyStore(store: SnapshotDirectory, reported: Index): Promise<void> {
   const { latest } = store;
@@ -80,61 +46,7 @@ async function verifyStore(store: SnapshotDirectory, reported: Index): Promise<v
   if (latest !== null) await verifySnapshot(store, latest, index);
 }
 
-/** Where a script is cut off. */
-interface CrashPoint {
-  readonly script: string;
-  readonly call: number;
-  readonly kind: "crash-before" | "crash-after" | "kill";
-}
-
-/** Runs a script up to the crash and verifies what is left; true where it came to its end. */
-async function tryCrash({ script, call, kind }: CrashPoint): Promise<boolean> {
-  const machine = new LogMachine(`${script} ${call} ${kind}`);
-  await machine.start();
-  const at = machine.disk.callCount + call;
-  if (kind === "kill") machine.killAtCall(at);
-  else machine.disk.faults.onCall = ({ number }) => number === at ? kind : "ok";
-  let reported = 0;
-  const runtime = machine.runtime!;
-  const isComplete = await machine.run(() =>
-    scripts[script]!(runtime, (index) => reported = index)
-  );
-  machine.disk.faults.onCall = null;
-  // After a kill the next process builds on what memory holds, and then the power is cut.
-  const next = kind === "kill" ? machine.restartProcess() : machine.reboot();
-  const isVerified = await machine.run(async () => {
-    const store = await openStore(next);
-    await verifyStore(store, reported);
-    const latest = store.latest?.meta.lastIncludedIndex ?? 0;
-    if (latest < 30) await receiveSent(store);
-    reported = Math.max(30, latest);
-  });
-  assert.ok(isVerified);
-  const last = machine.reboot();
-  await machine.run(async () => {
-    const store = await openStore(last);
-    await verifyStore(store, reported);
-    await writeSnapshot(store, 50, "e");
-    await verifySnapshot(store, store.latest!, 50);
-    await store.close();
-  });
-  assert.equal(machine.disk.list("/data/snapshots").length, 1);
-  return isComplete;
-}
-
-describe("SnapshotDirectory after a crash", () => {
-  for (const script of Object.keys(scripts)) {
-    it(`trap 44, trap 49: keeps what it reported, at every call of: ${script}`, async () => {
-      let calls = 0;
-      for (let isComplete = false; !isComplete; calls += 1) {
-        for (const kind of ["crash-before", "crash-after", "kill"] as const) {
-          isComplete = await tryCrash({ script, call: calls + 1, kind });
-        }
-      }
-      assert.ok(calls > 20, `only ${calls} calls`);
-    });
-  }
-
+describe("SnapshotDirectory on a bad disk", () => {
   it("trap 45: a reader goes on when its file was replaced and removed", async () => {
     const machine = new LogMachine("reader");
     await machine.start();
