@@ -41,8 +41,8 @@ export function metaOf(index: Index, name = "a"): SnapshotMeta {
   };
 }
 
-/** A state of `chunkCount` chunks of different lengths, which follows from `index`. */
-export function stateOf(index: Index, chunkCount = 8): Uint8Array[] {
+/** A state in chunks of different lengths, which follows from `index`; one chunk below 10. */
+export function stateOf(index: Index, chunkCount = index < 10 ? 1 : 8): Uint8Array[] {
   const prng = new Prng(`state ${index}`);
   return Array.from(
     { length: chunkCount },
