@@ -111,6 +111,7 @@ export class CrashDisk {
       size: (path) => call("size", path, () => names.file(path)?.sizeBytes ?? null),
       syncDirectory: (path) => change("syncDirectory", path, () => names.beginSync(path)()),
       lock: (path) => call("lock", path, () => ({ release: () => call("unlock", path, () => {}) })),
+      lockHolder: (path) => call("lock", path, () => null),
     };
   }
 
