@@ -244,6 +244,9 @@ struct ErrorAnswer {
 
   why @6 :List(Text);
   # The facts behind a refusal, for people, a line each.
+
+  fix @7 :List(Text);
+  # How to mend it, for people, a line each; may be empty.
 }
 
 enum ErrorCode {

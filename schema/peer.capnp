@@ -239,6 +239,9 @@ struct AppendEntriesResponse {
   promiseMs @6 :UInt16;
   # For how long after the request the follower grants no vote but one that its leader asked for,
   # in milliseconds; 0 for no promise. A leader holds a lease while a quorum's promises last.
+
+  storageFull @7 :Bool;
+  # The follower's disk is full: its log has no room for more than it has prepared for.
 }
 
 struct ReadIndexRequest {

@@ -129,6 +129,7 @@ function measurePeer(): void {
     readSequence: 9,
     session: 1,
     promiseMs: 1000,
+    storageFull: false,
   } as const;
   const frame = taken((target) => writePeerMessage(target, accepted));
   report("appendEntriesResponse accepted", {
@@ -141,7 +142,14 @@ function measurePeer(): void {
   });
   const rejected = {
     ...{ type: "appendEntriesResponse", accepted: false, term: 7, prevLogIndex: 41 } as const,
-    ...{ hintIndex: 40, hintTerm: 6, readSequence: 9, session: 1, promiseMs: 1000 },
+    ...{
+      hintIndex: 40,
+      hintTerm: 6,
+      readSequence: 9,
+      session: 1,
+      promiseMs: 1000,
+      storageFull: false,
+    },
   };
   const other = taken((target) => writePeerMessage(target, rejected));
   report("appendEntriesResponse rejected (capnp-ts)", {

@@ -131,11 +131,18 @@ export class RefusedError extends RaftError {
   override readonly applied = "no";
   /** The reasons with their numbers, a line each. */
   readonly why: readonly string[];
+  /** What the caller or an operator can do, one step an element; may be empty. */
+  readonly fix: readonly string[];
 
   /** Creates the error; `message` says what was refused, `why` what would have become of it. */
-  constructor(message: string, why: readonly string[], options?: ErrorOptions) {
+  constructor(
+    message: string,
+    why: readonly string[],
+    options: ErrorOptions & { readonly fix?: readonly string[] } = {},
+  ) {
     super(message, options);
     this.why = why;
+    this.fix = options.fix ?? [];
   }
 }
 

@@ -147,6 +147,11 @@ export const SEGMENT_BYTES_MAX = 1024 * MIB;
 /** The size of a segment file unless the user asks for another, in bytes. */
 export const SEGMENT_BYTES_DEFAULT = 16 * MIB;
 
+/** How soon a node whose disk is full looks whether there is room again, in milliseconds. */
+export const ROOM_RETRY_MS = 1_000;
+/** How late it looks at most, where the file system does not say that it is full. */
+export const ROOM_RETRY_MS_MAX = 16_000;
+
 /** The most bytes of state in one chunk of a snapshot file. */
 export const SNAPSHOT_CHUNK_BYTES_MAX = 1 * MIB;
 

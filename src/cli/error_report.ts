@@ -35,6 +35,7 @@ import { FileError, LockedError, NetworkError } from "../runtime/runtime.ts";
 import { formatRequestId } from "../state_machine/request_id.ts";
 import { CommandFailure } from "./command_failure.ts";
 import { ExitCode, exitCodeName } from "./exit_codes.ts";
+import { fileFailureOf } from "./file_failure.ts";
 import { NoSuchFieldError } from "./field_path.ts";
 import type { JsonObject } from "./json.ts";
 import type { Style } from "./style.ts";
@@ -181,7 +182,9 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
   [RefusedError, (error) => ({
     exit: ExitCode.refused,
     why: (error as RefusedError).why,
-    fix: ["see how things are: raft status"],
+    fix: (error as RefusedError).fix.length > 0
+      ? (error as RefusedError).fix
+      : ["see how things are: raft status"],
   })],
   [ChangeInProgressError, (error) => ({
     exit: ExitCode.condition,
@@ -225,13 +228,12 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
         : `stop process ${(error as LockedError).holderPid}, or choose another --data`,
     ],
   })],
-  [StorageError, () => ({
-    exit: ExitCode.badData,
-    fix: ["look after the disk, then start the node again: it checks what it stored"],
-  })],
-  [FileError, (error) => ({
-    exit: (error as FileError).code === "ENOENT" ? ExitCode.notFound : ExitCode.failed,
-  })],
+  [StorageError, (error) =>
+    fileFailureOf(error) ?? {
+      exit: ExitCode.badData,
+      fix: ["look after the disk, then start the node again: it checks what it stored"],
+    }],
+  [FileError, (error) => fileFailureOf(error) ?? { exit: ExitCode.failed }],
   [NetworkError, (error) => ({
     exit: ExitCode.failed,
     fix: (error as NetworkError).code === "EADDRINUSE"

@@ -106,7 +106,8 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
   {
     code: ExitCode.denied,
     name: "denied",
-    meaning: "Refused by the other side: TLS, certificate, wrong cluster, removed member",
+    meaning: "Refused by the other side: TLS, certificate, wrong cluster, removed member; " +
+      "or by this machine: no permission for a file, a read-only file system",
     retry: "no",
     advice: [
       "check that the endpoints belong to the cluster you mean: raft status",
@@ -129,11 +130,12 @@ export const exitCodeMeanings: readonly ExitCodeMeaning[] = [
   {
     code: ExitCode.refused,
     name: "refused",
-    meaning: "Unsafe without an explicit flag, a quota is full, or too large",
+    meaning: "Unsafe without an explicit flag, a quota or a disk is full, or too large",
     retry: "no",
     advice: [
       "keys take at most 64KiB, values at most 8MiB",
       "member: start the voters that are down first; --force loses the quorum until they are up",
+      "a full disk: free some room; a running node goes on by itself within seconds",
       "the message names the flag, if any",
     ],
   },

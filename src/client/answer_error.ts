@@ -30,7 +30,7 @@ export function answerError(answer: ErrorAnswer, options: ErrorOptions): RaftErr
     case "invalidRequest":
       return new InvalidRequestError(message, options);
     case "refused":
-      return new RefusedError(message, answer.why, options);
+      return new RefusedError(message, answer.why, { ...options, fix: answer.fix });
     case "notFound":
       return new NotFoundError(message, options);
     case "sessionExpired":

@@ -58,6 +58,7 @@ export function acknowledge(state: ConsensusState): void {
     readSequence: state.leaderReadSequence,
     session: state.leaderSession,
     promiseMs: state.promiseMs,
+    storageFull: state.storageFull,
   });
   // What is verified and not durable is acknowledged by a later sync: of these entries, or of those
   // that another leader had sent.
@@ -195,6 +196,7 @@ function reject(
     readSequence: request.term === state.currentTerm ? state.leaderReadSequence : 0,
     session: request.session,
     promiseMs: request.term === state.currentTerm ? state.promiseMs : 0,
+    storageFull: state.storageFull,
     ...hint,
   });
 }

@@ -48,6 +48,7 @@ import {
 import { receiveRequestVoteRequest, receiveRequestVoteResponse } from "./request_vote.ts";
 import { becomeFollower, tell } from "./role.ts";
 import { type ConsensusOptions, ConsensusState } from "./state.ts";
+import { membersWithoutRoom, stepStorageRoom } from "./storage_room.ts";
 import { stepStorageProgress, stepStorageStalled } from "./storage_stall.ts";
 import { receiveTimeoutNow } from "./timeout_now.ts";
 
@@ -74,6 +75,8 @@ export interface ConsensusStatus {
   readonly followers: readonly FollowerStatus[];
   /** Whom a leader is handing leadership to. */
   readonly transferTarget: NodeId | null;
+  /** Whose disk is full: this node's, and at a leader those of the others. */
+  readonly withoutRoom: readonly NodeId[];
 }
 
 /** Who belongs to the cluster, as one node knows it. */
@@ -209,6 +212,7 @@ export class Consensus {
         recentlyActive: progress.recentlyActive,
       })),
       transferTarget: state.role === "leader" ? state.transfer?.target ?? null : null,
+      withoutRoom: membersWithoutRoom(state),
     };
   }
 
@@ -233,6 +237,8 @@ export class Consensus {
         return stepTransferLeadership(state, input);
       case "storageStalled":
         return stepStorageStalled(state);
+      case "storageRoom":
+        return stepStorageRoom(state, input.isFull);
       case "connectionLost":
         return stepConnectionLost(state, input.peer);
       case "snapshotEnded":

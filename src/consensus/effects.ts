@@ -101,7 +101,7 @@ export type ReadOutcome =
 /** A proposal that was not taken; nothing of it was appended. */
 export interface Refusal {
   readonly source: unknown;
-  readonly reason: "not_leader" | "overloaded" | "transferring";
+  readonly reason: "not_leader" | "overloaded" | "transferring" | "no_room";
 }
 
 /** Why a transfer of leadership came to nothing. */

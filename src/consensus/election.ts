@@ -9,6 +9,7 @@ import { maybePromote } from "./membership_change.ts";
 import { hasQuorum, voteResult } from "./quorum.ts";
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate, tell } from "./role.ts";
 import type { ConsensusState } from "./state.ts";
+import { handOverForRoom } from "./storage_room.ts";
 
 /** No leader was heard for an election timeout, or an election came to nothing. */
 export function stepElectionTimer(state: ConsensusState): void {
@@ -64,6 +65,7 @@ export function stepQuorumTimer(state: ConsensusState): void {
   for (const progress of state.progress.values()) progress.checked();
   state.roundTarget = state.log.lastIndex;
   maybePromote(state);
+  handOverForRoom(state);
   state.outbox.arm("quorum");
 }
 

@@ -120,6 +120,8 @@ export type Input =
    * ends the state.
    */
   | { readonly type: "storageStalled" }
+  /** The log has no room for more than it has prepared, or has room again. */
+  | { readonly type: "storageRoom"; readonly isFull: boolean }
   /**
    * What was sent to `peer` and not answered may be lost: the connection ended, or a message was
    * dropped for want of one. Stepped before anything that a new connection brings.

@@ -28,6 +28,11 @@ export function stepTransferLeadership(
   if (!isVoterToBe(state, target)) return refuse(state, source, "not_a_voter");
   // Nobody could take over, and meanwhile nothing would be written.
   if (state.progress.get(target)?.isDown ?? false) return refuse(state, source, "target_down");
+  beginTransfer(state, target, source);
+}
+
+/** Takes no more proposals, and brings `target` up to date. */
+export function beginTransfer(state: ConsensusState, target: NodeId, source: unknown): void {
   failTransfer(state, "replaced");
   state.transfer = { target, source, timeoutNowSent: false };
   state.outbox.arm("transfer");
@@ -90,18 +95,19 @@ export function failTransfer(state: ConsensusState, failure: TransferFailure): v
 }
 
 /**
- * The voter whose log is known to be furthest, those before others that answered of late; null
- * where there is no other voter.
+ * The voter whose log is known to be furthest: those before others that answered of late, and among
+ * them those whose disk is not full; null where there is no other voter.
  */
 export function furthestVoter(state: ConsensusState): NodeId | null {
-  let best: { readonly id: NodeId; readonly active: boolean; readonly match: number } | null = null;
+  let best: { readonly id: NodeId; readonly fitness: number; readonly match: number } | null = null;
   for (const { id } of state.membership.latest.configuration.voters) {
     const progress = state.progress.get(id);
     if (progress === undefined) continue;
-    const { isUp: active, matchIndex: match } = progress;
-    const isBetter = best === null || (active && !best.active) ||
-      (active === best.active && match > best.match);
-    if (isBetter) best = { id, active, match };
+    const { isUp, storageFull, matchIndex: match } = progress;
+    const fitness = (isUp ? 2 : 0) + (storageFull ? 0 : 1);
+    const isBetter = best === null || fitness > best.fitness ||
+      (fitness === best.fitness && match > best.match);
+    if (isBetter) best = { id, fitness, match };
   }
   return best?.id ?? null;
 }

@@ -82,6 +82,8 @@ export interface AppendEntriesAccepted {
    * in milliseconds from 0 to 65,535; 0 for no promise.
    */
   readonly promiseMs: number;
+  /** The follower has no room for more entries than it has prepared for. */
+  readonly storageFull: boolean;
 }
 
 /** The follower's log does not hold (prevLogIndex, prevLogTerm). */
@@ -98,6 +100,7 @@ export interface AppendEntriesRejected {
   readonly readSequence: number;
   readonly session: number;
   readonly promiseMs: number;
+  readonly storageFull: boolean;
 }
 
 /** A follower asks the leader for an index that a linearizable read must wait for. */

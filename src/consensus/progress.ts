@@ -44,6 +44,8 @@ export class Progress {
   readSequence = 0;
   /** What it promised with that round, in milliseconds; 0 for nothing. */
   promiseMs = 0;
+  /** Its latest answer said that its disk is full. */
+  storageFull = false;
   /** The largest commit index that it was told. */
   commitIndexSent: Index = 0;
   readonly inflights = new Inflights();

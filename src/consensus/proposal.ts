@@ -8,6 +8,7 @@ import { UNCOMMITTED_BYTES_MAX } from "../limits.ts";
 import { EntryKind } from "../types.ts";
 import type { Input } from "./input.ts";
 import type { ConsensusState } from "./state.ts";
+import { lacksRoom } from "./storage_room.ts";
 
 /** Takes a batch as a whole, or refuses it as a whole. Only a leader takes anything. */
 export function stepPropose(
@@ -26,6 +27,11 @@ export function stepPropose(
   }
   if (state.transfer !== null) {
     state.outbox.refuse({ source: proposal.source, reason: "transferring" });
+    return;
+  }
+  // A tick is as small as an entry can be, and what is due must not wait for somebody's disk.
+  if (proposal.kind === EntryKind.command && lacksRoom(state)) {
+    state.outbox.refuse({ source: proposal.source, reason: "no_room" });
     return;
   }
   // An empty tail takes a batch of any size, so that a large one cannot starve.

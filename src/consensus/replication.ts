@@ -93,6 +93,7 @@ export function receiveAppendEntriesResponse(
   // An answer of another session is of an earlier membership, and what it promises may be lost.
   if (progress === undefined || response.session !== progress.session) return;
   progress.answered();
+  progress.storageFull = response.storageFull;
   if (response.readSequence > progress.readSequence) {
     progress.readSequence = response.readSequence;
     progress.promiseMs = response.promiseMs;

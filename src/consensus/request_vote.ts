@@ -30,9 +30,9 @@ export function receiveRequestVoteRequest(
   }
   if (request.preVote) {
     // A question: it must change nothing, neither term nor vote nor timer. A vote that could not be
-    // made durable is none to count on.
+    // made durable is none to count on; on a full disk it can be, for its place is there.
     const granted = request.term > state.currentTerm && isUpToDate(state, request) &&
-      !state.storageStalled;
+      (!state.storageStalled || state.storageFull);
     answer(state, from, { granted, request });
     return;
   }

@@ -79,6 +79,8 @@ export class ConsensusState {
   promised: boolean;
   /** A sync does not come to its end: this node must not lead. */
   storageStalled = false;
+  /** The log has no room for more than it has prepared. */
+  storageFull = false;
   /** The transfer of leadership that this node began as leader. */
   transfer: Transfer | null = null;
 

@@ -15,6 +15,7 @@ import { decodeIdentity, encodeIdentity, type Identity } from "../wire/storage_c
 import { decodeChecked, encodeChecked } from "./checked_message.ts";
 import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import { newerFormatError } from "./newer_format_error.ts";
+import { isShortage, NoRoomError } from "./no_room_error.ts";
 import { syncFile } from "./sync_file.ts";
 
 /** The version of the data directory that this build writes, and the newest that it reads. */
@@ -30,7 +31,11 @@ export function identityPath(path: string): string {
   return `${path}/identity`;
 }
 
-/** Writes the identity of the data directory at `path`, durably and in one step. */
+/**
+ * Writes the identity of the data directory at `path`, durably and in one step.
+ *
+ * @throws {NoRoomError} If there is no room for it: the old one stays.
+ */
 export async function writeIdentity(
   runtime: Runtime,
   path: string,
@@ -42,12 +47,21 @@ export async function writeIdentity(
   assert(identity.formatVersion === DATA_FORMAT_VERSION, () => `version ${identity.formatVersion}`);
   assert(bytes.length <= IDENTITY_BYTES_MAX, () => `the identity has ${bytes.length} bytes`);
   const temporary = `${identityPath(path)}.new`;
-  const file = await files.open(temporary, "write");
-  await file.truncate(0);
-  file.write([bytes], 0);
-  await syncFile(file);
-  await file.close();
-  await files.rename(temporary, identityPath(path));
+  try {
+    const file = await files.open(temporary, "write");
+    try {
+      await file.truncate(0);
+      file.write([bytes], 0);
+      await syncFile(file);
+    } finally {
+      await file.close();
+    }
+    await files.rename(temporary, identityPath(path));
+  } catch (error) {
+    if (!isShortage(error)) throw error;
+    await files.remove(temporary).catch(() => {});
+    throw new NoRoomError(bytes.length, error);
+  }
   await files.syncDirectory(path);
 }
 

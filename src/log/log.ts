@@ -50,6 +50,18 @@ export interface LogRecovery {
   readonly tornTailBytes: number;
 }
 
+/** What a log lacks to prepare for more entries: room on its disk, as a rule. */
+export interface LogShortage {
+  /** What failed, with the file and the reason. */
+  readonly reason: string;
+  /** Whether room on the disk is lacking, and not, say, a file that may be opened. */
+  readonly isDisk: boolean;
+  /** The bytes that it needs. */
+  readonly neededBytes: number;
+  /** The bytes that were free of late; null where the file system does not say. */
+  readonly freeBytes: number | null;
+}
+
 /** The storage of the replicated log. */
 export interface Log {
   /** What was found at opening. */
@@ -104,6 +116,19 @@ export interface Log {
 
   /** Waits for a sync under way and frees what is held. Nothing that was not synced is promised. */
   close(): Promise<void>;
+
+  /**
+   * Why the log cannot prepare for more entries, or null. What it has room for it takes; what needs
+   * more waits, syncs and removals with it, and goes on by itself. Nothing that is in files is
+   * harmed. A log that cannot run out of room leaves this out, and `watchShortage` with it.
+   */
+  readonly shortage?: LogShortage | null;
+
+  /**
+   * Has `changed` called when `shortage` begins and when it ends. Before it is called nobody would
+   * know, and what lacks room fails instead of waiting.
+   */
+  watchShortage?(changed: () => void): void;
 }
 
 /** What must survive a crash besides the log (Figure 2 of the paper: persistent state). */

@@ -2,12 +2,17 @@
  * The files of a segmented log: makes, seals, rewrites and removes segments. Each method is one
  * step between two states of the directory that recovery understands; calls never overlap.
  *
+ * What needs new room rejects with a NoRoomError where there is none: then nothing has happened. The
+ * rename that gives a file its place in the log is the boundary. Until then a new file is among the
+ * spares, and is removed; from then on a failure leaves open what is durable.
+ *
  * @module
  */
 import { assert } from "../assert.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Index } from "../types.ts";
 import type { RecordBatch } from "./log.ts";
+import { isShortage, NoRoomError } from "./no_room_error.ts";
 import { recordEnd, recordFault, recordHeader } from "./record.ts";
 import { Segment } from "./segment.ts";
 import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from "./segment_header.ts";
@@ -56,6 +61,8 @@ export class SegmentStore {
   readonly #logId: Uint8Array;
   readonly #options: SegmentStoreOptions;
   readonly #spares: SpareSegments;
+  /** Called when the next segment was prepared, with why there is no room for it, or with null. */
+  onPrepared: (error: NoRoomError | null) => void = () => {};
   #nextSequence: number;
 
   /** Continues a log whose id and next sequence number are known. */
@@ -70,7 +77,13 @@ export class SegmentStore {
     this.#nextSequence = options.nextSequence;
     this.#options = options;
     const { spareDirectory: directory, segmentBytes: bytes } = options;
-    this.#spares = new SpareSegments(runtime, { directory, bytes });
+    const prepared = (error: NoRoomError | null) => this.onPrepared(error);
+    this.#spares = new SpareSegments(runtime, { directory, bytes, prepared });
+  }
+
+  /** Whether the next segment is prepared. */
+  get isPrepared(): boolean {
+    return this.#spares.isReady;
   }
 
   /** The path of a segment. */
@@ -93,7 +106,11 @@ export class SegmentStore {
     return this.#spares.close();
   }
 
-  /** Makes a segment; when it resolves file, header and name are durable. */
+  /**
+   * Makes a segment; when it resolves file, header and name are durable.
+   *
+   * @throws {NoRoomError} If there is no room for it.
+   */
   async create(options: NewSegmentOptions): Promise<Segment> {
     return this.#publish(await this.#begin(options));
   }
@@ -138,6 +155,8 @@ export class SegmentStore {
    * Replaces a segment by a copy without the entries after `lastIndexKept`, in one step: a crash
    * leaves the old one or the new one. The new one's sequence number tells recovery that segments
    * behind it are obsolete.
+   *
+   * @throws {NoRoomError} If there is no room for the copy.
    */
   async rewrite(old: Segment, lastIndexKept: Index): Promise<Segment> {
     assert(lastIndexKept < old.lastIndex, () => `nothing to cut after ${lastIndexKept}`);
@@ -145,6 +164,15 @@ export class SegmentStore {
     const { firstIndex, previousChecksum, startsLog } = old.header;
     const recordBytes = old.header.segmentBytes > this.#options.segmentBytes ? old.end : 0;
     const begun = await this.#begin({ firstIndex, previousChecksum, startsLog, recordBytes });
+    await this.#undoWithoutRoom(begun, () => this.#copy(old, { begun, lastIndexKept }));
+    return this.#publish(begun);
+  }
+
+  /** Copies the units of `old` up to `lastIndexKept`, and syncs them. */
+  async #copy(
+    old: Segment,
+    { begun, lastIndexKept }: { readonly begun: BegunSegment; readonly lastIndexKept: Index },
+  ): Promise<void> {
     const scanner = new SegmentScanner(old.file, { end: old.end });
     let position = SEGMENT_HEADER_BYTES;
     while (begun.segment.lastIndex < lastIndexKept) {
@@ -159,7 +187,6 @@ export class SegmentStore {
     }
     assert(begun.segment.lastIndex === lastIndexKept, () => `copied to ${begun.segment.lastIndex}`);
     await syncFile(begun.segment.file);
-    return this.#publish(begun);
   }
 
   /** Removes segments one after the other, each durably before the next. */
@@ -192,17 +219,34 @@ export class SegmentStore {
       encoded.bytes.length === SEGMENT_HEADER_BYTES,
       () => `header of ${encoded.bytes.length}`,
     );
-    file.write([encoded.bytes], 0);
-    await syncFile(file);
-    return { segment: new Segment(file, { ...header, checksum: encoded.checksum }), path };
+    const segment = new Segment(file, { ...header, checksum: encoded.checksum });
+    const begun = { segment, path };
+    await this.#undoWithoutRoom(begun, () => {
+      file.write([encoded.bytes], 0);
+      return syncFile(file);
+    });
+    return begun;
+  }
+
+  /** Takes a step with a file that has no place in the log yet, and removes it for want of room. */
+  async #undoWithoutRoom(begun: BegunSegment, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      const { segment: { file, header }, path } = begun;
+      await this.#spares.discard({ file, path });
+      throw new NoRoomError(header.segmentBytes, error);
+    }
   }
 
   /** Gives a segment its name, durably. */
-  async #publish({ segment, path }: BegunSegment): Promise<Segment> {
+  async #publish(begun: BegunSegment): Promise<Segment> {
     const { logDirectory, spareDirectory } = this.#options;
     const { files } = this.#runtime;
+    const { segment, path } = begun;
     assert(segment.name === segmentName(segment.firstIndex), () => `the name is "${segment.name}"`);
-    await files.rename(path, this.path(segment.name));
+    await this.#undoWithoutRoom(begun, () => files.rename(path, this.path(segment.name)));
     // A rename between two directories may need a sync of both to survive as a whole.
     await Promise.all([files.syncDirectory(logDirectory), files.syncDirectory(spareDirectory)]);
     // Opened again so that error messages name the file as it is called now.

@@ -36,6 +36,17 @@
  *   that no gap can appear. Past the end it makes a segment that "starts the log", which makes all
  *   others obsolete in one step, and removes them.
  *
+ * # Without room
+ *
+ * Room is needed for a new segment only: what is written lies in a file that is filled already. So
+ * each step that needs some (a roll, a truncation's copy, a start elsewhere) begins with a whole new
+ * file among the spares. Where there is no room for it, that file is removed, nothing has happened
+ * to the log, and the step waits (room_watch.ts), with every sync and operation behind it, but for
+ * `truncatePrefix`, which makes room. The spare is made early: that it cannot be made is known, and
+ * told by `shortage`, while the last segment still has room.
+ *
+ * A write or sync that fails elsewhere, for whatever reason, is of unknown effect.
+ *
  * # In memory
  *
  * Records that are not written yet, and a point into the files for every 64 KiB. A read looks into
@@ -53,10 +64,13 @@ import {
 } from "../limits.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Index } from "../types.ts";
-import type { Log, LogRecovery, RecordBatch } from "./log.ts";
+import type { Log, LogRecovery, LogShortage, RecordBatch } from "./log.ts";
+import { NoRoomError } from "./no_room_error.ts";
+import { type Operation, OperationQueue } from "./log_operations.ts";
 import { openLogFiles } from "./open_log_files.ts";
 import { PendingRecords } from "./pending_records.ts";
 import { readFromSegment, RecordCollector } from "./record_reader.ts";
+import { RoomWatch } from "./room_watch.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentStore } from "./segment_store.ts";
 import { SyncWaiters } from "./sync_waiters.ts";
@@ -72,15 +86,6 @@ export interface SegmentedLogOptions {
   readonly create: boolean;
 }
 
-/** Something that changes files, one at a time and in order. */
-interface Operation {
-  /** Runs after so many syncs have been answered. */
-  readonly waitersBefore: number;
-  readonly run: () => Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** A log in segment files; see the contract in log.ts. */
 export class SegmentedLog implements Log {
   readonly recovery: LogRecovery;
@@ -90,9 +95,7 @@ export class SegmentedLog implements Log {
   readonly #segments: Segment[];
   readonly #pending = new PendingRecords();
   readonly #waiters = new SyncWaiters();
-  readonly #operations: Operation[] = [];
-  #operationsAsked = 0;
-  #operationsDone = 0;
+  readonly #operations = new OperationQueue();
   /** Where the log starts as soon as an operation that is under way is done; else null. */
   #startsAt: Index | null = null;
   #lastIndex: Index;
@@ -104,6 +107,10 @@ export class SegmentedLog implements Log {
   #isAnswering = false;
   /** Whether a unit or an operation is under way: nothing else touches the files meanwhile. */
   #isBusy = false;
+  readonly #room: RoomWatch;
+  /** What is to be done next lacks room. */
+  #isWaitingForRoom = false;
+  #shortageChanged: (() => void) | null = null;
   #failure: StorageError | null = null;
   #isClosed = false;
   /** Called when nothing is under way any more. */
@@ -111,10 +118,21 @@ export class SegmentedLog implements Log {
 
   private constructor(
     runtime: Runtime,
-    files: { store: SegmentStore; segments: readonly Segment[]; recovery: LogRecovery },
+    files: {
+      store: SegmentStore;
+      segments: readonly Segment[];
+      recovery: LogRecovery;
+      path: string;
+    },
   ) {
     this.#runtime = runtime;
     this.#store = files.store;
+    this.#store.onPrepared = (error) => this.#prepared(error);
+    this.#room = new RoomWatch(runtime, {
+      directory: files.path,
+      retry: () => this.#prepareSpare(),
+      changed: () => this.#shortageChanged?.(),
+    });
     this.#segments = [...files.segments];
     this.recovery = files.recovery;
     this.#lastIndex = this.#active.lastIndex;
@@ -139,7 +157,7 @@ export class SegmentedLog implements Log {
     assert(segmentBytes % 512 === 0, () => `the segment size is ${segmentBytes}`);
     try {
       const files = await openLogFiles(runtime, { path, segmentBytes, create });
-      const log = new SegmentedLog(runtime, files);
+      const log = new SegmentedLog(runtime, { ...files, path });
       log.#store.prepareSpare();
       return log;
     } catch (error) {
@@ -156,6 +174,17 @@ export class SegmentedLog implements Log {
   /** The index of the last entry appended. */
   get lastIndex(): Index {
     return this.#lastIndex;
+  }
+
+  /** Why the next segment cannot be prepared, or null. */
+  get shortage(): LogShortage | null {
+    return this.#room.shortage;
+  }
+
+  /** From now on what lacks room waits. */
+  watchShortage(changed: () => void): void {
+    assert(this.#shortageChanged === null, "the room is watched already");
+    this.#shortageChanged = changed;
   }
 
   /** Takes records without waiting. */
@@ -182,7 +211,7 @@ export class SegmentedLog implements Log {
       return;
     }
     const target = this.#lastIndex;
-    this.#waiters.add({ target, operationsBefore: this.#operationsAsked, done });
+    this.#waiters.add({ target, operationsBefore: this.#operations.asked, done });
     if (this.#isBusy) return;
     if (this.#durableIndex < target) this.#pump();
     else this.#runtime.clock.defer(() => this.#pump());
@@ -205,7 +234,8 @@ export class SegmentedLog implements Log {
     this.#lastIndex = lastIndexKept;
     this.#writtenIndex = Math.min(this.#writtenIndex, lastIndexKept);
     this.#durableIndex = Math.min(this.#durableIndex, lastIndexKept);
-    return this.#enqueue(() => isInFiles ? this.#cutSuffix(lastIndexKept) : Promise.resolve());
+    const run = () => isInFiles ? this.#cutSuffix(lastIndexKept) : Promise.resolve();
+    return this.#enqueue(run, { makesRoom: false });
   }
 
   /** Removes segments that hold only entries before `firstIndexKept`. */
@@ -214,7 +244,7 @@ export class SegmentedLog implements Log {
     assert(!this.#isClosed, "the log is closed");
     assert(firstIndexKept >= 1, () => `the first index to keep is ${firstIndexKept}`);
     if (firstIndexKept <= this.#lastIndex + 1) {
-      return this.#enqueue(() => this.#cutPrefix(firstIndexKept));
+      return this.#enqueue(() => this.#cutPrefix(firstIndexKept), { makesRoom: true });
     }
     const lastIndex = firstIndexKept - 1;
     this.#pending.truncateSuffix(0);
@@ -222,7 +252,7 @@ export class SegmentedLog implements Log {
     this.#lastIndex = lastIndex;
     this.#writtenIndex = lastIndex;
     this.#durableIndex = lastIndex;
-    return this.#enqueue(() => this.#restart(firstIndexKept));
+    return this.#enqueue(() => this.#restart(firstIndexKept), { makesRoom: false });
   }
 
   /** Reads records of a range. */
@@ -262,8 +292,9 @@ export class SegmentedLog implements Log {
     this.#isClosed = true;
     if (this.#isBusy) await new Promise<void>((resolve) => this.#onIdle = resolve);
     assert(!this.#isBusy, "something is under way");
+    this.#room.close();
     const closed = this.#failure ?? new StorageError("Cannot go on as the log is closed");
-    for (const { reject } of this.#operations.splice(0)) reject(closed);
+    this.#operations.fail(closed);
     this.#waiters.fail(closed);
     await this.#store.close();
     for (const segment of this.#segments) await segment.retire();
@@ -283,38 +314,60 @@ export class SegmentedLog implements Log {
   #pump(): void {
     if (this.#isBusy || this.#isAnswering || this.#failure !== null) return;
     this.#isAnswering = true;
-    this.#waiters.complete(this.#durableIndex, this.#operationsDone);
+    this.#waiters.complete(this.#durableIndex, this.#operations.done);
     this.#isAnswering = false;
     assert(!this.#isBusy, "something was begun while callers were answered");
     if (this.#isClosed) return;
-    const next = this.#operations[0];
-    if (next !== undefined && this.#waiters.completed >= next.waitersBefore) {
-      this.#operations.shift();
+    const hasRoom = !this.#isWaitingForRoom;
+    const next = this.#operations.take({ answered: this.#waiters.completed, hasRoom });
+    if (next !== null) {
       this.#run(next);
-    } else if (!this.#waiters.isEmpty || this.#pending.bytes >= UNIT_BYTES_MAX) {
+    } else if (hasRoom && (!this.#waiters.isEmpty || this.#pending.bytes >= UNIT_BYTES_MAX)) {
       if (this.#pending.bytes > 0) this.#writeUnit();
-    }
+    } else if (hasRoom && this.#store.isPrepared) this.#room.found();
   }
 
-  #enqueue(run: () => Promise<void>): Promise<void> {
+  #enqueue(run: () => Promise<void>, { makesRoom }: Pick<Operation, "makesRoom">): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#operationsAsked += 1;
-      this.#operations.push({ waitersBefore: this.#waiters.asked, run, resolve, reject });
+      const waitersBefore = makesRoom ? 0 : this.#waiters.asked;
+      this.#operations.add({ waitersBefore, makesRoom, run, resolve, reject });
       this.#pump();
     });
   }
 
-  #run({ run, resolve, reject }: Operation): void {
+  #run(operation: Operation): void {
+    const { run, resolve, reject } = operation;
     assert(!this.#isBusy, "something is under way");
     this.#isBusy = true;
     run().then(() => {
-      this.#operationsDone += 1;
+      this.#operations.completed(operation);
       resolve();
       this.#settle(null);
     }, (error) => {
+      if (this.#mayWait(error)) this.#operations.putBack(operation);
       this.#settle(error);
-      reject(this.#failure!);
+      if (this.#failure !== null) reject(this.#failure);
     });
+  }
+
+  /** Whether a failure is no more than a want of room that somebody knows how to bear. */
+  #mayWait(error: unknown): error is NoRoomError {
+    return error instanceof NoRoomError && this.#shortageChanged !== null;
+  }
+
+  /** The next segment lacks room, or does not: what waits for it goes on. */
+  #prepared(error: NoRoomError | null): void {
+    if (error !== null) return this.#room.lacks(error);
+    if (!this.#isWaitingForRoom) return this.#room.found();
+    this.#isWaitingForRoom = false;
+    this.#pump();
+  }
+
+  /** Prepares the next segment, unless it is. */
+  #prepareSpare(): void {
+    if (this.#isClosed || this.#failure !== null) return;
+    if (this.#store.isPrepared) this.#prepared(null);
+    else this.#store.prepareSpare();
   }
 
   /** Writes the next unit, or rolls where nothing more fits. */
@@ -350,7 +403,10 @@ export class SegmentedLog implements Log {
   #settle(error: unknown): void {
     assert(this.#isBusy, "nothing was under way");
     this.#isBusy = false;
-    if (error !== null) this.#fail(error);
+    if (this.#mayWait(error)) {
+      this.#isWaitingForRoom = true;
+      this.#room.lacks(error);
+    } else if (error !== null) this.#fail(error);
     this.#pump();
     if (!this.#isBusy && this.#onIdle !== null) this.#onIdle();
   }
@@ -360,7 +416,7 @@ export class SegmentedLog implements Log {
     assert(this.#failure === null, "the log failed before");
     const failure = storageError("Cannot write the log", error);
     this.#failure = failure;
-    for (const { reject } of this.#operations.splice(0)) reject(failure);
+    this.#operations.fail(failure);
     // A sync that fails at once is not answered before it returns.
     this.#runtime.clock.defer(() => this.#waiters.fail(failure));
   }
@@ -383,7 +439,7 @@ export class SegmentedLog implements Log {
     else await this.#store.seal(old);
     this.#segments.push(segment);
     if (isEmpty) await old.retire();
-    this.#store.prepareSpare();
+    this.#prepareSpare();
   }
 
   async #cutSuffix(lastIndexKept: Index): Promise<void> {
@@ -401,7 +457,7 @@ export class SegmentedLog implements Log {
     assert(this.#active === kept, () => `"${this.#active.name}" is the last segment`);
     await this.#store.remove(behind.map(({ name }) => name));
     for (const segment of [old, ...behind]) await segment.retire();
-    this.#store.prepareSpare();
+    this.#prepareSpare();
   }
 
   async #cutPrefix(firstIndexKept: Index): Promise<void> {
@@ -424,7 +480,7 @@ export class SegmentedLog implements Log {
     if (this.#startsAt === firstIndex) this.#startsAt = null;
     await this.#store.remove(old.map(({ name }) => name));
     for (const before of old) await before.retire();
-    this.#store.prepareSpare();
+    this.#prepareSpare();
   }
 }
 

@@ -6,10 +6,14 @@
  * under a number until it gets its header and its name. Nothing in that directory is ever read:
  * whatever is found there at opening is removed.
  *
+ * Where there is no room for a spare its file is removed again: the log has the rest of its last
+ * segment, and time to say so (room_watch.ts).
+ *
  * @module
  */
 import { assert } from "../assert.ts";
 import type { File, Runtime } from "../runtime/runtime.ts";
+import { isShortage, NoRoomError } from "./no_room_error.ts";
 import { syncFile, ZERO_SLICE_BYTES } from "./sync_file.ts";
 
 /** A file full of zeros, durable but for its name. */
@@ -22,26 +26,41 @@ export interface SpareSegment {
 /** Thrown inside when the log closes while a spare is being filled. */
 class AbandonedError extends Error {}
 
+/** What {@linkcode SpareSegments} works with. */
+export interface SpareSegmentsOptions {
+  readonly directory: string;
+  /** The size of a spare. */
+  readonly bytes: number;
+  /** Called when a spare was prepared, with why there is no room for it, or with null. */
+  readonly prepared: (error: NoRoomError | null) => void;
+}
+
 /** The maker of spare segments. */
 export class SpareSegments {
   readonly #runtime: Runtime;
   readonly #directory: string;
   readonly #bytes: number;
+  readonly #told: (error: NoRoomError | null) => void;
   #number = 0;
+  /** What is being prepared, or is; resolves to null where that failed. */
   #prepared: Promise<SpareSegment | null> | null = null;
+  #isReady = false;
   #isUrgent = false;
   #isClosed = false;
 
   /** Prepares segments of `bytes` in `directory`. */
-  constructor(
-    runtime: Runtime,
-    { directory, bytes }: { readonly directory: string; readonly bytes: number },
-  ) {
+  constructor(runtime: Runtime, { directory, bytes, prepared }: SpareSegmentsOptions) {
     assert(bytes > 0, () => `a segment has ${bytes} bytes`);
     assert(bytes % 512 === 0, () => `a segment has ${bytes} bytes, want whole sectors`);
     this.#runtime = runtime;
     this.#directory = directory;
     this.#bytes = bytes;
+    this.#told = prepared;
+  }
+
+  /** Whether a spare is prepared. */
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /** Removes what an earlier process left in the directory. */
@@ -58,16 +77,32 @@ export class SpareSegments {
     assert(!this.#isClosed, "the log is closed");
     if (this.#prepared !== null) return;
     this.#isUrgent = false;
-    this.#prepared = this.#make(this.#bytes).catch(() => null);
+    const prepared = this.#make(this.#bytes).then((spare) => {
+      if (this.#prepared !== prepared) return spare;
+      this.#isReady = true;
+      this.#told(null);
+      return spare;
+    }, (error) => {
+      if (this.#prepared === prepared) this.#prepared = null;
+      // Any other failure shows where the segment is taken.
+      if (!this.#isClosed) this.#told(error instanceof NoRoomError ? error : null);
+      return null;
+    });
+    this.#prepared = prepared;
   }
 
-  /** A segment of at least `bytes`: the prepared one where it is large enough, else a new one. */
+  /**
+   * A segment of at least `bytes`: the prepared one where it is large enough, else a new one.
+   *
+   * @throws {NoRoomError} If there is no room for it.
+   */
   async take(bytes: number): Promise<SpareSegment> {
     assert(!this.#isClosed, "the log is closed");
     this.#isUrgent = true;
     if (bytes > this.#bytes) return this.#make(bytes);
     const prepared = this.#prepared;
     this.#prepared = null;
+    this.#isReady = false;
     const spare = await prepared ?? await this.#make(this.#bytes);
     assert(spare.bytes >= bytes, () => `the spare has ${spare.bytes} bytes, want ${bytes}`);
     return spare;
@@ -84,16 +119,25 @@ export class SpareSegments {
   async #make(bytes: number): Promise<SpareSegment> {
     this.#number += 1;
     const path = `${this.#directory}/${this.#number}.spare`;
-    const file = await this.#runtime.files.open(path, "create");
     try {
-      await this.#fill(file, bytes);
+      const file = await this.#runtime.files.open(path, "create");
+      try {
+        await this.#fill(file, bytes);
+      } catch (error) {
+        await this.discard({ file, path });
+        throw error;
+      }
+      return { file, path, bytes };
     } catch (error) {
-      await file.close();
-      // The space may be needed; that it could not be given back matters less than why.
-      if (!this.#isClosed) await this.#runtime.files.remove(path).catch(() => {});
-      throw error;
+      throw isShortage(error) ? new NoRoomError(bytes, error) : error;
     }
-    return { file, path, bytes };
+  }
+
+  /** Closes and removes a file of the directory, to give its room back. */
+  async discard({ file, path }: Pick<SpareSegment, "file" | "path">): Promise<void> {
+    await file.close();
+    // That the room could not be given back matters less than why it is.
+    if (!this.#isClosed) await this.#runtime.files.remove(path).catch(() => {});
   }
 
   async #fill(file: File, bytes: number): Promise<void> {

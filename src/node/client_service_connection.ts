@@ -317,6 +317,7 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
       leaderAddress: hint?.address ?? "",
       logTimeMs: this.#backend.logTimeMs(),
       why: error instanceof RefusedError ? error.why : [],
+      fix: error instanceof RefusedError ? error.fix : [],
     });
     this.#scheduleFlush();
   }

@@ -14,6 +14,7 @@ import type { TimerHandle } from "../runtime/runtime.ts";
 import { EntryKind, type Index, type MemberChange, type NodeId, type Term } from "../types.ts";
 import { ApplyLoop } from "./apply_loop.ts";
 import { proposalsBytes } from "./batch_encoder.ts";
+import { DiskRoom } from "./disk_room.ts";
 import type { DriverLoopOptions } from "./driver_options.ts";
 import { EffectPerformer } from "./effect_performer.ts";
 import { EntrySender } from "./entry_sender.ts";
@@ -45,6 +46,7 @@ const TICK: Input = {
 export class DriverLoop {
   readonly logTime: LogTime;
   readonly taker: SnapshotTaker;
+  readonly room: DiskRoom;
   readonly #options: DriverLoopOptions;
   readonly #proposals = new Proposals();
   readonly #memberRequests: MemberRequests;
@@ -83,6 +85,7 @@ export class DriverLoop {
       expired: (timer) => this.input({ type: "timer", timer }),
     });
     this.#ticks = this.#createTicks(options);
+    this.room = new DiskRoom(consensus, log, options.snapshots.logger);
     this.taker = this.#createTaker();
     this.#applyLoop = this.#createApplyLoop(cache);
     this.#reads = this.#createReads(options);
@@ -129,6 +132,7 @@ export class DriverLoop {
         this.#ticks.update();
         options.softState(state);
       },
+      noRoom: () => this.room.refusal(),
       failed,
     });
   }
@@ -150,6 +154,9 @@ export class DriverLoop {
 
   /** Starts: the core's timers run from here. */
   start(): void {
+    const { log } = this.#options;
+    log.watchShortage?.(() => this.#roomChanged());
+    if (this.room.isFull) this.#roomChanged();
     this.#schedule();
   }
 
@@ -351,6 +358,12 @@ export class DriverLoop {
     });
   }
 
+  #roomChanged(): void {
+    if (this.#stopped) return;
+    this.room.changed();
+    this.input({ type: "storageRoom", isFull: this.room.isFull });
+  }
+
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -401,7 +414,8 @@ export class DriverLoop {
       this.#armReadTimer();
     }
     // What is proposed while a sync runs becomes the next batch: it could not be durable sooner.
-    const hold = consensus.isLeader && this.#performer.isSyncing;
+    // On a full disk that sync may be long in coming, and who waits is to be told why.
+    const hold = consensus.isLeader && this.#performer.isSyncing && !this.room.isFull;
     if (this.#proposals.isWaiting && !hold) this.#stepProposals();
   }
 

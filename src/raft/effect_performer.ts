@@ -70,6 +70,8 @@ export interface EffectPerformerOptions {
   readonly softState: (state: SoftState) => void;
   /** The error for a proposal that only a leader takes, with the hint to follow. */
   readonly notLeader: () => NotLeaderError;
+  /** The error for a proposal for which there is no room on too many disks. */
+  readonly noRoom: () => RaftError;
   readonly failed: (error: Error) => void;
 }
 
@@ -326,6 +328,8 @@ export class EffectPerformer {
         return new TransferUnderWayError(
           "Cannot take the command as leadership is being transferred",
         );
+      case "no_room":
+        return this.#options.noRoom();
       case "overloaded":
         return new OverloadedError(
           "Cannot take the command as too much is appended and not committed",

@@ -16,17 +16,20 @@ import { DeniedError } from "../errors.ts";
 import { MEMBERS_MAX } from "../limits.ts";
 import type { DataDirectory } from "../log/data_directory.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { Clock } from "../runtime/runtime.ts";
 import type { PeerAddress } from "../transport/transport.ts";
 import type { Address, Index, InstanceId, Member, NodeId } from "../types.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import type { Identity } from "../wire/storage_codec.ts";
 import type { Formation } from "./formation.ts";
 import type { Standing } from "./hello_policy.ts";
+import { IdentityWriter } from "./identity_writer.ts";
 
 /** What members are followed with. */
 export interface MembersOptions {
   readonly nodeId: NodeId;
   readonly directory: DataDirectory;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** Where others reach this node, as it was started. */
   readonly address: () => Address;
@@ -69,14 +72,14 @@ export class Members {
   /** The configuration that took this node in, while its log has not come so far; or 0. */
   #joinIndex: Index = 0;
   #isLeaving = false;
-  /** One write to the identity at a time. */
-  #saving: Promise<void> = Promise.resolve();
+  readonly #writer: IdentityWriter;
   /** The address of this node that its cluster was last found to know instead of its own. */
   #wrongAddress: Address = "";
 
   /** Creates the members of a node that knows what its identity says. */
   constructor(options: MembersOptions) {
     this.#options = options;
+    this.#writer = new IdentityWriter({ ...options, failed: options.stop });
   }
 
   /** The cluster forms from a list. */
@@ -238,20 +241,13 @@ export class Members {
     if (identity.born && isSameList(identity.members, members)) return;
     if (memberOf(configuration, identity.nodeId) === null) return;
     // A crash that leaves a born node without that configuration would look like its removal.
-    if (!identity.born) this.#saving = this.#saving.then(() => this.#options.synced());
-    this.#save((before) => ({ ...before, members, born: true }));
-  }
-
-  #save(change: (identity: Identity) => Identity): Promise<void> {
-    const { directory, stop } = this.#options;
-    this.#saving = this.#saving.then(() => directory.saveIdentity(change(directory.identity)));
-    this.#saving.catch(stop);
-    return this.#saving;
+    if (!identity.born) this.#writer.waitFor(() => this.#options.synced());
+    this.#writer.save((before) => ({ ...before, members, born: true }));
   }
 
   /** Resolves when nothing is being written. */
-  async settled(): Promise<void> {
-    await this.#saving.catch(() => {});
+  settled(): Promise<void> {
+    return this.#writer.settled();
   }
 
   #checkAddress({ latest }: MembershipView): void {
@@ -274,7 +270,8 @@ export class Members {
     const { directory, logger, stop } = this.#options;
     const error = removedError(directory.identity);
     logger.error("This node was removed from the cluster", { how });
-    this.#save((before) => ({ ...before, removed: true })).then(() => stop(error), () => {});
+    const saved = this.#writer.save((before) => ({ ...before, removed: true }));
+    saved.then(() => stop(error), () => {});
   }
 }
 

@@ -128,6 +128,7 @@ export class Raft {
     this.#members = new Members({
       nodeId: options.nodeId,
       directory: storage.directory,
+      clock: runtime.clock,
       logger: this.#logger,
       address: () => this.address,
       setPeers: (peers) => this.#port.transport.setPeers(peers),

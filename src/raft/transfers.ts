@@ -58,7 +58,7 @@ export class Transfers {
     return result;
   }
 
-  /** The core says how a transfer ended. */
+  /** The core says how a transfer ended; for one that it began by itself nobody waits. */
   outcome(outcome: TransferOutcome): void {
     const transfer = outcome.source as PendingTransfer;
     if (!this.#pending.delete(transfer)) return;

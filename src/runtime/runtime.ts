@@ -154,6 +154,8 @@ export interface FileSystem {
   remove(path: string): Promise<void>;
   /** The size of a file in bytes, or null where there is none. */
   size(path: string): Promise<number | null>;
+  /** How many bytes more the file system of `path` takes; null where it does not say. */
+  freeBytes(path: string): Promise<number | null>;
   /** Makes names in a directory durable: fsync of the directory. */
   syncDirectory(path: string): Promise<void>;
   /** Takes an exclusive lock on `path` for this process; see the data directory's lock. */

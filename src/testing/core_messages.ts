@@ -71,6 +71,7 @@ export function accepted(fields: Fields<AppendEntriesAccepted> = {}): AppendEntr
     readSequence: 0,
     session: 0,
     promiseMs: 0,
+    storageFull: false,
     ...fields,
   };
 }
@@ -87,6 +88,7 @@ export function rejected(fields: Fields<AppendEntriesRejected> = {}): AppendEntr
     readSequence: 0,
     session: 0,
     promiseMs: 0,
+    storageFull: false,
     ...fields,
   };
 }

@@ -13,6 +13,7 @@ export type DiskCallKind =
   | "rename"
   | "remove"
   | "size"
+  | "freeBytes"
   | "syncDirectory"
   | "lock"
   | "unlock"

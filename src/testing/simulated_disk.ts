@@ -132,6 +132,7 @@ export class SimulatedDisk {
       rename: (from, to) => metadata("rename", to, () => this.#names.rename(from, to)),
       remove: (path) => metadata("remove", path, () => this.#names.remove(path)),
       size: (path) => metadata("size", path, () => this.#names.file(path)?.sizeBytes ?? null),
+      freeBytes: (path) => metadata("freeBytes", path, () => this.#freeBytes()),
       syncDirectory: (path) => this.#syncDirectory(owner, path),
       lock: (path) => metadata("lock", path, () => this.#lock(owner, path)),
       lockHolder: (path) => metadata("lock", path, () => this.#lockHolder(path)),
@@ -199,6 +200,13 @@ export class SimulatedDisk {
     if (verdict === "ok") return;
     owner.crash("power_loss");
     throw new SimulatedCrashError(owner.name);
+  }
+
+  #freeBytes(): number {
+    return Math.min(
+      Number.MAX_SAFE_INTEGER,
+      Math.max(0, this.faults.capacityBytes - this.usedBytes),
+    );
   }
 
   #shortEnd(position: number, end: number): number {

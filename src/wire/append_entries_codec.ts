@@ -221,7 +221,7 @@ export function checkedRequest(request: AppendEntriesFrame): AppendEntriesFrame 
   return request;
 }
 
-/** Appends a response that accepts to what `target` holds. */
+/** Appends a response that accepts, from a node with room, to what `target` holds. */
 export function writeAccepted(target: ByteBuilder, message: AppendEntriesAccepted): void {
   const offset = target.reserve(ACCEPTED_BYTES);
   const bytes = target.bytes;
@@ -231,7 +231,8 @@ export function writeAccepted(target: ByteBuilder, message: AppendEntriesAccepte
   putEnvelope(bytes, offset, ACCEPTED_BYTES, envelope);
   putInteger(bytes, offset + 40, message.readSequence);
   putInteger(bytes, offset + 48, message.matchIndex);
-  const { promiseMs, session } = message;
+  const { promiseMs, session, storageFull } = message;
+  assert(!storageFull, "the layout has no place for a full disk");
   assert(promiseMs >= 0 && promiseMs <= PROMISE_MS_MAX, () => `${promiseMs} ms fit into 16 bits`);
   putUint32(bytes, offset + 56, promiseMs << 16);
   putUint32(bytes, offset + 60, session);
@@ -255,5 +256,6 @@ export function readAccepted(frame: Uint8Array): AppendEntriesAccepted | null {
     readSequence,
     session: getUint32(frame, 60),
     promiseMs: frame[58]! | (frame[59]! << 8),
+    storageFull: false,
   };
 }

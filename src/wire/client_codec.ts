@@ -114,6 +114,8 @@ function fillError(root: MessageStruct, answer: ErrorAnswer): void {
   struct.setLogTimeMs(toUint64(answer.logTimeMs));
   const why = struct.initWhy(answer.why.length);
   for (const [i, line] of answer.why.entries()) why.set(i, line);
+  const fix = struct.initFix(answer.fix.length);
+  for (const [i, line] of answer.fix.entries()) fix.set(i, line);
 }
 
 function readMessage(root: MessageStruct): ClientMessage {
@@ -186,5 +188,6 @@ function readError(root: MessageStruct, requestId: number): ErrorAnswer {
     leaderAddress: struct.getLeaderAddress(),
     logTimeMs: toNumber(struct.getLogTimeMs()),
     why: struct.getWhy().toArray(),
+    fix: struct.getFix().toArray(),
   };
 }

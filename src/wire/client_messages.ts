@@ -141,6 +141,8 @@ export interface ErrorAnswer {
   readonly logTimeMs: LogTimeMs;
   /** The facts behind a refusal, for people, a line each. */
   readonly why: readonly string[];
+  /** How to mend it, for people, a line each; may be empty. */
+  readonly fix: readonly string[];
 }
 
 /** Changes of the members, all at once; only a leader takes it. */

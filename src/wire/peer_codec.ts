@@ -65,7 +65,7 @@ export function writePeerMessage(
     return;
   }
   assert(records.length === 0, () => `a "${message.type}" carries no records`);
-  if (message.type === "appendEntriesResponse" && message.accepted) {
+  if (message.type === "appendEntriesResponse" && message.accepted && !message.storageFull) {
     writeAccepted(target, message);
     return;
   }
@@ -140,6 +140,7 @@ function fillAppendEntriesResponse(struct: ResponseStruct, message: AppendEntrie
   struct.setReadSequence(toUint64(message.readSequence));
   struct.setSession(message.session);
   struct.setPromiseMs(message.promiseMs);
+  struct.setStorageFull(message.storageFull);
   if (message.accepted) {
     struct.initAccepted().setMatchIndex(toUint64(message.matchIndex));
     return;
@@ -215,9 +216,11 @@ function readAppendEntriesResponse(struct: ResponseStruct, term: Term): AppendEn
   const readSequence = toNumber(struct.getReadSequence());
   const session = struct.getSession();
   const promiseMs = struct.getPromiseMs();
+  const storageFull = struct.getStorageFull();
   if (struct.which() === AppendEntriesResponse_Which.ACCEPTED) {
     const matchIndex = toNumber(struct.getAccepted().getMatchIndex());
-    return { type, accepted: true, term, matchIndex, readSequence, session, promiseMs };
+    const answer = { type, term, readSequence, session, promiseMs, storageFull } as const;
+    return { ...answer, accepted: true, matchIndex };
   }
   const rejected = struct.getRejected();
   return {
@@ -230,6 +233,7 @@ function readAppendEntriesResponse(struct: ResponseStruct, term: Term): AppendEn
     readSequence,
     session,
     promiseMs,
+    storageFull,
   };
 }
 

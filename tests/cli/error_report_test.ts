@@ -24,6 +24,7 @@ import {
   UnknownOutcomeError,
   UnreachableError,
 } from "../../src/errors.ts";
+import { NoRoomError } from "../../src/log/no_room_error.ts";
 import { FileError, LockedError, NetworkError } from "../../src/runtime/runtime.ts";
 
 const report = new RequestReport({
@@ -60,7 +61,20 @@ describe("reportError", () => {
       [new ChangeInProgressError("x"), 4, "no"],
       [new NotFoundError("x"), 3, "no"],
       [new FileError("ENOENT", "f", "x"), 3, "no"],
-      [new FileError("EACCES", "f", "x"), 1, "no"],
+      [new FileError("EACCES", "f", "x"), 8, "no"],
+      [new FileError("EPERM", "f", "x"), 8, "no"],
+      [new FileError("EROFS", "f", "x"), 8, "no"],
+      [new FileError("ENOSPC", "f", "x"), 10, "no"],
+      [new FileError("EDQUOT", "f", "x"), 10, "no"],
+      [new FileError("EMFILE", "f", "x"), 1, "no"],
+      [new FileError("ENFILE", "f", "x"), 1, "no"],
+      [new FileError("EIO", "f", "x"), 9, "no"],
+      [new FileError("EISDIR", "f", "x"), 1, "no"],
+      [new StorageError("x", { cause: new FileError("ENOSPC", "f", "y") }), 10, "no"],
+      [new StorageError("x", { cause: new FileError("EROFS", "f", "y") }), 8, "no"],
+      [new StorageError("x", { cause: new FileError("EIO", "f", "y") }), 9, "no"],
+      [new NoRoomError(1, new FileError("EDQUOT", "f", "y")), 10, "no"],
+      [new BadDataError("x", [], { cause: new FileError("ENOENT", "f", "y") }), 9, "no"],
       [new NetworkError("EADDRINUSE", "x"), 1, "no"],
       [new AssertionError("x"), 1, "no"],
       [new TypeError("x"), 1, "no"],

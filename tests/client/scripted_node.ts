@@ -144,6 +144,7 @@ export class ScriptedNode {
           leaderAddress: "",
           logTimeMs: this.#cluster.logTimeMs,
           why: [],
+          fix: [],
           ...more,
         }),
     };

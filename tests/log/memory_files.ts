@@ -63,6 +63,10 @@ export class MemoryFiles implements FileSystem {
     return this.contents.get(path)?.length ?? null;
   }
 
+  async freeBytes(): Promise<null> {
+    return null;
+  }
+
   async syncDirectory(): Promise<void> {}
 
   async lock(): Promise<{ release(): Promise<void> }> {

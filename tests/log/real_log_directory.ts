@@ -52,6 +52,7 @@ export async function createRealDirectory(): Promise<RealDirectory> {
       rename: (from, to) => files.rename(from, to),
       remove: (file) => files.remove(file),
       size: (file) => files.size(file),
+      freeBytes: (directory) => files.freeBytes(directory),
       syncDirectory: (directory) => files.syncDirectory(directory),
       lock: (file) => files.lock(file),
       lockHolder: (file) => files.lockHolder(file),

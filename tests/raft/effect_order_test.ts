@@ -179,6 +179,7 @@ describe("effect order", () => {
       readSequence: 0,
       session: 1,
       promiseMs: 0,
+      storageFull: false,
     });
     world.takeEvents();
     const proposal = world.propose();
@@ -195,6 +196,7 @@ describe("effect order", () => {
       readSequence: 0,
       session: 1,
       promiseMs: 0,
+      storageFull: false,
     });
     assert.equal(world.endings.size, 0, "trap 24: the leader's own copy is not durable");
     await world.synced();

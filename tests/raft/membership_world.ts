@@ -265,6 +265,7 @@ function serve({ stream, hello, decoder, handOver }: GreetedConnection, raft: ()
           leaderAddress: leaderAddress ?? "",
           logTimeMs: 1,
           why: [],
+          fix: [],
         });
       },
     );

@@ -62,6 +62,7 @@ const peerMessage: fc.Arbitrary<Message> = fc.oneof(
     readSequence: integer,
     session: fc.nat(),
     promiseMs: fc.nat(0xffff),
+    storageFull: fc.boolean(),
   }),
   record({
     type: fc.constant("appendEntriesResponse" as const),
@@ -73,6 +74,7 @@ const peerMessage: fc.Arbitrary<Message> = fc.oneof(
     readSequence: integer,
     session: fc.nat(),
     promiseMs: fc.nat(0xffff),
+    storageFull: fc.boolean(),
   }),
   record({
     type: fc.constant("readIndexResponse" as const),

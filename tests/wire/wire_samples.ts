@@ -115,6 +115,7 @@ export const peerMessages: readonly (Message | PeerGreeting)[] = [
     readSequence: 9,
     session: 8,
     promiseMs: 900,
+    storageFull: false,
   },
   {
     type: "appendEntriesResponse",
@@ -126,6 +127,7 @@ export const peerMessages: readonly (Message | PeerGreeting)[] = [
     readSequence: 9,
     session: 8,
     promiseMs: 900,
+    storageFull: true,
   },
   { type: "readIndexRequest", term: 7, readId: 3 },
   { type: "readIndexResponse", term: 7, readId: 3, readIndex: 44 },
@@ -229,6 +231,7 @@ export const clientMessages: readonly ClientMessage[] = [
     leaderAddress: "10.0.0.2:7238",
     logTimeMs: 12_345,
     why: [],
+    fix: [],
   },
   {
     type: "errorAnswer",
@@ -240,6 +243,7 @@ export const clientMessages: readonly ClientMessage[] = [
     leaderAddress: "",
     logTimeMs: 12_345,
     why: ["1 of 2 voters would be up", "node 2 does not answer"],
+    fix: ["start node 2"],
   },
   {
     type: "changeMembership",

@@ -4,7 +4,7 @@
  * @module
  */
 import * as fs from "node:fs";
-import { mkdir, readdir, rename, stat, unlink } from "node:fs/promises";
+import { mkdir, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
 import type { File, FileLock, FileSystem, LockHolder } from "../runtime.ts";
 import { acquireFileLock, findLockHolder } from "./file_lock.ts";
 import type { KernelLock } from "./kernel_lock.ts";
@@ -75,6 +75,16 @@ export class SystemFileSystem implements FileSystem {
       if (systemErrorCode(error) === "ENOENT") return null;
       throw fileError({ verb: "read the size of", path, error });
     }
+  }
+
+  /** What statfs says is there for programs without privileges. */
+  async freeBytes(path: string): Promise<number | null> {
+    const { blocks, bavail, bsize } = await explain(
+      { verb: "read the free room of", path },
+      statfs(path),
+    );
+    // Some file systems without blocks of their own say zero of everything.
+    return blocks > 0 ? bavail * bsize : null;
   }
 
   /** fsync of a directory. Windows has no such call: its file systems log names themselves. */

@@ -452,7 +452,7 @@ export class StatusMember extends __S {
     override toString(): string { return "StatusMember_" + super.toString(); }
 }
 export class ErrorAnswer extends __S {
-    static override readonly _capnp = { displayName: "ErrorAnswer", id: "bfea6d95cb9e19bc", size: new __O(24, 3) };
+    static override readonly _capnp = { displayName: "ErrorAnswer", id: "bfea6d95cb9e19bc", size: new __O(24, 4) };
     getCode(): ErrorCode { return __S.getUint16(0, this); }
     setCode(value: ErrorCode): void { __S.setUint16(0, value, this); }
     getApplied(): Applied { return __S.getUint16(2, this); }
@@ -471,6 +471,12 @@ export class ErrorAnswer extends __S {
     hasWhy(): boolean { return !__S.isNull(__S.getPointer(2, this)); }
     initWhy(length: number): capnp.List<string> { return __S.initList(2, capnp.TextList, length, this); }
     setWhy(value: capnp.List<string>): void { __S.copyFrom(value, __S.getPointer(2, this)); }
+    adoptFix(value: capnp.Orphan<capnp.List<string>>): void { __S.adopt(value, __S.getPointer(3, this)); }
+    disownFix(): capnp.Orphan<capnp.List<string>> { return __S.disown(this.getFix()); }
+    getFix(): capnp.List<string> { return __S.getList(3, capnp.TextList, this); }
+    hasFix(): boolean { return !__S.isNull(__S.getPointer(3, this)); }
+    initFix(length: number): capnp.List<string> { return __S.initList(3, capnp.TextList, length, this); }
+    setFix(value: capnp.List<string>): void { __S.copyFrom(value, __S.getPointer(3, this)); }
     override toString(): string { return "ErrorAnswer_" + super.toString(); }
 }
 export enum ErrorCode {

@@ -197,7 +197,7 @@ export const clientStatusAnswerLayout: StructLayout = {
 export const clientErrorAnswerLayout: StructLayout = {
   name: "ErrorAnswer",
   dataWords: 3,
-  pointers: 3,
+  pointers: 4,
   body: {
     tagByte: -1,
     tagCount: 0,
@@ -209,6 +209,7 @@ export const clientErrorAnswerLayout: StructLayout = {
       { kind: "text", name: "leaderAddress", tag: -1, slot: 1 },
       { kind: "integer", name: "logTimeMs", tag: -1, byte: 16, signed: false },
       { kind: "textList", name: "why", tag: -1, slot: 2 },
+      { kind: "textList", name: "fix", tag: -1, slot: 3 },
     ],
   },
 };
@@ -556,7 +557,7 @@ export const peerAppendEntriesRequestLayout: StructLayout = {
 
 export const peerAppendEntriesResponseLayout: StructLayout = {
   name: "AppendEntriesResponse",
-  dataWords: 5,
+  dataWords: 6,
   pointers: 0,
   body: {
     tagByte: 16,

@@ -356,13 +356,13 @@ export class AppendEntriesRequest extends __S {
     override toString(): string { return "AppendEntriesRequest_" + super.toString(); }
 }
 export class AppendEntriesResponse_Accepted extends __S {
-    static override readonly _capnp = { displayName: "accepted", id: "801ef3f42186491d", size: new __O(40, 0) };
+    static override readonly _capnp = { displayName: "accepted", id: "801ef3f42186491d", size: new __O(48, 0) };
     getMatchIndex(): bigint { return __S.getUint64(8, this); }
     setMatchIndex(value: bigint): void { __S.setUint64(8, value, this); }
     override toString(): string { return "AppendEntriesResponse_Accepted_" + super.toString(); }
 }
 export class AppendEntriesResponse_Rejected extends __S {
-    static override readonly _capnp = { displayName: "rejected", id: "b0dc600ba9d00844", size: new __O(40, 0) };
+    static override readonly _capnp = { displayName: "rejected", id: "b0dc600ba9d00844", size: new __O(48, 0) };
     getPrevLogIndex(): bigint { return __S.getUint64(8, this); }
     setPrevLogIndex(value: bigint): void { __S.setUint64(8, value, this); }
     getHintIndex(): bigint { return __S.getUint64(24, this); }
@@ -378,7 +378,7 @@ export enum AppendEntriesResponse_Which {
 export class AppendEntriesResponse extends __S {
     static readonly ACCEPTED = AppendEntriesResponse_Which.ACCEPTED;
     static readonly REJECTED = AppendEntriesResponse_Which.REJECTED;
-    static override readonly _capnp = { displayName: "AppendEntriesResponse", id: "d26fe351fbfbfd39", size: new __O(40, 0) };
+    static override readonly _capnp = { displayName: "AppendEntriesResponse", id: "d26fe351fbfbfd39", size: new __O(48, 0) };
     getReadSequence(): bigint { return __S.getUint64(0, this); }
     setReadSequence(value: bigint): void { __S.setUint64(0, value, this); }
     getAccepted(): AppendEntriesResponse_Accepted {
@@ -405,6 +405,8 @@ export class AppendEntriesResponse extends __S {
     setSession(value: number): void { __S.setUint32(20, value, this); }
     getPromiseMs(): number { return __S.getUint16(18, this); }
     setPromiseMs(value: number): void { __S.setUint16(18, value, this); }
+    getStorageFull(): boolean { return __S.getBit(320, this); }
+    setStorageFull(value: boolean): void { __S.setBit(320, value, this); }
     override toString(): string { return "AppendEntriesResponse_" + super.toString(); }
     which(): AppendEntriesResponse_Which { return __S.getUint16(16, this); }
 }

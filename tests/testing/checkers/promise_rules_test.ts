@@ -52,6 +52,7 @@ describe("PromiseRule", () => {
     readSequence: round,
     session: 0,
     promiseMs: 200,
+    storageFull: false,
   };
   const vote: Message = {
     type: "requestVoteResponse",

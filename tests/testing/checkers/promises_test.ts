@@ -26,6 +26,7 @@ function acknowledgement(term: number, matchIndex: number): Message {
     readSequence: 0,
     session: 0,
     promiseMs: 0,
+    storageFull: false,
   };
 }
 

@@ -1,0 +1,78 @@
+/**
+ * What a failed call to a file means to whoever ran the command: the exit code, and the way out.
+ *
+ * @module
+ */
+import { BadDataError } from "../errors.ts";
+import { FileError } from "../runtime/runtime.ts";
+import { ExitCode } from "./exit_codes.ts";
+
+/** What is said of it, besides the message, which names the file and the reason. */
+export interface FileFailure {
+  readonly exit: ExitCode;
+  readonly fix: readonly string[];
+  readonly retryable: boolean;
+}
+
+/** No error has more causes than that. */
+const CAUSES_MAX = 8;
+
+const DISK_FULL: FileFailure = {
+  exit: ExitCode.refused,
+  fix: [
+    "free room on that disk (df PATH says how much there is), or enlarge it; then try again",
+    "what was stored before is unharmed",
+  ],
+  retryable: true,
+};
+
+const NOT_ALLOWED: FileFailure = {
+  exit: ExitCode.denied,
+  fix: [
+    "give the path to the user that runs this (ls -ld PATH says whose it is), or name another one",
+  ],
+  retryable: false,
+};
+
+const FAILURES: ReadonlyMap<string, FileFailure> = new Map([
+  ["ENOENT", { exit: ExitCode.notFound, fix: [], retryable: false }],
+  ["ENOSPC", DISK_FULL],
+  ["EDQUOT", DISK_FULL],
+  ["EACCES", NOT_ALLOWED],
+  ["EPERM", NOT_ALLOWED],
+  ["EROFS", {
+    exit: ExitCode.denied,
+    fix: [
+      "mount the file system for writing, or name a path on another one",
+      "did the kernel make it read-only after errors of the device? see: dmesg",
+    ],
+    retryable: false,
+  }],
+  ["EMFILE", {
+    exit: ExitCode.failed,
+    fix: ["raise the limit of open files (ulimit -n), then try again"],
+    retryable: true,
+  }],
+  ["ENFILE", {
+    exit: ExitCode.failed,
+    fix: ["too many files are open on this machine: close some, or raise fs.file-max"],
+    retryable: true,
+  }],
+  ["EIO", {
+    exit: ExitCode.badData,
+    fix: ["look after the disk (see: dmesg), then start the node again: it checks what it stored"],
+    retryable: false,
+  }],
+]);
+
+/** What is said of an error that comes from a file; null where none does, or nothing is known. */
+export function fileFailureOf(error: Error): FileFailure | null {
+  let cause: unknown = error;
+  for (let depth = 0; depth < CAUSES_MAX && cause instanceof Error; depth += 1) {
+    // What stands there was read, and says more.
+    if (cause instanceof BadDataError) return null;
+    if (cause instanceof FileError) return FAILURES.get(cause.code) ?? null;
+    cause = cause.cause;
+  }
+  return null;
+}

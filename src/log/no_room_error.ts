@@ -1,0 +1,37 @@
+/**
+ * What a file operation lacks that comes back by itself or by an operator: room on the disk, or
+ * open files.
+ *
+ * @module
+ */
+import { StorageError } from "../errors.ts";
+import { FileError } from "../runtime/runtime.ts";
+
+/** A full disk, or a quota. */
+const DISK_CODES: readonly string[] = ["ENOSPC", "EDQUOT"];
+/** The two limits of open files. */
+const OPEN_FILES_CODES: readonly string[] = ["EMFILE", "ENFILE"];
+
+/**
+ * There is no room for a step, and nothing of it happened: what it had begun was undone, and the
+ * same step may be tried again.
+ */
+export class NoRoomError extends StorageError {
+  /** The bytes that the step needs. */
+  readonly neededBytes: number;
+  /** Whether they are lacking on the disk. */
+  readonly isDisk: boolean;
+
+  /** Creates the error around what the system said. */
+  constructor(neededBytes: number, cause: FileError) {
+    super(cause.message, { cause });
+    this.neededBytes = neededBytes;
+    this.isDisk = DISK_CODES.includes(cause.code);
+  }
+}
+
+/** Whether something ran out that may come back. */
+export function isShortage(error: unknown): error is FileError {
+  if (!(error instanceof FileError)) return false;
+  return DISK_CODES.includes(error.code) || OPEN_FILES_CODES.includes(error.code);
+}
