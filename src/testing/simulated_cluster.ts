@@ -11,6 +11,7 @@ import { AssertionError } from "../assert.ts";
 import type { SoftState } from "../consensus/effects.ts";
 import type { Tracer } from "../consensus/tracing.ts";
 import { BadDataError, DeniedError } from "../errors.ts";
+import { NoRoomError } from "../log/no_room_error.ts";
 import { type RunningNode, startNode } from "../node/node.ts";
 import type { ClusterFormation } from "../raft/raft_options.ts";
 import type { Address, NodeId } from "../types.ts";
@@ -200,7 +201,9 @@ export class SimulatedCluster {
       if (node.machine.runtime !== runtime) return;
       node.running = running;
       void running.stopped.then(({ error }) => {
-        if (node.machine.runtime === runtime) this.#stopped(node, error);
+        if (node.machine.runtime !== runtime) return;
+        this.#checkRoom(node, running, error);
+        this.#stopped(node, error);
       });
     }, (error) => {
       if (node.machine.runtime === runtime) this.#stopped(node, error);
@@ -303,6 +306,13 @@ export class SimulatedCluster {
     node.removed = error instanceof DeniedError && error.message.includes("was removed from");
     this.crash(node, "kill");
     this.startAfter(node, RESTART_PAUSE_MS);
+  }
+
+  /** A node that takes part bears a full disk; one that makes its directory needs the room. */
+  #checkRoom(node: SimulatedNode, running: RunningNode, error: Error | null): void {
+    if (!(error instanceof NoRoomError) || running.status().configurationIndex === 0) return;
+    const message = `a full disk ended node ${node.id}: ${error.message}`;
+    this.defects.push(new PropertyViolation("Room", message));
   }
 
   #note(text: string): void {

@@ -44,15 +44,22 @@ export function diskErrors(scene: FaultScene): void {
   });
 }
 
-/** The disk is full for a while. */
+/**
+ * Disks are full for a while, perhaps a long one: one node's, some nodes', or all. Whoever filled
+ * them may have more than what is free: then what a node removes gives it no room.
+ */
 export function diskFull(scene: FaultScene): void {
-  const { disk } = drawNode(scene).machine;
-  const leftBytes = scene.prng.pick([0, 4_096, 65_536, 200_000]);
-  scene.note(`disk of ${leftBytes} bytes left`);
-  disk.faults.capacityBytes = disk.usedBytes + leftBytes;
-  scene.mend(() => {
-    disk.faults.capacityBytes = Infinity;
-  });
+  const { prng, cluster } = scene;
+  const count = prng.pick([1, 1, 2, cluster.nodes.length]);
+  const nodes = count === 1 ? [drawNode(scene)] : prng.shuffle([...cluster.nodes]).slice(0, count);
+  const leftBytes = prng.pick([-200_000, -200_000, 0, 4_096, 65_536, 200_000]);
+  const lastsMs = prng.pick([scene.lastsMs, 5_000, 20_000]);
+  const ids = nodes.map(({ id }) => id).join(", ");
+  scene.note(`disks of nodes ${ids} are full for ${lastsMs} ms, ${leftBytes} bytes left`);
+  for (const { machine: { disk } } of nodes) {
+    disk.faults.capacityBytes = disk.usedBytes + leftBytes;
+    scene.after(lastsMs, () => disk.faults.capacityBytes = Infinity);
+  }
 }
 
 /** The kernel writes back early and in any order: the next loss of power tears what is written. */
