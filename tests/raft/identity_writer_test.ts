@@ -18,6 +18,8 @@ const IDENTITY: Identity = {
   born: true,
   members: [],
   removed: false,
+  recovery: null,
+  formerClusterIds: [],
 };
 
 /** A directory whose disk is full as long as a test says so. */
