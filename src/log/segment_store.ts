@@ -2,9 +2,9 @@
  * The files of a segmented log: makes, seals, rewrites and removes segments. Each method is one
  * step between two states of the directory that recovery understands; calls never overlap.
  *
- * What needs new room rejects with a NoRoomError where there is none: then nothing has happened. The
- * rename that gives a file its place in the log is the boundary. Until then a new file is among the
- * spares, and is removed; from then on a failure leaves open what is durable.
+ * What needs new room rejects with a NoRoomError where there is none: then nothing has happened.
+ * The rename that gives a file its place in the log is the boundary. Until then a new file is among
+ * the spares, and is removed; from then on a failure leaves open what is durable.
  *
  * @module
  */

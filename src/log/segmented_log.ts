@@ -39,11 +39,11 @@
  * # Without room
  *
  * Room is needed for a new segment only: what is written lies in a file that is filled already. So
- * each step that needs some (a roll, a truncation's copy, a start elsewhere) begins with a whole new
- * file among the spares. Where there is no room for it, that file is removed, nothing has happened
- * to the log, and the step waits (room_watch.ts), with every sync and operation behind it, but for
- * `truncatePrefix`, which makes room. The spare is made early: that it cannot be made is known, and
- * told by `shortage`, while the last segment still has room.
+ * each step that needs some (a roll, a truncation's copy, a start elsewhere) begins with a whole
+ * new file among the spares. Where there is no room for it, that file is removed, nothing has
+ * happened to the log, and the step waits (room_watch.ts), with every sync and operation behind it,
+ * but for `truncatePrefix`, which makes room. The spare is made early: that it cannot be made is
+ * known, and told by `shortage`, while the last segment still has room.
  *
  * A write or sync that fails elsewhere, for whatever reason, is of unknown effect.
  *
