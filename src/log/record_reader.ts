@@ -9,6 +9,7 @@ import { StorageError } from "../errors.ts";
 import type { Index } from "../types.ts";
 import type { RecordBatch } from "./log.ts";
 import { RECORD_HEADER_BYTES, recordEnd, recordFault, recordHeader } from "./record.ts";
+import type { Point } from "./position_index.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentScanner } from "./segment_scanner.ts";
 import { decodeUnitHeader, UNIT_HEADER_BYTES, unitBytes, UnitKind } from "./unit.ts";
@@ -116,9 +117,10 @@ export async function readFromSegment(
   const cursor = new RecordCursor(segment, { scanner, collector, lastIndex });
   for (;;) {
     const needed = cursor.run();
-    if (needed === 0) return;
+    if (needed === 0) break;
     await scanner.load(cursor.position, needed);
   }
+  segment.index.addReadEnd(cursor.point);
 }
 
 /** Walks through the records that a scanner holds, without waiting. */
@@ -154,6 +156,16 @@ class RecordCursor {
   /** Where it stands. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Where it stands, for the read that goes on there. */
+  get point(): Point {
+    return {
+      index: this.#index,
+      position: this.#position,
+      recordsEnd: this.#recordsEnd,
+      unitEnd: this.#unitEnd,
+    };
   }
 
   /** Goes on as far as it can; returns how many bytes it needs from `position` on, 0 at the end. */

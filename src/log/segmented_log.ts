@@ -49,8 +49,8 @@
  *
  * # In memory
  *
- * Records that are not written yet, and a point into the files for every 64 KiB. A read looks into
- * both. After a failed write or sync nothing is known of the files, and the log only closes.
+ * Records that are not written yet, and points into the files: one for every 64 KiB, and where the
+ * last reads ended. A read looks into both. After a failed write or sync nothing is known of the files, and the log only closes.
  *
  * @module
  */
