@@ -1,6 +1,7 @@
 /**
  * Messages between clients and nodes as frames and back. Proposals, queries and their answers are
- * placed by hand (client_hot_codec.ts), everything else goes through capnp-ts.
+ * placed by hand (client_hot_codec.ts), everything else goes through capnp-ts; what comes whenever
+ * a client looks for a leader is read in place (struct_view.ts).
  *
  * @module
  */
@@ -22,11 +23,19 @@ import type { ClientMessage, ErrorAnswer, ErrorCode } from "./client_messages.ts
 import { sealFrame, verifyFrame } from "./frame_checksum.ts";
 import { ClientMessage as MessageStruct, ClientMessage_Which } from "./generated/client.ts";
 import { clientClientMessageLayout } from "./generated/layouts.ts";
-import { fillHello, fillHelloReply, readHello, readHelloReply } from "./hello_codec.ts";
+import { fillHello, fillHelloReply, frameTag, readHello, readHelloReply } from "./hello_codec.ts";
 import { ID_BYTES } from "./id_bytes.ts";
 import { buildFramed, enumName, enumValue, readFramed } from "./library_message.ts";
 import { toNumber, toUint64 } from "./library_message.ts";
 import { fillStatus, readStatus } from "./status_codec.ts";
+import { viewFramed } from "./struct_view.ts";
+
+const READ_IN_PLACE: ReadonlySet<number> = new Set([
+  ClientMessage_Which.HELLO,
+  ClientMessage_Which.HELLO_REPLY,
+  ClientMessage_Which.STATUS,
+  ClientMessage_Which.STATUS_ANSWER,
+]);
 
 const ROOT = { structClass: MessageStruct, layout: clientClientMessageLayout };
 
@@ -76,7 +85,24 @@ export function writeClientMessage(target: ByteBuilder, message: ClientMessage):
 export function decodeClientMessage(frame: Uint8Array): ClientMessage {
   verifyFrame(frame);
   return readPropose(frame) ?? readQuery(frame) ?? readProposeAnswer(frame) ??
-    readQueryAnswer(frame) ?? readFramed(frame, ROOT, readMessage);
+    readQueryAnswer(frame) ?? readInPlace(frame) ?? readFramed(frame, ROOT, readMessage);
+}
+
+/** Reads what is said when a client comes, and when it asks who leads; null for all the rest. */
+function readInPlace(frame: Uint8Array): ClientMessage | null {
+  const which = frameTag(frame);
+  if (!READ_IN_PLACE.has(which)) return null;
+  const root = viewFramed(frame, clientClientMessageLayout);
+  switch (which) {
+    case ClientMessage_Which.HELLO:
+      return { type: "hello", hello: readHello(root.struct(0)) };
+    case ClientMessage_Which.HELLO_REPLY:
+      return { type: "helloReply", reply: readHelloReply(root.struct(0)) };
+    case ClientMessage_Which.STATUS:
+      return { type: "status", requestId: root.integer(8) };
+    default:
+      return readStatus(root.struct(0), root.integer(8));
+  }
 }
 
 type LibraryMessage = Exclude<
@@ -122,10 +148,6 @@ function readMessage(root: MessageStruct): ClientMessage {
   const requestId = toNumber(root.getRequestId());
   const which = root.which();
   switch (which) {
-    case ClientMessage_Which.HELLO:
-      return { type: "hello", hello: readHello(root.getHello()) };
-    case ClientMessage_Which.HELLO_REPLY:
-      return { type: "helloReply", reply: readHelloReply(root.getHelloReply()) };
     case ClientMessage_Which.PROPOSE:
       return readLibraryPropose(root, requestId);
     case ClientMessage_Which.QUERY: {
@@ -135,8 +157,6 @@ function readMessage(root: MessageStruct): ClientMessage {
       const query = struct.getQuery().toUint8Array();
       return { type: "query", requestId, consistency, maxAgeMs, query };
     }
-    case ClientMessage_Which.STATUS:
-      return { type: "status", requestId };
     case ClientMessage_Which.PROPOSE_ANSWER: {
       const struct = root.getProposeAnswer();
       const index = toNumber(struct.getIndex());
@@ -153,8 +173,6 @@ function readMessage(root: MessageStruct): ClientMessage {
       const result = struct.getResult().toUint8Array();
       return { type: "queryAnswer", requestId, servedBy, index, ageMs, result };
     }
-    case ClientMessage_Which.STATUS_ANSWER:
-      return readStatus(root.getStatusAnswer(), requestId);
     case ClientMessage_Which.ERROR_ANSWER:
       return readError(root, requestId);
     default: {

@@ -6,16 +6,13 @@
 import { getUint32 } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import { rootOffset, verifyFrame } from "./frame_checksum.ts";
-import {
-  type Hello as HelloStruct,
-  type HelloReply as HelloReplyStruct,
-  PeerMessage,
-} from "./generated/peer.ts";
+import type { Hello as HelloStruct, HelloReply as HelloReplyStruct } from "./generated/peer.ts";
 import { peerPeerMessageLayout } from "./generated/layouts.ts";
 import { type Hello, HELLO_MAGIC_FIRST, HELLO_MAGIC_SECOND } from "./hello.ts";
 import type { HelloRefusal, HelloReply } from "./hello.ts";
 import { bytesToId, idToBytes } from "./id_bytes.ts";
-import { enumName, enumValue, readFramed, setData, toNumber, toUint64 } from "./library_message.ts";
+import { enumName, enumValue, setData, toUint64 } from "./library_message.ts";
+import { type StructView, viewFramed } from "./struct_view.ts";
 
 /** The union tag of a hello in both root structs. */
 export const HELLO_TAG = 0;
@@ -52,8 +49,7 @@ export function decodeHelloFrame(frame: Uint8Array): Hello {
   if (tag !== HELLO_TAG) {
     throw new ProtocolError(`Cannot begin with message ${tag}: want a hello first`);
   }
-  const type = { structClass: PeerMessage, layout: peerPeerMessageLayout };
-  return readFramed(frame, type, (root) => readHello(root.getHello()));
+  return readHello(viewFramed(frame, peerPeerMessageLayout).struct(0));
 }
 
 /** Sets the fields of a hello. */
@@ -73,14 +69,14 @@ export function fillHello(struct: HelloStruct, hello: Hello): void {
 }
 
 /** Reads a hello. */
-export function readHello(struct: HelloStruct): Hello {
-  const first = struct.getMagicFirst();
-  const second = struct.getMagicSecond();
+export function readHello(struct: StructView): Hello {
+  const first = struct.uint32(0);
+  const second = struct.uint32(4);
   if (first !== HELLO_MAGIC_FIRST || second !== HELLO_MAGIC_SECOND) {
     throw new ProtocolError("Cannot read the hello: it does not begin with the magic of Raft");
   }
-  const protocolMin = struct.getProtocolMin();
-  const protocolMax = struct.getProtocolMax();
+  const protocolMin = struct.uint16(8);
+  const protocolMax = struct.uint16(10);
   if (protocolMin < 1 || protocolMin > protocolMax) {
     throw new ProtocolError(
       `Cannot speak protocols ${protocolMin} to ${protocolMax}: want a range`,
@@ -89,14 +85,14 @@ export function readHello(struct: HelloStruct): Hello {
   return {
     protocolMin,
     protocolMax,
-    role: enumName(ROLES, struct.getRole()),
-    clusterId: bytesToId(struct.getClusterId().toUint8Array()),
-    clusterName: struct.getClusterName(),
-    nodeId: toNumber(struct.getNodeId()),
-    instanceId: bytesToId(struct.getInstanceId().toUint8Array()),
-    address: struct.getAddress(),
-    targetNodeId: toNumber(struct.getTargetNodeId()),
-    configurationIndex: toNumber(struct.getConfigurationIndex()),
+    role: enumName(ROLES, struct.uint16(12)),
+    clusterId: bytesToId(struct.data(0)),
+    clusterName: struct.text(1),
+    nodeId: struct.integer(16),
+    instanceId: bytesToId(struct.data(2)),
+    address: struct.text(3),
+    targetNodeId: struct.integer(24),
+    configurationIndex: struct.integer(32),
   };
 }
 
@@ -116,18 +112,18 @@ export function fillHelloReply(struct: HelloReplyStruct, reply: HelloReply): voi
 }
 
 /** Reads the answer to a hello. */
-export function readHelloReply(struct: HelloReplyStruct): HelloReply {
+export function readHelloReply(struct: StructView): HelloReply {
   return {
-    refusal: enumName(REFUSALS, struct.getRefusal()),
-    reason: struct.getReason(),
-    protocol: struct.getProtocol(),
-    clusterId: bytesToId(struct.getClusterId().toUint8Array()),
-    clusterName: struct.getClusterName(),
-    nodeId: toNumber(struct.getNodeId()),
-    instanceId: bytesToId(struct.getInstanceId().toUint8Array()),
-    address: struct.getAddress(),
-    logTimeMs: toNumber(struct.getLogTimeMs()),
-    version: struct.getVersion(),
-    configurationIndex: toNumber(struct.getConfigurationIndex()),
+    refusal: enumName(REFUSALS, struct.uint16(0)),
+    reason: struct.text(0),
+    protocol: struct.uint16(2),
+    clusterId: bytesToId(struct.data(1)),
+    clusterName: struct.text(2),
+    nodeId: struct.integer(8),
+    instanceId: bytesToId(struct.data(3)),
+    address: struct.text(4),
+    logTimeMs: struct.integer(16),
+    version: struct.text(5),
+    configurationIndex: struct.integer(24),
   };
 }

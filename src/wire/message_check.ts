@@ -181,6 +181,7 @@ class MessageCheck {
     if (count === 0 || this.#bytes[offset + count - 1] !== 0) {
       throw this.#fault(`the text does not end with a NUL`);
     }
+    if (isAscii(this.#bytes, offset, offset + count)) return;
     try {
       utf8.decode(this.#bytes.subarray(offset, offset + count));
     } catch (cause) {
@@ -262,4 +263,12 @@ class MessageCheck {
   #fault(what: string): ProtocolError {
     return new ProtocolError(`Bad field "${this.#field}" of "${this.#struct}": ${what}`);
   }
+}
+
+/** Nearly all texts are ASCII, and short: a decoder is called for the others. */
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i += 1) {
+    if (bytes[i]! > 127) return false;
+  }
+  return true;
 }

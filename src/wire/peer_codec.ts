@@ -1,6 +1,7 @@
 /**
  * Messages between peers as frames and back. AppendEntries and ReadIndex are placed by hand
- * (append_entries_codec.ts, read_index_codec.ts), everything else goes through capnp-ts.
+ * (append_entries_codec.ts, read_index_codec.ts), everything else goes through capnp-ts; hellos are
+ * read in place (struct_view.ts).
  *
  * @module
  */
@@ -28,7 +29,7 @@ import { peerPeerMessageLayout } from "./generated/layouts.ts";
 import { AppendEntriesResponse_Which, PeerMessage, PeerMessage_Which } from "./generated/peer.ts";
 import type { AppendEntriesResponse as ResponseStruct } from "./generated/peer.ts";
 import type { Hello, HelloReply } from "./hello.ts";
-import { fillHello, fillHelloReply, readHello, readHelloReply } from "./hello_codec.ts";
+import { fillHello, fillHelloReply, frameTag, readHello, readHelloReply } from "./hello_codec.ts";
 import { buildFramed, readFramed, toNumber, toUint64 } from "./library_message.ts";
 import { readReadIndex, writeReadIndex } from "./read_index_codec.ts";
 import {
@@ -37,6 +38,7 @@ import {
   readInstallSnapshotRequest,
   readInstallSnapshotResponse,
 } from "./install_snapshot_codec.ts";
+import { viewFramed } from "./struct_view.ts";
 
 /** What opens a connection. */
 export type PeerGreeting =
@@ -96,7 +98,16 @@ export function encodePeerMessage(
 export function decodePeerFrame(frame: Uint8Array): PeerFrame | PeerGreeting {
   verifyFrame(frame);
   return readAppendEntries(frame) ?? readAccepted(frame) ?? readReadIndex(frame) ??
-    readFramed(frame, ROOT, readMessage);
+    readGreeting(frame) ?? readFramed(frame, ROOT, readMessage);
+}
+
+/** Reads a hello or the answer to one in place; null for all the rest. */
+function readGreeting(frame: Uint8Array): PeerGreeting | null {
+  const which = frameTag(frame);
+  if (which !== PeerMessage_Which.HELLO && which !== PeerMessage_Which.HELLO_REPLY) return null;
+  const struct = viewFramed(frame, peerPeerMessageLayout).struct(0);
+  if (which === PeerMessage_Which.HELLO) return { type: "hello", hello: readHello(struct) };
+  return { type: "helloReply", reply: readHelloReply(struct) };
 }
 
 type LibraryMessage =
@@ -151,14 +162,10 @@ function fillAppendEntriesResponse(struct: ResponseStruct, message: AppendEntrie
   rejected.setHintTerm(toUint64(message.hintTerm));
 }
 
-function readMessage(root: PeerMessage): PeerFrame | PeerGreeting {
+function readMessage(root: PeerMessage): PeerFrame {
   const term = toNumber(root.getTerm());
   const which = root.which();
   switch (which) {
-    case PeerMessage_Which.HELLO:
-      return { type: "hello", hello: readHello(root.getHello()) };
-    case PeerMessage_Which.HELLO_REPLY:
-      return { type: "helloReply", reply: readHelloReply(root.getHelloReply()) };
     case PeerMessage_Which.REQUEST_VOTE_REQUEST: {
       const struct = root.getRequestVoteRequest();
       return {

@@ -1,16 +1,13 @@
 /**
- * The answer to a status question: a message of many fields, through capnp-ts.
+ * The answer to a status question: a message of many fields, written through capnp-ts.
  *
  * @module
  */
-import type { List } from "capnp-ts";
 import type { StatusAnswer, StatusMember } from "./client_messages.ts";
-import type {
-  StatusAnswer as StatusStruct,
-  StatusMember as MemberStruct,
-} from "./generated/client.ts";
+import type { StatusAnswer as StatusStruct } from "./generated/client.ts";
 import { bytesToId, idToBytes } from "./id_bytes.ts";
-import { enumName, enumValue, setData, toNumber, toUint64, wholeMs } from "./library_message.ts";
+import { enumName, enumValue, setData, toUint64, wholeMs } from "./library_message.ts";
+import type { StructView } from "./struct_view.ts";
 
 const NODE_ROLES: readonly StatusAnswer["role"][] = ["follower", "candidate", "leader", "learner"];
 
@@ -56,47 +53,42 @@ function fillMembers(struct: StatusStruct, members: readonly StatusMember[]): vo
 }
 
 /** Reads a status answer. */
-export function readStatus(struct: StatusStruct, requestId: number): StatusAnswer {
+export function readStatus(struct: StructView, requestId: number): StatusAnswer {
   return {
     type: "statusAnswer",
     requestId,
-    nodeId: toNumber(struct.getNodeId()),
-    role: enumName(NODE_ROLES, struct.getRole()),
-    term: toNumber(struct.getTerm()),
-    leaderId: toNumber(struct.getLeaderId()),
-    leaderAddress: struct.getLeaderAddress(),
-    clusterId: bytesToId(struct.getClusterId().toUint8Array()),
-    clusterName: struct.getClusterName(),
-    commitIndex: toNumber(struct.getCommitIndex()),
-    appliedIndex: toNumber(struct.getAppliedIndex()),
-    firstIndex: toNumber(struct.getFirstIndex()),
-    lastIndex: toNumber(struct.getLastIndex()),
-    logTimeMs: toNumber(struct.getLogTimeMs()),
-    leaderContactAgeMs: toNumber(struct.getLeaderContactAgeMs()),
-    configurationIndex: toNumber(struct.getConfigurationIndex()),
-    members: readMembers(struct.getMembers()),
-    version: struct.getVersion(),
-    uptimeMs: toNumber(struct.getUptimeMs()),
-    notes: struct.getNotes().toArray(),
-    snapshotIndex: toNumber(struct.getSnapshotIndex()),
-    joint: struct.getJoint(),
-    promotions: struct.getPromotions().map((element) => toNumber(element.getId())),
-    transferTarget: toNumber(struct.getTransferTarget()),
+    nodeId: struct.integer(0),
+    role: enumName(NODE_ROLES, struct.uint16(8)),
+    term: struct.integer(16),
+    leaderId: struct.integer(24),
+    leaderAddress: struct.text(0),
+    clusterId: bytesToId(struct.data(1)),
+    clusterName: struct.text(2),
+    commitIndex: struct.integer(32),
+    appliedIndex: struct.integer(40),
+    firstIndex: struct.integer(48),
+    lastIndex: struct.integer(56),
+    logTimeMs: struct.integer(64),
+    leaderContactAgeMs: struct.integer(72),
+    configurationIndex: struct.integer(80),
+    members: struct.structs(3).map(readMember),
+    version: struct.text(4),
+    uptimeMs: struct.integer(88),
+    notes: struct.texts(5),
+    snapshotIndex: struct.integer(96),
+    joint: struct.bool(80),
+    promotions: struct.structs(6).map((element) => element.integer(0)),
+    transferTarget: struct.integer(104),
   };
 }
 
-function readMembers(list: List<MemberStruct>): StatusMember[] {
-  const members: StatusMember[] = [];
-  for (let i = 0; i < list.getLength(); i += 1) {
-    const element = list.get(i);
-    members.push({
-      id: toNumber(element.getId()),
-      address: element.getAddress(),
-      voter: element.getVoter(),
-      reachable: element.getReachable(),
-      matchIndex: toNumber(element.getMatchIndex()),
-      version: element.getVersion(),
-    });
-  }
-  return members;
+function readMember(struct: StructView): StatusMember {
+  return {
+    id: struct.integer(0),
+    address: struct.text(0),
+    voter: struct.bool(64),
+    reachable: struct.bool(65),
+    matchIndex: struct.integer(16),
+    version: struct.text(1),
+  };
 }

@@ -37,6 +37,7 @@ import {
 } from "./generated/storage.ts";
 import { bytesToId, bytesToIds, idsToBytes, idToBytes } from "./id_bytes.ts";
 import { buildFramed, readFramed, setData, toNumber, toUint64 } from "./library_message.ts";
+import { type StructView, viewFramed } from "./struct_view.ts";
 
 /** Who a node is: written when its data directory is made, and again when it is born. */
 export interface Identity {
@@ -91,10 +92,7 @@ interface HardState {
   readonly votedFor: NodeId;
 }
 
-const IDENTITY = { structClass: IdentityStruct, layout: storageIdentityLayout };
 const HARD_STATE = { structClass: HardStateStruct, layout: storageHardStateLayout };
-const SNAPSHOT_HEADER = { structClass: SnapshotHeaderStruct, layout: storageSnapshotHeaderLayout };
-const CONFIGURATION = { structClass: ConfigurationStruct, layout: storageConfigurationLayout };
 
 /** Encodes an identity. */
 export function encodeIdentity(identity: Identity): Uint8Array {
@@ -122,23 +120,24 @@ export function encodeIdentity(identity: Identity): Uint8Array {
  * @throws {ProtocolError} If the bytes are none.
  */
 export function decodeIdentity(bytes: Uint8Array): Identity {
-  return readFramed(wholeFrame(bytes), IDENTITY, (root) => ({
-    formatVersion: root.getFormatVersion(),
-    clusterId: bytesToId(root.getClusterId().toUint8Array()),
-    clusterName: root.getClusterName(),
-    nodeId: toNumber(root.getNodeId()),
-    instanceId: bytesToId(root.getInstanceId().toUint8Array()),
-    born: root.getBorn(),
-    members: readMembers(root.getMembers()),
-    removed: root.getRemoved(),
+  const root = viewFramed(wholeFrame(bytes), storageIdentityLayout);
+  return {
+    formatVersion: root.uint32(0),
+    clusterId: bytesToId(root.data(0)),
+    clusterName: root.text(1),
+    nodeId: root.integer(8),
+    instanceId: bytesToId(root.data(2)),
+    born: root.bool(32),
+    members: readMembers(root.structs(3)),
+    removed: root.bool(33),
     recovery: readRecovery(root),
-    formerClusterIds: bytesToIds(root.getFormerClusterIds().toUint8Array()),
-  }));
+    formerClusterIds: bytesToIds(root.data(6)),
+  };
 }
 
-function readRecovery(root: IdentityStruct): IdentityRecovery | null {
-  const clusterId = bytesToId(root.getRecoveryClusterId().toUint8Array());
-  const instanceId = bytesToId(root.getRecoveryInstanceId().toUint8Array());
+function readRecovery(root: StructView): IdentityRecovery | null {
+  const clusterId = bytesToId(root.data(4));
+  const instanceId = bytesToId(root.data(5));
   if (clusterId === "" && instanceId === "") return null;
   if (clusterId !== "" && instanceId !== "") return { clusterId, instanceId };
   throw new ProtocolError(
@@ -177,7 +176,7 @@ export function encodeConfiguration(configuration: Configuration): Uint8Array {
  * @throws {ProtocolError} If the bytes are none.
  */
 export function decodeConfiguration(bytes: Uint8Array): Configuration {
-  return readFramed(wholeFrame(bytes), CONFIGURATION, readConfiguration);
+  return readConfiguration(viewFramed(wholeFrame(bytes), storageConfigurationLayout));
 }
 
 /** Encodes the header of a snapshot. */
@@ -200,16 +199,17 @@ export function encodeSnapshotHeader(header: SnapshotHeader): Uint8Array {
  * @throws {ProtocolError} If the bytes are none.
  */
 export function decodeSnapshotHeader(bytes: Uint8Array): SnapshotHeader {
-  return readFramed(wholeFrame(bytes), SNAPSHOT_HEADER, (root) => ({
-    formatVersion: root.getFormatVersion(),
-    clusterId: bytesToId(root.getClusterId().toUint8Array()),
-    snapshotId: bytesToId(root.getSnapshotId().toUint8Array()),
-    lastIncludedIndex: toNumber(root.getLastIncludedIndex()),
-    lastIncludedTerm: toNumber(root.getLastIncludedTerm()),
-    logTimeMs: toNumber(root.getLogTimeMs()),
-    configurationIndex: toNumber(root.getConfigurationIndex()),
-    configuration: readConfiguration(root.getConfiguration()),
-  }));
+  const root = viewFramed(wholeFrame(bytes), storageSnapshotHeaderLayout);
+  return {
+    formatVersion: root.uint32(0),
+    clusterId: bytesToId(root.data(0)),
+    snapshotId: bytesToId(root.data(1)),
+    lastIncludedIndex: root.integer(8),
+    lastIncludedTerm: root.integer(16),
+    logTimeMs: root.integer(24),
+    configurationIndex: root.integer(32),
+    configuration: readConfiguration(root.struct(2)),
+  };
 }
 
 function fillConfiguration(root: ConfigurationStruct, configuration: Configuration): void {
@@ -225,16 +225,16 @@ function fillConfiguration(root: ConfigurationStruct, configuration: Configurati
   for (const [i, id] of promotions.entries()) list.get(i).setId(toUint64(id));
 }
 
-function readConfiguration(root: ConfigurationStruct): Configuration {
-  const learners = readMembers(root.getLearners());
-  const promotions = root.getPromotions().map((struct) => toNumber(struct.getId()));
+function readConfiguration(root: StructView): Configuration {
+  const learners = readMembers(root.structs(2));
+  const promotions = root.structs(3).map((struct) => struct.integer(0));
   for (const id of promotions) {
     if (learners.some((learner) => learner.id === id)) continue;
     throw new ProtocolError(`Cannot promote member ${id}: want the id of a learner`);
   }
   return {
-    voters: readMembers(root.getVoters()),
-    votersOld: readMembers(root.getVotersOld()),
+    voters: readMembers(root.structs(0)),
+    votersOld: readMembers(root.structs(1)),
     learners,
     promotions,
   };
@@ -261,14 +261,12 @@ function fillMembers(
   }
 }
 
-function readMembers(list: List<MemberStruct>): Member[] {
-  const count = list.getLength();
-  if (count > MEMBERS_MAX) {
-    throw new ProtocolError(`Cannot use ${count} members: want at most ${MEMBERS_MAX}`);
+function readMembers(list: readonly StructView[]): Member[] {
+  if (list.length > MEMBERS_MAX) {
+    throw new ProtocolError(`Cannot use ${list.length} members: want at most ${MEMBERS_MAX}`);
   }
-  const members: Member[] = [];
-  for (let i = 0; i < count; i += 1) members.push(readMember(list.get(i)));
-  for (let i = 1; i < count; i += 1) {
+  const members = list.map(readMember);
+  for (let i = 1; i < members.length; i += 1) {
     if (members[i]!.id <= members[i - 1]!.id) {
       throw new ProtocolError(
         `Cannot use member ${members[i]!.id} after ${members[i - 1]!.id}: want ascending ids`,
@@ -278,14 +276,10 @@ function readMembers(list: List<MemberStruct>): Member[] {
   return members;
 }
 
-function readMember(struct: MemberStruct): Member {
-  const id = toNumber(struct.getId());
+function readMember(struct: StructView): Member {
+  const id = struct.integer(0);
   if (id < 1) throw new ProtocolError(`Cannot use the member id ${id}: want one from 1 on`);
-  return {
-    id,
-    address: struct.getAddress(),
-    instanceId: bytesToId(struct.getInstanceId().toUint8Array()),
-  };
+  return { id, address: struct.text(0), instanceId: bytesToId(struct.data(1)) };
 }
 
 /** Checks that `bytes` are one frame with one segment and nothing else. */
