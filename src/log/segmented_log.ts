@@ -50,7 +50,8 @@
  * # In memory
  *
  * Records that are not written yet, and points into the files: one for every 64 KiB, and where the
- * last reads ended. A read looks into both. After a failed write or sync nothing is known of the files, and the log only closes.
+ * last reads ended. A read looks into both. After a failed write or sync nothing is known of the
+ * files, and the log only closes.
  *
  * @module
  */
