@@ -109,6 +109,7 @@ export class CrashDisk {
       rename: (from, to) => change("rename", to, () => names.rename(from, to)),
       remove: (path) => change("remove", path, () => names.remove(path)),
       size: (path) => call("size", path, () => names.file(path)?.sizeBytes ?? null),
+      freeBytes: (path) => call("freeBytes", path, () => null),
       syncDirectory: (path) => change("syncDirectory", path, () => names.beginSync(path)()),
       lock: (path) => call("lock", path, () => ({ release: () => call("unlock", path, () => {}) })),
       lockHolder: (path) => call("lock", path, () => null),

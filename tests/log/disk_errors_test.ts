@@ -13,7 +13,14 @@ import { FileError } from "../../src/runtime/runtime.ts";
 import type { DiskCall } from "../../src/testing/disk_faults.ts";
 import { createBatch } from "../../src/testing/log_batches.ts";
 import { syncLog } from "../../src/testing/log_contract.ts";
-import { ScriptedLog, scripts, type Timeline, verifyState } from "./log_script.ts";
+import {
+  checkFound,
+  emptyTimelines,
+  readLog,
+  ScriptedLog,
+  scripts,
+  type Timeline,
+} from "./log_script.ts";
 import { DATA_PATH, LogMachine } from "./simulated_log_machine.ts";
 
 const SEGMENT_BYTES = 64 * 1024;
@@ -34,9 +41,7 @@ async function run(
   script: keyof typeof scripts,
   opened: (log: Log) => void,
 ): Promise<Ending> {
-  const timelines: Timeline[] = [
-    { entries: [], lastIndexMin: 0, firstIndexMin: 1, firstIndexMax: 1 },
-  ];
+  const timelines = emptyTimelines();
   let error: unknown = null;
   let changes = 0;
   await machine.run(async () => {
@@ -67,7 +72,7 @@ async function verify(machine: LogMachine, { timelines }: Ending, end: "kill" | 
   const runtime = end === "kill" ? machine.restartProcess() : machine.reboot();
   await machine.run(async () => {
     const log = await SegmentedLog.open(runtime, OPTIONS);
-    await verifyState(log, timelines);
+    checkFound(await readLog(log), timelines);
     log.append(createBatch({ firstIndex: log.lastIndex + 1, count: 1, term: 99 }));
     await syncLog(log);
     await log.close();
