@@ -69,8 +69,10 @@ export class SyncWatchdog {
     // Where the process stood still, the completion may wait to be read.
     const stoodStill = nowMs - dueMs > stallMs / 2;
     if (stoodStill) this.#sinceMs = nowMs;
-    const restMs = stallMs - (nowMs - this.#sinceMs);
-    if (restMs > 0) return this.#arm(restMs);
+    const stalledMs = this.#sinceMs + stallMs;
+    // Moments are compared, not spans: what subtraction leaves of a span may be less than a step of
+    // the clock, and a timer of so much would fire at this same moment for ever.
+    if (nowMs < stalledMs) return this.#arm(stalledMs - nowMs);
     stalled();
     this.#arm(stallMs);
   }

@@ -26,6 +26,9 @@ export const ELECTION_TIMEOUT_MS = 1_000;
 /** Microtasks that any code here needs at most to come to rest. */
 const HOPS = 50;
 
+/** More timers than that in one stretch of time are one that never ends. */
+const TIMERS_IN_A_PASS_MAX = 100_000;
+
 interface SetTimer {
   readonly callback: () => void;
   readonly dueMs: number;
@@ -71,9 +74,10 @@ export class DriverClock implements Clock {
   /** Lets so much time pass, with the timers that come due in it. */
   async pass(durationMs: number): Promise<void> {
     const endMs = this.atMs + durationMs;
-    for (;;) {
+    for (let fired = 0;; fired += 1) {
       const [next] = [...this.#timers].sort((a, b) => a.dueMs - b.dueMs);
       if (next === undefined || next.dueMs > endMs) break;
+      assert.ok(fired < TIMERS_IN_A_PASS_MAX, `timers fire for ever at ${this.atMs} ms`);
       this.atMs = Math.max(this.atMs, next.dueMs);
       this.#timers.delete(next);
       next.callback();

@@ -65,6 +65,16 @@ describe("SyncWatchdog", () => {
     assert.equal(watched.stalls, 1);
   });
 
+  it("does not fire for ever at a moment that no subtraction finds", async () => {
+    const watched = new Watched();
+    const startMs = 1_000 + 1 / 7;
+    assert.ok(startMs + STALL_MS - startMs < STALL_MS, "the span is not rounded down");
+    watched.clock.atMs = startMs;
+    watched.watchdog.started();
+    await watched.clock.pass(STALL_MS + 1);
+    assert.equal(watched.stalls, 1);
+  });
+
   it("leaves no timer behind", () => {
     const watched = new Watched();
     watched.watchdog.started();
