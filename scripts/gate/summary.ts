@@ -52,7 +52,7 @@ export function describeStage(stage: Stage, result: StageResult, seconds: number
 function describeCounts(results: ReadonlyMap<string, StageResult>): string[] {
   const lines = new Set<string>();
   for (const { output } of results.values()) {
-    for (const [line] of output.matchAll(/^counted: .*$/gm)) lines.add(line);
+    for (const [, line] of output.matchAll(/^(?:# )?(counted: .*)$/gm)) lines.add(line!);
   }
   return [...lines];
 }

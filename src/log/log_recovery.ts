@@ -67,8 +67,6 @@ export interface RecoveredLog {
   readonly obsolete: readonly string[];
   /** Whether the segment before the last needs its seal again. */
   readonly needsSeal: boolean;
-  /** Whether the last segment is shorter than it was made. */
-  readonly needsSize: boolean;
   /** The first sequence number that was never used. */
   readonly nextSequence: number;
 }
@@ -110,8 +108,7 @@ export async function recoverLog(
 
 /**
  * Repairs the last segment of a log that was opened for writing: overwrites a torn tail with zeros,
- * gives a file that was cut short its size again, and makes durable what was read. Resolves when
- * that is done.
+ * and makes durable what was read. Resolves when that is done.
  *
  * What can be read need not be durable. A process that was killed between a write and its sync
  * leaves pages that only memory holds; a sync that failed leaves pages that the kernel takes for
@@ -125,7 +122,6 @@ export async function repairTail(recovered: RecoveredLog): Promise<void> {
   assert(tornTailBytes >= 0, () => `the torn tail has ${tornTailBytes} bytes`);
   const { file, end, header } = segment;
   await zeroFile(file, { start: end, end: end + tornTailBytes });
-  if (recovered.needsSize) await file.truncate(header.segmentBytes);
   await rewriteFile(file, {
     start: Math.max(0, end - UNIT_BYTES_MAX - ENTRY_BYTES_MAX),
     end: header.segmentBytes,
@@ -174,7 +170,6 @@ async function readEntries(
   let tornTailBytes = 0;
   let nextSequence = 1;
   let needsSeal = false;
-  let needsSize = false;
   for (const [at, segment] of segments.entries()) {
     const size = await segment.file.size();
     const end = Math.min(size, segment.header.segmentBytes);
@@ -187,14 +182,13 @@ async function readEntries(
     } else {
       const tornEnd = await findTornEnd(segment, { scan, scanner, directory });
       tornTailBytes = Math.max(0, tornEnd - segment.end);
-      needsSize = size < segment.header.segmentBytes;
     }
     // A torn unit's number may have been seen by nobody but this scan; it is not used again.
     const torn = typeof scan.stop === "object" ? scan.stop.sequence : 0;
     nextSequence = Math.max(nextSequence, scan.sequence + 1, torn + 1);
   }
   assert(entries.nextIndex >= segments[0]!.firstIndex, () => `next index ${entries.nextIndex}`);
-  return { recovery: entries.recovery(tornTailBytes), needsSeal, needsSize, nextSequence };
+  return { recovery: entries.recovery(tornTailBytes), needsSeal, nextSequence };
 }
 
 /** Refuses the log where `next` does not continue what was read of `segment`. */

@@ -118,6 +118,13 @@ export async function judgeEnd(
     return { state: "missing segment", fault: missing };
   }
   const verdict = await judgeTail(scanner, { position, seed, sequence, stop, fault });
+  const { segmentBytes } = segment.header;
+  if (verdict.state !== "corrupt" && scanner.end < segmentBytes) {
+    // Its whole size was durable before it got its name: no crash makes it shorter.
+    const cut = `the file was cut: it ends at ${scanner.end} of ${segmentBytes} bytes, and what ` +
+      "it held behind may have been acknowledged";
+    return { state: "corrupt", fault: cut, laterUnit: null };
+  }
   const isTorn = verdict.state === "torn";
   assert(!isTorn || verdict.end > position, () => `the torn tail ends before ${position}`);
   return verdict;

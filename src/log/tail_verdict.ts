@@ -10,7 +10,8 @@
  * - Its header is blank, and something follows within the reach of one unit: *torn*, for the sector
  *   of the header is missing.
  * - Its header is neither blank nor good: *corruption*, for a header lies in one sector.
- * - Its header is good and chained and the file ends inside the unit: *torn*.
+ * - The file ends before the size that it was made with: *corruption*, for that size was durable
+ *   before the file got its name (segment_judgement.ts).
  * - Its header is good, and a sector that is not weak (weak_sectors.ts) is zero, as far as it
  *   belongs to the unit: *torn*.
  * - Anything else is *corruption*: all sectors were written, so it may have been acknowledged.

@@ -128,25 +128,6 @@ describe("recovery of a flipped byte", () => {
 });
 
 describe("recovery of a torn tail", () => {
-  it("trap 48: cuts the last unit, and nothing else, where the file ends in it", async () => {
-    const { files, ends } = await createLog([2, 3, 4]);
-    const [, , start, end] = ends as [number, number, number, number];
-    for (let size = start; size <= end; size += 1) {
-      const cut = new MemoryFiles(files);
-      cut.contents.set(pathOf(1), cut.contents.get(pathOf(1))!.slice(0, size));
-      const outcome = await recover(cut);
-      if (size === end) assert.deepEqual(outcome, { lastIndex: 9, tornTailBytes: 0 });
-      else {
-        assert.notEqual(outcome, "refused", `cut at ${size}`);
-        assert.equal((outcome as { lastIndex: number }).lastIndex, 5, `cut at ${size}`);
-      }
-      const log = await SegmentedLog.open(cut.runtime, OPTIONS);
-      assert.equal(log.lastIndex, size === end ? 9 : 5);
-      await log.close();
-      assert.equal(cut.contents.get(pathOf(1))!.length, SEGMENT_BYTES);
-    }
-  });
-
   it("trap 48: cuts the last unit where any set of its sectors was not written", async () => {
     for (const first of [1, 3]) {
       const { files, ends } = await createLog([first, 14]);

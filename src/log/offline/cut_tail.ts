@@ -14,6 +14,8 @@ import { assert } from "../../assert.ts";
 import { type File, FileError, type FileSystem, type Runtime } from "../../runtime/runtime.ts";
 import type { Index } from "../../types.ts";
 import { takeLock } from "../directory_steps.ts";
+import { segmentFirstIndex } from "../segment_header.ts";
+import { readSegmentHeader } from "../segment_judgement.ts";
 import { syncFile, ZERO_SLICE_BYTES, zeroFile } from "../sync_file.ts";
 import { type LogSummary, summarizeLog, type SummarizeOptions } from "./log_summary.ts";
 import { LogView } from "./log_view.ts";
@@ -113,14 +115,24 @@ async function cut(files: FileSystem, path: string, tail: BadTail): Promise<stri
   const end = start + bytes;
   const file = await files.open(`${path}/log/${segment}`, "write");
   try {
-    assert(bytes > 0, () => `the tail has ${bytes} bytes`);
+    assert(bytes >= 0, () => `the tail has ${bytes} bytes`);
     assert(await file.size() >= end, () => `"${file.path}" ends before ${end}`);
     const name = await keepCopy(files, path, { file, segment, start, end });
     await zeroFile(file, { start, end });
+    await restoreSize(file, segment);
     return name;
   } finally {
     await file.close();
   }
+}
+
+/** Gives a segment that was cut short the size that it was made with, durably. */
+async function restoreSize(file: File, segment: string): Promise<void> {
+  const header = await readSegmentHeader(file, segmentFirstIndex(segment) ?? 0);
+  assert("segmentBytes" in header, () => `"${file.path}" has no good header`);
+  if (await file.size() >= header.segmentBytes) return;
+  await file.truncate(header.segmentBytes);
+  await syncFile(file);
 }
 
 /** Copies the bytes of `file` from `start` to `end` into a new file, durably. */
