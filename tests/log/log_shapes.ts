@@ -25,7 +25,7 @@ export interface BuiltShape {
   readonly lastIndex: number;
   /** The paths of the segments that count, ascending, and where the good units of each end. */
   readonly segments: readonly { readonly path: string; readonly end: number }[];
-  /** Where the last unit starts, and the index before it; the end of the header where there is none. */
+  /** Where the last unit starts, or would, and the index before it. */
   readonly lastUnit: { readonly start: number; readonly lastIndexBefore: number };
 }
 
