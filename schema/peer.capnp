@@ -41,6 +41,8 @@ struct PeerMessage {
     timeoutNow @10 :Void;
     installSnapshotRequest @11 :InstallSnapshotRequest;
     installSnapshotResponse @12 :InstallSnapshotResponse;
+    stateHash @13 :StateHash;
+    # From protocol version 2 on.
   }
 }
 
@@ -324,4 +326,28 @@ enum SnapshotStatus {
 
   refused @2;
   # It cannot use it now: send it again, from the start and later.
+}
+
+struct StateHash {
+  # What the sender's state was right after it applied an entry: every node tells every other one, and
+  # each compares. Nothing answers it, and a lost one is not sent again.
+
+  index @0 :UInt64;
+  # The entry.
+
+  tables @1 :UInt32;
+  # The hash of the remembered answers and of the sessions.
+
+  tablesVersion @2 :UInt32;
+  # How that hash is made, from 1 on: those of different versions are not compared.
+
+  machine @3 :UInt32;
+  # The hash of the state machine's state, 0 where the machine gives none.
+
+  machineVersion @4 :UInt32;
+  # How that hash is made, from 1 on; 0 where the machine gives none.
+
+  deviatesSince @5 :UInt64;
+  # The entry at which the sender's state was found to differ from that of a majority; 0 where it was
+  # not. It stays until the sender's data directory was replaced.
 }

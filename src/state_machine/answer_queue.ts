@@ -14,6 +14,7 @@
  */
 import { assert, AssertionError } from "../assert.ts";
 import type { Index, LogTimeMs, Term } from "../types.ts";
+import { finishHash, hashBytes, hashInteger } from "./content_hash.ts";
 
 const PAGE_BITS = 12;
 /** The places of a page. */
@@ -33,6 +34,8 @@ export class AnswerPage {
   readonly ids: Uint8Array = new Uint8Array(16 * PAGE_ANSWERS);
   /** The hash of each id, so that dropping an answer need not compute it again. */
   readonly hashes: Uint32Array = new Uint32Array(PAGE_ANSWERS);
+  /** What each answer adds to the hash of the queue. */
+  readonly contentHashes: Int32Array = new Int32Array(PAGE_ANSWERS);
   /** See {@linkcode RememberedAnswer.sinceMs}. */
   readonly sinceMs: Float64Array = new Float64Array(PAGE_ANSWERS);
   readonly indexes: Float64Array = new Float64Array(PAGE_ANSWERS);
@@ -102,6 +105,12 @@ export class AnswerQueue {
   #firstPlace = 0;
   #count = 0;
   #answerBytes = 0;
+  #contentHash = 0;
+
+  /** The hash of all answers with what is remembered of them (content_hash.ts). */
+  get contentHash(): number {
+    return this.#contentHash;
+  }
 
   /** How many answers there are. */
   get count(): number {
@@ -153,6 +162,8 @@ export class AnswerQueue {
     page.terms[place] = options.term;
     page.ends[place] = start + length;
     page.forgotten[place] = answer === null ? 1 : 0;
+    const contentHash = page.contentHashes[place] = hashOf(options);
+    this.#contentHash = (this.#contentHash + contentHash) | 0;
     page.count = place + 1;
     this.#count += 1;
     this.#answerBytes += length;
@@ -166,6 +177,7 @@ export class AnswerQueue {
     const page = this.#pages[0]!;
     const place = this.#firstPlace;
     this.#answerBytes -= page.ends[place]! - page.start(place);
+    this.#contentHash = (this.#contentHash - page.contentHashes[place]!) | 0;
     this.#count -= 1;
     this.#firstPlace = place + 1;
     if (this.#firstPlace === page.count && this.#pages.length > 1) this.#releaseFirstPage();
@@ -206,6 +218,14 @@ export class AnswerQueue {
 /** The place in its page of the answer at a position. */
 export function placeOf(position: number): number {
   return position & PLACE_MASK;
+}
+
+function hashOf(options: RememberedAnswer & { readonly answer: Uint8Array | null }): number {
+  const { hash: idHash, index, term, sinceMs, answer } = options;
+  let hash = hashInteger(idHash, index);
+  hash = hashInteger(hash, term);
+  hash = hashInteger(hash, sinceMs);
+  return finishHash(answer === null ? hash : hashBytes(hash, answer));
 }
 
 /** Copies a few bytes without the cost of a call into the engine, many bytes with it. */

@@ -31,7 +31,8 @@ import { encodeDeduplication, restoreDeduplication } from "./deduplication_snaps
 import { newerCommandError } from "./newer_command_error.ts";
 import { encodeSessions, restoreSessions } from "./session_snapshot.ts";
 import { type SessionLimits, SessionTable } from "./session_table.ts";
-import type { ApplyContext, QueryContext, StateMachine } from "./state_machine.ts";
+import { finishHash, hashInteger } from "./content_hash.ts";
+import type { ApplyContext, QueryContext, StateHash, StateMachine } from "./state_machine.ts";
 
 export { COMMAND_ID_BYTES };
 
@@ -92,6 +93,14 @@ const NO_RESULT = new Uint8Array(0);
 const NO_TIME: QueryContext = { logTimeMs: 0 };
 const UNKNOWN_OPEN = "a session that is opened in another form";
 const UNKNOWN_CONTROL = "a word about a session";
+
+/** A hash of everything that entries change at one node. */
+export interface GateHash {
+  /** Of the tables of answers and sessions; from 0 to 2^32 − 1. */
+  readonly tables: number;
+  /** Of the machine; null where it has none. */
+  readonly machine: StateHash | null;
+}
 
 /** The length of the payload of a command. */
 export function commandPayloadBytes(command: Uint8Array): number {
@@ -218,6 +227,12 @@ export class CommandGate {
   tick(context: ApplyContext): void {
     this.#sessions.expire(context.logTimeMs);
     this.#machine.tick?.(context);
+  }
+
+  /** A hash of the tables and the machine as they are now. */
+  stateHash(): GateHash {
+    const tables = finishHash(hashInteger(this.#table.hash, this.#sessions.hash)) >>> 0;
+    return { tables, machine: this.#machine.stateHash?.() ?? null };
   }
 
   /** Asks the machine; see {@linkcode StateMachine.query}. */

@@ -34,6 +34,7 @@ import {
   REQUEST_WINDOW_MS,
 } from "../limits.ts";
 import type { Index, LogTimeMs, Term } from "../types.ts";
+import { HASH_SEED, hashInteger } from "./content_hash.ts";
 import { AnswerQueue, type AnswerQueueView, placeOf } from "./answer_queue.ts";
 import { requestIssueTimeMs } from "./request_id.ts";
 import { hashRequestId, RequestIdIndex } from "./request_id_index.ts";
@@ -115,6 +116,15 @@ export class Deduplication {
   /** How many answers are remembered. */
   get count(): number {
     return this.#queue.count;
+  }
+
+  /** A hash of everything that the table remembers (content_hash.ts). */
+  get hash(): number {
+    let hash = hashInteger(HASH_SEED, this.#nowMs);
+    hash = hashInteger(hash, this.#floorMs);
+    hash = hashInteger(hash, this.#carriesSaved);
+    hash = hashInteger(hash, this.#queue.count);
+    return hashInteger(hash, this.#queue.contentHash);
   }
 
   /** The bytes of the answers that are remembered. */

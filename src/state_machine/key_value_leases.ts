@@ -23,6 +23,7 @@ import { assert } from "../assert.ts";
 import { EXPIRIES_PER_ENTRY_MAX } from "../limits.ts";
 import type { Index, LogTimeMs } from "../types.ts";
 import { endOfPrefix } from "./byte_string.ts";
+import { finishHash, HASH_SEED, hashInteger } from "./content_hash.ts";
 import { DeadlineQueue, type QueuedDeadline } from "./deadline_queue.ts";
 import { createOrderedMap, type OrderedMap } from "./ordered_map.ts";
 
@@ -85,6 +86,13 @@ export class KeyValueLeases {
   readonly #leaseQueue = new DeadlineQueue<OwnedLease>((a, b) => a.id < b.id);
   #keyQueue = createKeyQueue();
   #nowMs: LogTimeMs = 0;
+  /** The sum of what {@linkcode hashOf} says of the leases, ending ones included. */
+  #hash = 0;
+
+  /** The hash of all leases (content_hash.ts); which keys belong to them the table hashes. */
+  get hash(): number {
+    return this.#hash;
+  }
 
   /** The log time of the last entry that was applied. */
   get nowMs(): LogTimeMs {
@@ -135,7 +143,9 @@ export class KeyValueLeases {
   keepAlive(id: Index): void {
     const lease = this.#leases.get(id);
     assert(lease !== undefined, () => `lease ${id} is not there to be kept alive`);
+    this.#hash -= hashOf(lease, false);
     lease.deadlineMs = this.#nowMs + lease.ttlMs;
+    this.#hash = (this.#hash + hashOf(lease, false)) | 0;
     this.#leaseQueue.moved(lease);
   }
 
@@ -166,6 +176,7 @@ export class KeyValueLeases {
   detachAll(): void {
     this.#keyQueue = createKeyQueue();
     this.#leaseKeys = createOrderedMap();
+    for (const lease of this.#ending.values()) this.#subtract(lease, true);
     this.#ending = createOrderedMap();
     for (const lease of this.#leases.values()) lease.keyCount = 0;
   }
@@ -202,7 +213,7 @@ export class KeyValueLeases {
     if (!view.isEnding) return;
     this.#leases.delete(lease.id);
     this.#leaseQueue.remove(lease);
-    this.#ending.set(idText(lease.id), lease);
+    this.#beginEnding(lease);
   }
 
   /** Whether keys may belong to a lease: it is there, or ending. */
@@ -222,6 +233,7 @@ export class KeyValueLeases {
       queuePlace: -1,
     };
     this.#leases.set(id, lease);
+    this.#hash = (this.#hash + hashOf(lease, false)) | 0;
     this.#leaseQueue.add(lease);
     return lease;
   }
@@ -242,14 +254,26 @@ export class KeyValueLeases {
     const wasThere = this.#leaseKeys.delete(id + attachment.key);
     assert(wasThere, () => `key "${attachment.key}" is not among those of lease ${lease.id}`);
     lease.keyCount -= 1;
-    if (lease.keyCount === 0) this.#ending.delete(id);
+    if (lease.keyCount === 0 && this.#ending.delete(id)) this.#subtract(lease, true);
   }
 
   /** The lease is gone, but for its keys. */
   #end(lease: OwnedLease): void {
     this.#leases.delete(lease.id);
     this.#leaseQueue.remove(lease);
-    if (lease.keyCount > 0) this.#ending.set(idText(lease.id), lease);
+    if (lease.keyCount > 0) this.#beginEnding(lease);
+    else this.#subtract(lease, false);
+  }
+
+  /** A lease that is among the others no more lives on until the last of its keys is removed. */
+  #beginEnding(lease: OwnedLease): void {
+    this.#subtract(lease, false);
+    this.#ending.set(idText(lease.id), lease);
+    this.#hash = (this.#hash + hashOf(lease, true)) | 0;
+  }
+
+  #subtract(lease: OwnedLease, isEnding: boolean): void {
+    this.#hash = (this.#hash - hashOf(lease, isEnding)) | 0;
   }
 
   #expire(removeKey: RemoveKey): void {
@@ -302,4 +326,11 @@ function idText(id: Index): string {
 
 function viewOf({ id, ttlMs, deadlineMs }: KeyLease, isEnding: boolean): KeyLeaseView {
   return { id, ttlMs, deadlineMs, isEnding };
+}
+
+function hashOf({ id, ttlMs, deadlineMs }: KeyLease, isEnding: boolean): number {
+  let hash = hashInteger(HASH_SEED, id);
+  hash = hashInteger(hash, ttlMs);
+  hash = hashInteger(hash, deadlineMs);
+  return finishHash(hashInteger(hash, isEnding ? 1 : 0));
 }

@@ -15,6 +15,7 @@ import {
 } from "../wire/kv_codec.ts";
 import type { KvCommand, KvQuery, KvResult } from "../wire/kv_messages.ts";
 import { UnknownMemberError } from "../wire/message_check.ts";
+import { finishHash, HASH_SEED, hashInteger } from "./content_hash.ts";
 import { applyKeyValueCommand } from "./key_value_commands.ts";
 import { invalidResult } from "./key_value_lease_commands.ts";
 import { KeyValueLeases } from "./key_value_leases.ts";
@@ -22,12 +23,14 @@ import { answerKeyValueQuery } from "./key_value_queries.ts";
 import { encodeKeyValueStore, restoreKeyValueStore } from "./key_value_snapshot.ts";
 import { KeyValueTable } from "./key_value_table.ts";
 import { newerCommandError } from "./newer_command_error.ts";
-import type { ApplyContext, QueryContext, StateMachine } from "./state_machine.ts";
+import type { ApplyContext, QueryContext, StateHash, StateMachine } from "./state_machine.ts";
 
 // The texts say nothing of where the bytes are wrong: answers are replicated state, and builds that
 // explain a fault in other words must not differ in it.
 const UNKNOWN_COMMAND: KvResult = invalidResult("The command cannot be decoded");
 const NEWER_COMMAND = "This version of the program does not know the command";
+/** Of what {@linkcode KeyValueStore.stateHash} says: another one where the same state is hashed anew. */
+const HASH_VERSION = 1;
 const AT_LAST_ENTRY: QueryContext = { logTimeMs: 0 };
 const UNKNOWN_QUERY: KvResult = invalidResult("The query cannot be decoded");
 
@@ -119,6 +122,17 @@ export class KeyValueStore implements StateMachine {
     return encodeKvResult(
       answerKeyValueQuery(this.#data, { query, revision: this.#revision, nowMs }),
     );
+  }
+
+  /** A hash of all keys and leases; see {@linkcode StateMachine.stateHash}. */
+  stateHash(): StateHash {
+    const { table, leases } = this.#data;
+    let hash = hashInteger(HASH_SEED, this.#revision);
+    hash = hashInteger(hash, leases.nowMs);
+    hash = hashInteger(hash, table.count);
+    hash = hashInteger(hash, table.hash);
+    hash = hashInteger(hash, leases.hash);
+    return { version: HASH_VERSION, value: finishHash(hash) >>> 0 };
   }
 
   /** The state as it is now; see {@linkcode StateMachine.takeSnapshot}. */

@@ -13,6 +13,7 @@
 import { assert } from "../assert.ts";
 import type { Index } from "../types.ts";
 import { endOfPrefix } from "./byte_string.ts";
+import { finishHash, HASH_SEED, hashByteString, hashBytes, hashInteger } from "./content_hash.ts";
 import type { KeyAttachment } from "./key_value_leases.ts";
 import { createOrderedMap, type OrderedMap } from "./ordered_map.ts";
 
@@ -45,6 +46,10 @@ interface OwnedEntry extends KeyValueEntry {
   version: number;
   attachment: KeyAttachment | null;
   generation: number;
+  /** The hash of the key, so that writing it again need not compute it again. */
+  keyHash: number;
+  /** What the entry adds to the hash of the table. */
+  hash: number;
 }
 
 /** Entries in the order of their keys, as they were when the view was made. */
@@ -60,6 +65,12 @@ export class KeyValueTable {
   readonly #byKey = new Map<string, OwnedEntry>();
   #ordered: OrderedMap<OwnedEntry> = createOrderedMap();
   #generation = 0;
+  #hash = 0;
+
+  /** The hash of all entries with all that they hold (content_hash.ts). */
+  get hash(): number {
+    return this.#hash;
+  }
 
   /** How many keys there are. */
   get count(): number {
@@ -75,28 +86,23 @@ export class KeyValueTable {
   put(key: string, write: KeyValueWrite): void {
     const { value, revision, attachment } = write;
     const entry = this.#byKey.get(key);
+    const generation = this.#generation;
     if (entry === undefined) {
-      this.#insert({
-        key,
-        value: value.slice(),
-        createRevision: revision,
-        revision,
-        version: 1,
-        attachment,
-        generation: this.#generation,
-      });
+      const createRevision = revision;
+      this.#insert(
+        { key, value: value.slice(), createRevision, revision, version: 1, attachment },
+        hashByteString(HASH_SEED, key),
+      );
       return;
     }
-    if (entry.generation !== this.#generation) {
-      this.#insert({
-        key: entry.key,
-        value: value.slice(),
-        createRevision: entry.createRevision,
-        revision,
-        version: entry.version + 1,
-        attachment,
-        generation: this.#generation,
-      });
+    this.#hash -= entry.hash;
+    if (entry.generation !== generation) {
+      const { createRevision, keyHash } = entry;
+      const version = entry.version + 1;
+      this.#insert(
+        { key: entry.key, value: value.slice(), createRevision, revision, version, attachment },
+        keyHash,
+      );
       return;
     }
     if (entry.value.length === value.length) entry.value.set(value);
@@ -104,16 +110,22 @@ export class KeyValueTable {
     entry.revision = revision;
     entry.version += 1;
     entry.attachment = attachment;
+    entry.hash = hashOf(entry, entry.keyHash);
+    this.#hash = (this.#hash + entry.hash) | 0;
   }
 
   /** Adds an entry of a snapshot, with a copy of its value. */
   restore(entry: KeyValueEntry): void {
-    this.#insert({ ...entry, value: entry.value.slice(), generation: this.#generation });
+    const restored = { ...entry, value: entry.value.slice() };
+    this.#insert(restored, hashByteString(HASH_SEED, entry.key));
   }
 
   /** Removes a key and says whether it was there. */
   delete(key: string): boolean {
-    if (!this.#byKey.delete(key)) return false;
+    const entry = this.#byKey.get(key);
+    if (entry === undefined) return false;
+    this.#byKey.delete(key);
+    this.#hash = (this.#hash - entry.hash) | 0;
     const wasThere = this.#ordered.delete(key);
     assert(wasThere, "a key is in the hash map and not in the ordered map");
     return true;
@@ -128,10 +140,13 @@ export class KeyValueTable {
       const count = this.count;
       this.#byKey.clear();
       this.#ordered = createOrderedMap();
+      this.#hash = 0;
       return count;
     }
-    return this.#ordered.editRange(prefix, endOfPrefix(prefix), false, (key, { attachment }) => {
+    return this.#ordered.editRange(prefix, endOfPrefix(prefix), false, (key, entry) => {
+      const { attachment, hash } = entry;
       this.#byKey.delete(key);
+      this.#hash = (this.#hash - hash) | 0;
       if (attachment !== null) detached(attachment);
       return DELETE;
     });
@@ -172,8 +187,37 @@ export class KeyValueTable {
     return { count: copy.size, entries };
   }
 
-  #insert(entry: OwnedEntry): void {
-    this.#byKey.set(entry.key, entry);
-    this.#ordered.set(entry.key, entry);
+  /** Adds an entry, or puts it in the place of one whose hash was subtracted before. */
+  #insert(fields: KeyValueEntry, keyHash: number): void {
+    const { key, value, createRevision, revision, version, attachment } = fields;
+    const hash = hashOf(fields, keyHash);
+    const generation = this.#generation;
+    const entry: OwnedEntry = {
+      key,
+      value,
+      createRevision,
+      revision,
+      version,
+      attachment,
+      generation,
+      keyHash,
+      hash,
+    };
+    this.#byKey.set(key, entry);
+    this.#ordered.set(key, entry);
+    this.#hash = (this.#hash + hash) | 0;
   }
+}
+
+/** The hash of an entry whose key has the hash `keyHash`. */
+function hashOf(entry: KeyValueEntry, keyHash: number): number {
+  const { value, createRevision, revision, version, attachment } = entry;
+  let hash = hashBytes(keyHash, value);
+  hash = hashInteger(hash, createRevision);
+  hash = hashInteger(hash, revision);
+  hash = hashInteger(hash, version);
+  if (attachment !== null) {
+    hash = hashInteger(hashInteger(hash, attachment.leaseId), attachment.deadlineMs);
+  }
+  return finishHash(hash);
 }

@@ -36,6 +36,7 @@ import {
 } from "../limits.ts";
 import type { Index, LogTimeMs, Term } from "../types.ts";
 import type { SessionCommandId } from "./command_id.ts";
+import { finishHash, HASH_SEED, hashByteString, hashBytes, hashInteger } from "./content_hash.ts";
 import { DeadlineQueue, type QueuedDeadline } from "./deadline_queue.ts";
 import type { FirstAnswer } from "./deduplication.ts";
 
@@ -98,6 +99,8 @@ interface Session extends SessionFields, QueuedDeadline {
   deadlineMs: LogTimeMs;
   lowestUnanswered: number;
   answerBytes: number;
+  /** The sum of the hashes of its answers. */
+  answersHash: number;
   /** By sequence number. An answer never changes, so that a view may hold it. */
   readonly answers: Map<number, FirstAnswer>;
 }
@@ -124,6 +127,13 @@ export class SessionTable {
   /** How many sessions there are. */
   get count(): number {
     return this.#sessions.size;
+  }
+
+  /** A hash of everything that the table remembers (content_hash.ts); looks at each session. */
+  get hash(): number {
+    let sum = 0;
+    for (const session of this.#sessions.values()) sum = (sum + hashOfSession(session)) | 0;
+    return hashInteger(hashInteger(hashInteger(HASH_SEED, this.#nowMs), this.count), sum);
   }
 
   /** How many answers all sessions keep. */
@@ -291,6 +301,7 @@ export class SessionTable {
       deadlineMs,
       lowestUnanswered,
       answerBytes: 0,
+      answersHash: 0,
       answers: new Map(),
       queuedMs: 0,
       queuePlace: -1,
@@ -309,6 +320,7 @@ export class SessionTable {
   #addAnswer(session: Session, sequence: number, answer: FirstAnswer): void {
     assert(!session.answers.has(sequence), () => `command ${sequence} is answered twice`);
     session.answers.set(sequence, answer);
+    session.answersHash = (session.answersHash + hashOfAnswer(sequence, answer)) | 0;
     this.#count(session, 1, answer.result?.length ?? 0);
   }
 
@@ -338,6 +350,7 @@ export class SessionTable {
     const answer = session.answers.get(sequence);
     if (answer === undefined) return;
     session.answers.delete(sequence);
+    session.answersHash = (session.answersHash - hashOfAnswer(sequence, answer)) | 0;
     this.#count(session, -1, -(answer.result?.length ?? 0));
   }
 
@@ -347,4 +360,19 @@ export class SessionTable {
     this.#sessions.delete(session.number);
     this.#byNonce.delete(session.nonce);
   }
+}
+
+function hashOfSession(session: Session): number {
+  const { number, term, nonce, timeoutMs, deadlineMs, lowestUnanswered, answersHash } = session;
+  let hash = hashInteger(hashByteString(HASH_SEED, nonce), number);
+  hash = hashInteger(hash, term);
+  hash = hashInteger(hash, timeoutMs);
+  hash = hashInteger(hash, deadlineMs);
+  hash = hashInteger(hash, lowestUnanswered);
+  return finishHash(hashInteger(hash, answersHash));
+}
+
+function hashOfAnswer(sequence: number, { index, term, result }: FirstAnswer): number {
+  const hash = hashInteger(hashInteger(hashInteger(HASH_SEED, sequence), index), term);
+  return finishHash(result === null ? hash : hashBytes(hash, result));
 }

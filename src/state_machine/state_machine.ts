@@ -22,6 +22,16 @@ export interface QueryContext {
   readonly logTimeMs: LogTimeMs;
 }
 
+/** A hash of a state, both numbers from 0 to 2^32 − 1. */
+export interface StateHash {
+  /**
+   * How the hash is made. Hashes of different versions are not compared, so that nodes of two
+   * programs do not seem to differ while a cluster is upgraded.
+   */
+  readonly version: number;
+  readonly value: number;
+}
+
 /**
  * A deterministic machine. Every replica gives the same answers to the same commands in the same
  * order: no clock, no randomness, no input but the parameters.
@@ -62,6 +72,17 @@ export interface StateMachine {
    * is an answer here too.
    */
   query(query: Uint8Array, context: QueryContext): Uint8Array;
+
+  /**
+   * A hash of the whole state: equal states have equal hashes, however they came to be, also by a
+   * snapshot. Nodes compare it at agreed entries, several times a second under load; one that
+   * differs from a majority stops serving. So it must be cheap: keep it up to date with each change
+   * (a sum over the parts of the state can be) instead of walking the state here.
+   *
+   * A machine without this function is compared by the answers that it gave, as far as they are
+   * remembered.
+   */
+  stateHash?(): StateHash;
 
   /**
    * A view of the state as it is now, in chunks, for a snapshot. Commands go on being applied while

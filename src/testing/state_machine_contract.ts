@@ -261,6 +261,29 @@ const tests: readonly (readonly [name: string, body: (world: World) => void | Pr
     }
     assert.deepEqual(snapshotOf(replica), snapshotOf(wanted));
   }],
+  ["has one hash for one state, also where a snapshot was restored", async (world) => {
+    const one = world.create();
+    if (one.machine.stateHash === undefined) return;
+    const other = world.create();
+    const seen = new Set<number>();
+    const commands = world.commands("hash");
+    for (const [number, command] of commands.entries()) {
+      world.apply(one, command);
+      world.apply(other, command);
+      const hash = one.machine.stateHash();
+      for (const part of [hash.version, hash.value]) {
+        assert.ok(Number.isInteger(part) && part >= 0 && part < 2 ** 32, `A hash has ${part}`);
+      }
+      assert.deepEqual(other.machine.stateHash!(), hash);
+      seen.add(hash.value);
+      if (number % 50 !== 0) continue;
+      const restored = await world.restore([snapshotOf(one)], one.index);
+      assert.deepEqual(restored.machine.stateHash!(), hash);
+    }
+    assert.ok(seen.size > COMMAND_COUNT / 2, `${seen.size} hashes of ${COMMAND_COUNT} states`);
+    const changed = world.replay([...world.commands("other"), ...commands]);
+    assert.notEqual(changed.machine.stateHash!().value, one.machine.stateHash().value);
+  }],
   ["rejects a snapshot that is cut off or goes on behind its end", async (world) => {
     const bytes = snapshotOf(world.replay(world.commands("rejected")));
     const cuts = [0, 1, Math.floor(bytes.length / 2), bytes.length - 1];

@@ -13,7 +13,10 @@ export const HELLO_MAGIC_SECOND = 0x36323032;
 /** The protocol versions that this build speaks. */
 export const PROTOCOL_VERSION_MIN = 1;
 /** The newest protocol version that this build speaks. */
-export const PROTOCOL_VERSION_MAX = 1;
+export const PROTOCOL_VERSION_MAX = 2;
+
+/** The protocol version from which on peers tell each other hashes of their states. */
+export const STATE_HASH_PROTOCOL = 2;
 
 /** Who dials, and what it takes the other side for. */
 export interface Hello {

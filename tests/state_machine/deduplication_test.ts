@@ -164,6 +164,8 @@ describe("deduplication", () => {
           if (number % 23 === 0) restored = await restore(snapshotOf(restored), limits);
         }
         assert.deepEqual(snapshotOf(restored), snapshotOf(straight));
+        assert.equal(restored.hash, straight.hash);
+        assert.equal((await restore(snapshotOf(straight), limits)).hash, straight.hash);
       }),
       { numRuns: 100 },
     );

@@ -173,6 +173,7 @@ describe("key_value_leases", () => {
             if (number === cut) await restored.restart();
           }
           assert.deepEqual(restored.snapshot, replica.snapshot);
+          assert.deepEqual(restored.store.stateHash(), replica.store.stateHash());
         },
       ),
       { numRuns: 300 },
@@ -264,6 +265,7 @@ describe("key_value_leases", () => {
     replica.tick();
     restored.tick();
     assert.deepEqual(restored.snapshot, replica.snapshot);
+    assert.deepEqual(restored.store.stateHash(), replica.store.stateHash());
     assert.equal(replica.store.keyCount, 0);
     assert.equal(replica.store.nextDeadlineMs(), null);
   });

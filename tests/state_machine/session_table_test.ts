@@ -120,6 +120,8 @@ describe("session_table", () => {
             if (number === cut % 80) other.table = await restore(snapshotOf(other.table));
           }
           assert.deepEqual(snapshotOf(other.table), snapshotOf(pair.table));
+          assert.equal(other.table.hash, pair.table.hash);
+          assert.equal((await restore(snapshotOf(pair.table))).hash, pair.table.hash);
         },
       ),
       { numRuns: 300 },

@@ -1,0 +1,55 @@
+/** Hashes of contents: every bit counts, every cut counts, and every runtime says the same. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  finishHash,
+  HASH_SEED,
+  hashBytes,
+  hashByteString,
+  hashInteger,
+} from "../../src/state_machine/content_hash.ts";
+
+const BYTES = Uint8Array.from({ length: 133 }, (_, i) => (i * 37) & 0xff);
+
+describe("content_hash", () => {
+  it("changes with every single bit and every length", () => {
+    const seen = new Set([hashBytes(HASH_SEED, BYTES)]);
+    for (let bit = 0; bit < 8 * BYTES.length; bit += 1) {
+      const flipped = BYTES.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      seen.add(hashBytes(HASH_SEED, flipped));
+    }
+    for (let length = 0; length < BYTES.length; length += 1) {
+      seen.add(hashBytes(HASH_SEED, BYTES.subarray(0, length)));
+      seen.add(hashBytes(HASH_SEED, new Uint8Array(length)));
+    }
+    // No bytes, and the first one, which is zero, are there twice.
+    assert.equal(seen.size, 1 + 8 * BYTES.length + 2 * BYTES.length - 2);
+  });
+
+  it("does not see the same of two values where both lose the same bit", () => {
+    const sums = new Set<number>();
+    for (let bit = 0; bit < 8 * BYTES.length; bit += 1) {
+      const flipped = BYTES.slice();
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      const sum = [1, 2].map((key) => finishHash(hashBytes(hashInteger(HASH_SEED, key), flipped)));
+      sums.add((sum[0]! + sum[1]!) | 0);
+    }
+    assert.equal(sums.size, 8 * BYTES.length);
+  });
+
+  it("tells integers up to 2^53 − 1 apart", () => {
+    const integers = [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1];
+    assert.equal(new Set(integers.map((integer) => hashInteger(7, integer))).size, 8);
+  });
+
+  it("is the same on every runtime", () => {
+    const all = [
+      hashBytes(HASH_SEED, BYTES),
+      hashByteString(HASH_SEED, "kék"),
+      hashInteger(HASH_SEED, 2 ** 53 - 1),
+      finishHash(-1),
+    ];
+    assert.deepEqual(all, [1063059152, -428630119, 2069192809, -2114883783]);
+  });
+});
