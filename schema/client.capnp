@@ -188,6 +188,9 @@ struct StatusAnswer {
 
   transferTarget @21 :UInt64;
   # The member that this leader is handing leadership to, 0 for none.
+
+  alarms @22 :List(Alarm);
+  # What somebody must act upon; it stays until then.
 }
 
 enum NodeRole {
@@ -197,6 +200,19 @@ enum NodeRole {
   candidate @1;
   leader @2;
   learner @3;
+}
+
+struct Alarm {
+  # A node whose state differs from that of others.
+
+  nodeId @0 :UInt64;
+  # The node that differs from a majority; 0 where no majority says which one is right.
+
+  index @1 :UInt64;
+  # The entry after which it was seen first.
+
+  message @2 :Text;
+  # What is wrong and how to mend it, for people.
 }
 
 struct StatusMember {
@@ -285,6 +301,10 @@ struct ChangeMembership {
 
   force @1 :Bool;
   # Also where too few of the voters that would be left are up to form a quorum.
+
+  replaces @2 :Data;
+  # With rejoin: the data directories that the member may be known by, 16 bytes each, one after the
+  # other; empty otherwise.
 }
 
 struct MemberChange {
@@ -323,6 +343,10 @@ enum MemberAction {
 
   setAddress @5;
   # It is reached elsewhere from now on.
+
+  rejoin @6;
+  # The member comes back on the data directory named here, in the place of one of `replaces`: it has
+  # no vote until it has caught up. From protocol version 2 on.
 }
 
 struct MembershipAnswer {

@@ -45,6 +45,14 @@ struct Identity {
   formerClusterIds @10 :Data;
   # The clusters that this one took the place of when their quorum was lost, the latest last, 16
   # bytes each: whoever still belongs to one of them is told so.
+
+  deviatesSince @11 :UInt64;
+  # The entry at which the state of this node was found to differ from that of a majority; 0 where it
+  # was not. Such a node serves nobody until its directory was replaced.
+
+  replaces @12 :Data;
+  # Not empty while the node asks to rejoin on this directory: the instance ids of the directories
+  # before it that its cluster may know the node by, 16 bytes each, one after the other.
 }
 
 struct Member {

@@ -77,6 +77,7 @@ class EchoBackend implements ClientBackend {
       joint: false,
       promotions: [],
       transferTarget: 0,
+      alarms: [],
     };
   }
 

@@ -137,6 +137,15 @@ export const TICK_INTERVAL_MS_MIN = 250;
 /** The most clusters whose place one took, of which its first node knows. */
 export const FORMER_CLUSTERS_MAX = 16;
 
+/** How many entries are applied at most between two comparisons of the nodes' states. */
+export const STATE_HASH_ENTRIES = 4096;
+
+/** How much log time passes at most between two comparisons, in milliseconds. */
+export const STATE_HASH_INTERVAL_MS = 5_000;
+
+/** Of how many entries a node remembers what it and the others found. */
+export const STATE_HASHES_KEPT = 16;
+
 /** The most members of one configuration. */
 export const MEMBERS_MAX = 64;
 

@@ -7,7 +7,7 @@
 import type { MemberStatus } from "../client/ask_every_member.ts";
 import { DeniedError } from "../errors.ts";
 import type { Address, NodeId } from "../types.ts";
-import type { StatusAnswer, StatusMember } from "../wire/client_messages.ts";
+import type { Alarm, StatusAnswer, StatusMember } from "../wire/client_messages.ts";
 import { CommandFailure } from "./command_failure.ts";
 import { ExitCode } from "./exit_codes.ts";
 
@@ -53,6 +53,8 @@ export interface ClusterView {
   readonly members: readonly MemberView[];
   /** What the members want people to know. */
   readonly notes: readonly string[];
+  /** What somebody must act upon: each once, whoever raises it. */
+  readonly alarms: readonly Alarm[];
   /** How many voters there are, and how many of them answered. */
   readonly voters: { readonly count: number; readonly reachable: number; readonly needed: number };
   /** How long ago a majority confirmed the leader, in milliseconds; null without a leader. */
@@ -172,6 +174,7 @@ export function viewCluster(statuses: readonly MemberStatus[]): ClusterView {
     transferTarget: chosen.transferTarget === 0 ? null : chosen.transferTarget,
     members: [...members, ...strangers].sort((a, b) => a.id - b.id),
     notes: answers.flatMap(({ nodeId, notes }) => notes.map((note) => `node ${nodeId}: ${note}`)),
+    alarms: uniqueAlarms(answers),
     voters: {
       count: voters.length,
       reachable: voters.filter(({ reachable }) => reachable).length,
@@ -179,6 +182,16 @@ export function viewCluster(statuses: readonly MemberStatus[]): ClusterView {
     },
     leaderContactAgeMs: leading?.leaderContactAgeMs ?? null,
   };
+}
+
+/** Each alarm once, with the first entry that anybody saw it at. */
+function uniqueAlarms(answers: readonly StatusAnswer[]): Alarm[] {
+  const byNode = new Map<NodeId, Alarm>();
+  for (const alarm of answers.flatMap(({ alarms }) => alarms)) {
+    const known = byNode.get(alarm.nodeId);
+    if (known === undefined || alarm.index < known.index) byNode.set(alarm.nodeId, alarm);
+  }
+  return [...byNode.values()].sort((a, b) => a.nodeId - b.nodeId);
 }
 
 /** Whether a member votes, in a word: `soon` for a learner that becomes a voter. */
@@ -222,7 +235,8 @@ function memberReasons({ members }: ClusterView): string[] {
  */
 export function judgeHealth(view: ClusterView): Health {
   const { voters, leader, leaderContactAgeMs } = view;
-  const reasons = [...memberReasons(view), ...view.notes];
+  const alarms = view.alarms.map(({ message }) => message);
+  const reasons = [...alarms, ...memberReasons(view), ...view.notes];
   const answered =
     `${voters.reachable} of ${voters.count} voters answer, ${voters.needed} are needed`;
   if (leader === null) return { status: "no_quorum", reasons: ["no leader", answered, ...reasons] };

@@ -48,6 +48,7 @@ import {
 import { receiveRequestVoteRequest, receiveRequestVoteResponse } from "./request_vote.ts";
 import { becomeFollower, tell } from "./role.ts";
 import { type ConsensusOptions, ConsensusState } from "./state.ts";
+import { stepStateDeviates } from "./state_deviation.ts";
 import { membersWithoutRoom, stepStorageRoom } from "./storage_room.ts";
 import { stepStorageProgress, stepStorageStalled } from "./storage_stall.ts";
 import { receiveTimeoutNow } from "./timeout_now.ts";
@@ -239,6 +240,8 @@ export class Consensus {
         return stepStorageStalled(state);
       case "storageRoom":
         return stepStorageRoom(state, input.isFull);
+      case "stateDeviates":
+        return stepStateDeviates(state);
       case "connectionLost":
         return stepConnectionLost(state, input.peer);
       case "snapshotEnded":

@@ -122,6 +122,8 @@ export type Input =
   | { readonly type: "storageStalled" }
   /** The log has no room for more than it has prepared, or has room again. */
   | { readonly type: "storageRoom"; readonly isFull: boolean }
+  /** The state machine was found to differ from that of a majority, now or in an earlier life. */
+  | { readonly type: "stateDeviates" }
   /**
    * What was sent to `peer` and not answered may be lost: the connection ended, or a message was
    * dropped for want of one. Stepped before anything that a new connection brings.

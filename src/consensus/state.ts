@@ -81,6 +81,8 @@ export class ConsensusState {
   storageStalled = false;
   /** The log has no room for more than it has prepared. */
   storageFull = false;
+  /** The state machine differs from that of a majority: this node must never lead again. */
+  stateDeviates = false;
   /** The transfer of leadership that this node began as leader. */
   transfer: Transfer | null = null;
 
@@ -161,14 +163,14 @@ export class ConsensusState {
   }
 
   /**
-   * Whether this node may stand for election: it has a vote in the configuration in effect, or in
+   * Whether this node may stand for election: its state is that of the others, and it has a vote in the configuration in effect, or in
    * one that no committed one has replaced yet. "A server that is not part of its own latest
    * configuration should still start new elections, as it might still be needed until the C_new
    * entry is committed" (dissertation §4.2.2): it may be the only one that holds that entry. Its
    * own vote counts by the configuration in effect only.
    */
   get mayCampaign(): boolean {
-    return this.hasJoined &&
+    return this.hasJoined && !this.stateDeviates &&
       this.membership.held.some(({ configuration }) =>
         isVoter(configuration, this.nodeId) && this.isIn(configuration)
       );

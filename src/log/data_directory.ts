@@ -70,6 +70,8 @@ const NEW_STATE = {
   members: [],
   recovery: null,
   formerClusterIds: [],
+  deviatesSince: 0,
+  replaces: [],
 };
 
 /** Names that may be in a directory that is otherwise empty. */

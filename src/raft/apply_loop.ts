@@ -21,6 +21,7 @@ import { EntryKind, type Index, type LogTimeMs, type Term } from "../types.ts";
 import { decodeConfiguration } from "../wire/storage_codec.ts";
 import type { RaftObserver } from "./observer.ts";
 import type { Proposal, Proposals } from "./proposals.ts";
+import { AgreedEntries } from "./agreed_entries.ts";
 import { offsetOf, type TailCache } from "./tail_cache.ts";
 
 /** The most entries applied before other events get their turn. */
@@ -64,6 +65,8 @@ export interface ApplyLoopOptions {
   readonly observer: RaftObserver | undefined;
   /** What is in the state machine already. */
   readonly appliedPosition: AppliedPosition;
+  /** Called after each entry that all nodes look at their states after; see agreed_entries.ts. */
+  readonly agreed: (index: Index) => void;
   /** Called after each tick. */
   readonly ticked: (logTimeMs: LogTimeMs) => void;
   /** Called after each stretch of entries. */
@@ -90,6 +93,7 @@ export class ApplyLoop {
   #appliedBytes: number;
   #configuration: IndexedConfiguration | null;
   #appliableIndex: Index;
+  readonly #agreed: AgreedEntries;
   #running = false;
   #stopped = false;
   /** A snapshot is to replace the state, or does. */
@@ -108,6 +112,7 @@ export class ApplyLoop {
     this.#appliedBytes = appliedBytes;
     this.#configuration = configuration;
     this.#appliableIndex = index;
+    this.#agreed = new AgreedEntries(options.appliedPosition);
   }
 
   /** The last entry applied. */
@@ -206,6 +211,7 @@ export class ApplyLoop {
       this.#appliedTerm = term;
       this.#appliedLogTimeMs = logTimeMs;
       this.#configuration = configuration;
+      this.#agreed.startAfter(index, logTimeMs);
     }
     this.#isRestoring = false;
     this.#options.restored(this.#position);
@@ -222,6 +228,7 @@ export class ApplyLoop {
       for (; index <= last; index += 1) {
         this.#applyRecord(batch.bytes, offset);
         this.#appliedIndex = index;
+        if (this.#agreed.isNext(index, this.#appliedLogTimeMs)) this.#options.agreed(index);
         offset = recordEnd(batch.bytes, offset);
       }
       this.#appliedBytes += offset;

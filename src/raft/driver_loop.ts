@@ -27,6 +27,7 @@ import { type Query, Reads } from "./reads.ts";
 import { SnapshotIntake } from "./snapshot_intake.ts";
 import { SnapshotSender } from "./snapshot_sender.ts";
 import { SnapshotTaker } from "./snapshot_taker.ts";
+import { createStateComparison, type StateComparison } from "./state_comparison.ts";
 import { TailCache } from "./tail_cache.ts";
 import { SyncWatchdog } from "./sync_watchdog.ts";
 import { TickTimer } from "./tick_timer.ts";
@@ -47,6 +48,8 @@ export class DriverLoop {
   readonly logTime: LogTime;
   readonly taker: SnapshotTaker;
   readonly room: DiskRoom;
+  /** Compares the state with those of the others. */
+  readonly states: StateComparison;
   readonly #options: DriverLoopOptions;
   readonly #proposals = new Proposals();
   readonly #memberRequests: MemberRequests;
@@ -88,6 +91,7 @@ export class DriverLoop {
     this.room = new DiskRoom(consensus, log, options.snapshots.logger);
     this.taker = this.#createTaker();
     this.#applyLoop = this.#createApplyLoop(cache);
+    this.states = createStateComparison(options, this.#applyLoop);
     this.#reads = this.#createReads(options);
     this.#snapshotSender = this.#createSnapshotSender();
     this.#snapshotIntake = this.#createSnapshotIntake();
@@ -251,6 +255,7 @@ export class DriverLoop {
     this.#stopped = true;
     this.#applyLoop.stop();
     this.taker.stop();
+    this.states.close();
     this.#snapshotSender.stop();
     this.#snapshotIntake.stop();
     this.#performer.stop(shutdown);
@@ -303,17 +308,20 @@ export class DriverLoop {
       ...this.#options,
       cache,
       proposals: this.#proposals,
+      agreed: (index) => this.states.agreed(index),
       ticked: (logTimeMs) => this.#ticks.ticked(logTimeMs),
       applied: (position) => {
         this.#ticks.update();
         this.#reads.applied();
         this.taker.applied(position);
+        this.states.applied(position.index);
         this.#checkDrained();
       },
       restored: (position) => {
         this.#ticks.update();
         this.#reads.restored();
         this.taker.restored(position);
+        this.states.restored();
         this.#checkDrained();
         this.input({ type: "snapshotRestored", index: position.index });
       },
@@ -397,6 +405,7 @@ export class DriverLoop {
     const version = this.#options.consensus.membershipVersion;
     if (version === this.#membershipVersion || this.#stopped) return;
     this.#membershipVersion = version;
+    this.states.membersChanged();
     this.#options.membershipChanged();
   }
 

@@ -15,6 +15,7 @@ import type { AppliedPosition } from "./apply_loop.ts";
 import type { RaftObserver } from "./observer.ts";
 import type { Query } from "./reads.ts";
 import type { SnapshotSettings } from "./snapshot_taker.ts";
+import type { StateComparisonSettings } from "./state_comparison.ts";
 import type { TimerOptions } from "./timers.ts";
 
 /** What a loop drives. */
@@ -35,6 +36,8 @@ export interface DriverLoopOptions extends TimerOptions {
   readonly lastTimestampMs: LogTimeMs;
   /** What is in the state machine already. */
   readonly appliedPosition: AppliedPosition;
+  /** What finds out whether the state is that of the others. */
+  readonly states: StateComparisonSettings;
   /** Where snapshots go, and when they are taken. */
   readonly snapshots: SnapshotSettings;
   /** Answers a query from the state as it is. */

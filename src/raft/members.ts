@@ -245,6 +245,12 @@ export class Members {
     this.#writer.save((before) => ({ ...before, members, born: true }));
   }
 
+  /** The state of this node was found to be wrong since the entry `index`: it is remembered. */
+  deviates(index: Index): void {
+    if (this.#options.directory.identity.deviatesSince > 0) return;
+    this.#save((before) => ({ ...before, deviatesSince: index })).catch(() => {});
+  }
+
   /** Resolves when nothing is being written. */
   settled(): Promise<void> {
     return this.#writer.settled();

@@ -13,6 +13,7 @@ import { crc32 } from "../runtime/checksum.ts";
 import type { Configuration, Index, LogTimeMs } from "../types.ts";
 import type { AppendEntriesFrame } from "../wire/append_entries_codec.ts";
 import type { PeerFrame } from "../wire/peer_codec.ts";
+import type { StateHashMessage } from "../wire/state_hash_codec.ts";
 import { decodeConfiguration } from "../wire/storage_codec.ts";
 
 /** Received records: what the core hands back as `source` with an append. */
@@ -28,7 +29,7 @@ export interface ReceivedRecords {
  *
  * @throws {ProtocolError} If what it carries is not what the message says.
  */
-export function verifiedMessage(frame: PeerFrame): Message {
+export function verifiedMessage(frame: Exclude<PeerFrame, StateHashMessage>): Message {
   if (frame.type === "installSnapshotRequest") return verifiedChunk(frame);
   if (frame.type !== "appendEntriesRequest") return frame;
   const { term, prevLogIndex, prevLogTerm, leaderCommit, readSequence, session } = frame;

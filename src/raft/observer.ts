@@ -8,6 +8,7 @@ import type { SoftState } from "../consensus/effects.ts";
 import type { AppendEntriesRequest, Message } from "../consensus/messages.ts";
 import type { EntryHeader, HardState, Log, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
+import type { Alarm } from "../wire/client_messages.ts";
 import type { Index, InstanceId, NodeId, Term } from "../types.ts";
 
 /** What a node starts from. */
@@ -41,6 +42,8 @@ export interface RaftObserver {
   applying(header: EntryHeader, payload: Uint8Array): void;
   /** Role, term or leader changed. */
   roleChanged(state: SoftState): void;
+  /** The states of nodes were found to differ. */
+  alarmed?(alarm: Alarm): void;
   /** A message goes out; its entries, where it has any, are not in it. */
   said?(message: Message, to: NodeId): void;
   /** The entries of a message that was told of go out with it now. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RaftError } from "../errors.ts";
 import type { CommandGate } from "../state_machine/command_gate.ts";
 import type { Index, LogTimeMs, NodeId } from "../types.ts";
 import type { Consistency } from "../wire/client_messages.ts";
@@ -31,14 +32,29 @@ export interface QueryServerOptions {
 /** The queries of one node. */
 export class QueryServer {
   readonly #options: QueryServerOptions;
+  #refusal: RaftError | null = null;
 
   /** Creates the server. */
   constructor(options: QueryServerOptions) {
     this.#options = options;
   }
 
+  /** Why no query is answered any more; null where they are. */
+  get refusal(): RaftError | null {
+    return this.#refusal;
+  }
+
+  /** The state is not to be trusted: every query is answered with this error from now on. */
+  refuse(error: RaftError): void {
+    this.#refusal = error;
+  }
+
   /** Answers a query that is confirmed, or whose state is `ageMs` old. */
   serve(query: Query, ageMs = 0): void {
+    if (this.#refusal !== null) {
+      query.sink.queryFailed(query.requestId, this.#refusal);
+      return;
+    }
     const { nodeId, gate, appliedIndex, logTimeMs } = this.#options;
     query.sink.queryAnswered(query.requestId, {
       servedBy: nodeId,

@@ -6,7 +6,7 @@
  */
 import { Consensus } from "../consensus/consensus.ts";
 import { allMembers } from "../consensus/quorum.ts";
-import { NotLeaderError, ShutdownError } from "../errors.ts";
+import { NoQuorumError, NotLeaderError, ShutdownError } from "../errors.ts";
 import type { StoredSnapshot } from "../log/snapshot_store.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -47,6 +47,7 @@ import { type Readiness, ReadinessWaiters } from "./readiness.ts";
 import { LINEARIZABLE, type QueryFreshness, QueryServer } from "./query_server.ts";
 import type { QueryOutcome, QuerySink } from "./reads.ts";
 import { restoreState } from "./restore_state.ts";
+import { deviationMessage } from "./state_comparison.ts";
 import type { TransferResult } from "./transfers.ts";
 
 /** Why a node stopped: null where it was asked to. */
@@ -282,8 +283,9 @@ export class Raft {
     requestId: number,
   ): void {
     const running = this.#running;
-    if (running === null) {
-      sink.queryFailed(requestId, this.#birth.notFormed());
+    const { refusal } = this.#queries;
+    if (running === null || refusal !== null) {
+      sink.queryFailed(requestId, refusal ?? this.#birth.notFormed());
       return;
     }
     const request = { query, sink, requestId, askedAtMs: this.#runtime.clock.nowMs() };
@@ -391,6 +393,7 @@ export class Raft {
   #transportHandler(): TransportHandler {
     return {
       message: (from, frame) => {
+        if (frame.type === "stateHash") return this.#running?.driver.states.heard(from, frame);
         const message = verifiedMessage(frame);
         this.#running?.driver.input({ type: "message", from, message });
       },
@@ -401,6 +404,7 @@ export class Raft {
         if (this.#running === null) this.#birth.accepted(peer, reply.instanceId);
         // What was sent before was dropped: the core is to send it again, now.
         this.#running?.driver.input({ type: "connectionLost", peer });
+        this.#running?.driver.states.connected(peer);
       },
       lost: (peer) => {
         this.#logger.warn("Lost the connection to a peer", { peer });
@@ -449,6 +453,12 @@ export class Raft {
       tailCacheBytesMax: this.#options.tailCacheBytesMax,
       lastTimestampMs: contents.lastTimestampMs,
       appliedPosition: this.#startPosition,
+      states: {
+        nodeId: this.nodeId,
+        deviatesSince: identity.deviatesSince,
+        deviates: (index) => this.#stopServing(index),
+        raised: (alarm) => this.#options.observer?.alarmed?.(alarm),
+      },
       snapshots: { ...this.#options, store, clusterId: this.clusterId, logger: this.#logger },
       serveQuery: (query) => this.#queries.serve(query),
       notLeader: () => new NotLeaderError(this.leader?.id ?? null, this.leader?.address || null),
@@ -462,6 +472,7 @@ export class Raft {
     });
     this.#running = { consensus, driver };
     this.#members.running(consensus);
+    if (identity.deviatesSince > 0) this.#stopServing(identity.deviatesSince);
     driver.start();
     hurryFirstElection({
       ...this.#running,
@@ -471,6 +482,14 @@ export class Raft {
       stopped: this.stopped,
     });
     this.#waiters.check();
+  }
+
+  /** The state of this node is wrong since the entry `index`: it answers nobody, and leads nobody. */
+  #stopServing(index: Index): void {
+    const message = `Cannot serve the read: ${deviationMessage(this.nodeId, index)}`;
+    this.#queries.refuse(new NoQuorumError(message));
+    this.#members.deviates(index);
+    this.#running?.driver.input({ type: "stateDeviates" });
   }
 
   #isReady(readiness: Readiness): boolean {

@@ -57,6 +57,7 @@ export function runningStatus(
     joint: core.configuration.votersOld.length > 0,
     promotions: core.configuration.promotions,
     transferTarget: core.transferTarget ?? 0,
+    alarms: driver.states.alarms,
     members: members.map((member) => ({
       id: member.id,
       address: member.address,
@@ -89,6 +90,7 @@ export function formingStatus(
     joint: false,
     promotions: [],
     transferTarget: 0,
+    alarms: [],
     members: members.map(({ id, address }) => ({
       id,
       address,

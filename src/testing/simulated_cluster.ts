@@ -14,7 +14,9 @@ import { BadDataError, DeniedError } from "../errors.ts";
 import { NoRoomError } from "../log/no_room_error.ts";
 import { type RunningNode, startNode } from "../node/node.ts";
 import type { ClusterFormation } from "../raft/raft_options.ts";
+import type { StateMachine } from "../state_machine/state_machine.ts";
 import type { Address, NodeId } from "../types.ts";
+import type { Alarm } from "../wire/client_messages.ts";
 import { SafetyCheckers } from "./checkers/safety_checkers.ts";
 import type { ObservedLog } from "./checkers/observations.ts";
 import { PropertyViolation } from "./checkers/property_violation.ts";
@@ -38,6 +40,8 @@ export interface SimulatedClusterOptions {
   readonly appendBytesMax?: number;
   readonly tailCacheBytesMax?: number;
   readonly leaseReads?: boolean;
+  /** Makes the state machine of a node; the key-value store unless told otherwise. */
+  readonly createMachine?: (id: NodeId) => StateMachine;
   /** Takes a line for each start, end and change of role; nothing unless given. */
   readonly timeline?: Timeline;
   /** Takes the transitions of all cores; nothing unless given. */
@@ -93,6 +97,8 @@ export class SimulatedCluster {
   readonly checkers = new SafetyCheckers();
   /** What was found wrong: broken properties, failed assertions, data that is refused unharmed. */
   readonly defects: unknown[] = [];
+  /** What nodes found that compared their states. */
+  readonly alarms: Alarm[] = [];
   /** Those who are told what nodes do. */
   readonly taps = new Set<ClusterTap>();
   readonly #options: SimulatedClusterOptions;
@@ -170,7 +176,7 @@ export class SimulatedCluster {
   start(node: SimulatedNode): void {
     const { heartbeatMs, electionTimeoutMs, segmentBytes, appendBytesMax } = this.#options;
     const { snapshotEvery, trailingEntries, leaseReads, tracer } = this.#options;
-    const { tailCacheBytesMax } = this.#options;
+    const { tailCacheBytesMax, createMachine } = this.#options;
     const runtime = node.machine.boot();
     node.up = true;
     node.lastError = null;
@@ -197,6 +203,7 @@ export class SimulatedCluster {
       ...(appendBytesMax === undefined ? {} : { appendBytesMax }),
       ...(tailCacheBytesMax === undefined ? {} : { tailCacheBytesMax }),
       ...(leaseReads === undefined ? {} : { leaseReads }),
+      ...(createMachine === undefined ? {} : { stateMachine: createMachine(node.id) }),
     }).then((running) => {
       if (node.machine.runtime !== runtime) return;
       node.running = running;
@@ -287,12 +294,21 @@ export class SimulatedCluster {
       syncBegins: () => node.rules.syncBegins(),
       syncCompletes: () => node.rules.syncCompletes(),
       committed: (index) => node.rules.committed(index),
+      alarmed: (alarm) => this.#alarmed(node, alarm),
       roleChanged: (state) => {
         this.#note(`node ${node.id} is ${describeRole(state)}`);
         for (const tap of [...this.taps]) tap.roleChanged?.(node, state);
         node.rules.roleChanged(state);
       },
     });
+  }
+
+  /** States differ, which only a machine that was made to can explain. */
+  #alarmed(node: SimulatedNode, alarm: Alarm): void {
+    this.#note(`node ${node.id} raises an alarm: ${alarm.message}`);
+    this.alarms.push(alarm);
+    if (this.#options.createMachine !== undefined) return;
+    this.defects.push(new PropertyViolation("State comparison", alarm.message));
   }
 
   #stopped(node: SimulatedNode, error: Error | null): void {

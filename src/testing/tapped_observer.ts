@@ -9,6 +9,7 @@ import type { AppendEntriesRequest, Message } from "../consensus/messages.ts";
 import type { EntryHeader, HardState, RecordBatch } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { NodeStart, RaftObserver } from "../raft/observer.ts";
+import type { Alarm } from "../wire/client_messages.ts";
 import type { Index, InstanceId, NodeId, Term } from "../types.ts";
 
 /** What {@linkcode TappedObserver} tells, and whom it asks. */
@@ -35,6 +36,8 @@ export interface ObserverTaps {
   readonly syncCompletes: () => void;
   /** The node takes everything up to `index` for committed. */
   readonly committed: (index: Index) => void;
+  /** The node found that states differ. */
+  readonly alarmed: (alarm: Alarm) => void;
   /** The node changed role, term or leader. */
   readonly roleChanged: (state: SoftState) => void;
 }
@@ -96,6 +99,11 @@ export class TappedObserver implements RaftObserver {
   roleChanged(state: SoftState): void {
     this.#tell(() => this.#watch.roleChanged(state));
     this.#tell(() => this.#taps.roleChanged(state));
+  }
+
+  /** States were found to differ. */
+  alarmed(alarm: Alarm): void {
+    this.#tell(() => this.#taps.alarmed(alarm));
   }
 
   /** A message goes out. */

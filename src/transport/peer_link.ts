@@ -7,7 +7,6 @@
  */
 import { splitAddress } from "../address.ts";
 import { assert } from "../assert.ts";
-import type { Message } from "../consensus/messages.ts";
 import { DeniedError, ProtocolError } from "../errors.ts";
 import { HELLO_TIMEOUT_MS, WRITE_BUFFER_BYTES_MAX } from "../limits.ts";
 import type { ByteStream, Runtime, TimerHandle } from "../runtime/runtime.ts";
@@ -15,7 +14,12 @@ import { encodeAppendEntries } from "../wire/append_entries_codec.ts";
 import { ByteBuilder } from "../wire/byte_builder.ts";
 import { FrameDecoder, HELLO_FRAME_BYTES_MAX } from "../wire/frame.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
-import { decodePeerFrame, encodePeerMessage, writePeerMessage } from "../wire/peer_codec.ts";
+import {
+  decodePeerFrame,
+  encodePeerMessage,
+  type PeerWord,
+  writePeerMessage,
+} from "../wire/peer_codec.ts";
 import { Backoff } from "./backoff.ts";
 import type { PeerAddress } from "./transport.ts";
 
@@ -54,6 +58,8 @@ export class PeerLink {
   readonly #builder = new ByteBuilder();
   /** What comes before them. */
   #queue: Uint8Array[] = [];
+  /** Something that is answered was queued since the last write. */
+  #isAnswerDue = false;
   /** When something was sent that nothing from the peer has followed yet, or null. */
   #unansweredSinceMs: number | null = null;
   /** What the peer said of itself last. */
@@ -80,8 +86,10 @@ export class PeerLink {
   }
 
   /** Queues a message; dropped where no connection stands. */
-  send(message: Message, records: readonly Uint8Array[]): void {
+  send(message: PeerWord, records: readonly Uint8Array[]): void {
     if (!this.#accepted) return;
+    // Nobody answers a hash: a peer that is silent after it may be well.
+    if (message.type !== "stateHash") this.#isAnswerDue = true;
     let bytes = 0;
     for (const piece of records) bytes += piece.length;
     if (message.type !== "appendEntriesRequest" || bytes < LARGE_RECORDS_BYTES) {
@@ -100,7 +108,8 @@ export class PeerLink {
     this.#queue = [];
     const stream = this.#stream;
     if (stream === null) return;
-    this.#unansweredSinceMs ??= this.#options.runtime.clock.nowMs();
+    if (this.#isAnswerDue) this.#unansweredSinceMs ??= this.#options.runtime.clock.nowMs();
+    this.#isAnswerDue = false;
     for (const piece of queue) stream.write(piece);
     if (stream.writeBufferedBytes > WRITE_BUFFER_BYTES_MAX) {
       this.#options.failed(

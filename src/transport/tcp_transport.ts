@@ -4,14 +4,13 @@
  *
  * @module
  */
-import type { Message } from "../consensus/messages.ts";
 import { ProtocolError } from "../errors.ts";
 import { FRAME_BYTES_MAX } from "../limits.ts";
 import type { ByteStream, Runtime, TimerHandle } from "../runtime/runtime.ts";
 import type { NodeId } from "../types.ts";
 import type { FrameDecoder } from "../wire/frame.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
-import { decodePeerFrame, encodePeerMessage } from "../wire/peer_codec.ts";
+import { decodePeerFrame, encodePeerMessage, type PeerWord } from "../wire/peer_codec.ts";
 import type { GreetedConnection } from "./acceptor.ts";
 import { PeerLink } from "./peer_link.ts";
 import type { PeerAddress, Transport, TransportHandler } from "./transport.ts";
@@ -59,7 +58,7 @@ export class TcpTransport implements Transport {
   }
 
   /** Queues a message. */
-  send(to: NodeId, message: Message, records: readonly Uint8Array[]): void {
+  send(to: NodeId, message: PeerWord, records: readonly Uint8Array[]): void {
     this.#links.get(to)?.send(message, records);
   }
 

@@ -11,10 +11,9 @@
  *
  * @module
  */
-import type { Message } from "../consensus/messages.ts";
 import type { Address, NodeId } from "../types.ts";
 import type { HelloReply } from "../wire/hello.ts";
-import type { PeerFrame } from "../wire/peer_codec.ts";
+import type { PeerFrame, PeerWord } from "../wire/peer_codec.ts";
 
 /** A peer and where it is dialed. */
 export interface PeerAddress {
@@ -48,7 +47,7 @@ export interface Transport {
    * Queues a message for `to`, with the records that an AppendEntries carries. Dropped where no
    * connection stands.
    */
-  send(to: NodeId, message: Message, records: readonly Uint8Array[]): void;
+  send(to: NodeId, message: PeerWord, records: readonly Uint8Array[]): void;
   /** Sends what was queued: one socket write a connection. Called at the end of each turn. */
   flush(): void;
   /** Whether a connection to `peer` stands. */

@@ -107,6 +107,18 @@ export interface StatusAnswer {
   readonly promotions: readonly NodeId[];
   /** The member that this leader is handing leadership to, 0 for none. */
   readonly transferTarget: NodeId;
+  /** What somebody must act upon; it stays until then. */
+  readonly alarms: readonly Alarm[];
+}
+
+/** A node whose state differs from that of others. */
+export interface Alarm {
+  /** The node that differs from a majority; 0 where no majority says which one is right. */
+  readonly nodeId: NodeId;
+  /** The entry after which it was seen first. */
+  readonly index: Index;
+  /** What is wrong and how to mend it, for people. */
+  readonly message: string;
 }
 
 /** Why a request has no answer. */

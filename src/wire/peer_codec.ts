@@ -32,6 +32,7 @@ import type { Hello, HelloReply } from "./hello.ts";
 import { fillHello, fillHelloReply, frameTag, readHello, readHelloReply } from "./hello_codec.ts";
 import { buildFramed, readFramed, toNumber, toUint64 } from "./library_message.ts";
 import { readReadIndex, writeReadIndex } from "./read_index_codec.ts";
+import { fillStateHash, readStateHash, type StateHashMessage } from "./state_hash_codec.ts";
 import {
   fillInstallSnapshotRequest,
   fillInstallSnapshotResponse,
@@ -40,13 +41,19 @@ import {
 } from "./install_snapshot_codec.ts";
 import { viewFramed } from "./struct_view.ts";
 
+/** What a node says to a peer: RPCs of the core, and what the driver adds. */
+export type PeerWord = Message | StateHashMessage;
+
 /** What opens a connection. */
 export type PeerGreeting =
   | { readonly type: "hello"; readonly hello: Hello }
   | { readonly type: "helloReply"; readonly reply: HelloReply };
 
 /** An RPC as it arrives: that of the core, but for records that were not verified yet. */
-export type PeerFrame = Exclude<Message, AppendEntriesRequest> | AppendEntriesFrame;
+export type PeerFrame =
+  | Exclude<Message, AppendEntriesRequest>
+  | AppendEntriesFrame
+  | StateHashMessage;
 
 const ROOT = { structClass: PeerMessage, layout: peerPeerMessageLayout };
 const NO_RECORDS: readonly Uint8Array[] = [];
@@ -59,7 +66,7 @@ const NO_RECORDS: readonly Uint8Array[] = [];
  */
 export function writePeerMessage(
   target: ByteBuilder,
-  message: Message | PeerGreeting,
+  message: PeerWord | PeerGreeting,
   records: readonly Uint8Array[] = NO_RECORDS,
 ): void {
   if (message.type === "appendEntriesRequest") {
@@ -82,7 +89,7 @@ export function writePeerMessage(
 
 /** Encodes one message as one frame: see {@linkcode writePeerMessage}. */
 export function encodePeerMessage(
-  message: Message | PeerGreeting,
+  message: PeerWord | PeerGreeting,
   records: readonly Uint8Array[] = NO_RECORDS,
 ): Uint8Array {
   const target = new ByteBuilder(256);
@@ -111,7 +118,7 @@ function readGreeting(frame: Uint8Array): PeerGreeting | null {
 }
 
 type LibraryMessage =
-  | Exclude<Message, AppendEntriesRequest | ReadIndexRequest | ReadIndexResponse>
+  | Exclude<PeerWord, AppendEntriesRequest | ReadIndexRequest | ReadIndexResponse>
   | PeerGreeting;
 
 function fillMessage(root: PeerMessage, message: LibraryMessage): void {
@@ -142,6 +149,8 @@ function fillMessage(root: PeerMessage, message: LibraryMessage): void {
       return fillInstallSnapshotRequest(root.initInstallSnapshotRequest(), message);
     case "installSnapshotResponse":
       return fillInstallSnapshotResponse(root.initInstallSnapshotResponse(), message);
+    case "stateHash":
+      return fillStateHash(root.initStateHash(), message);
     default:
       unreachable(message);
   }
@@ -198,6 +207,8 @@ function readMessage(root: PeerMessage): PeerFrame {
       return readInstallSnapshotRequest(root.getInstallSnapshotRequest(), term);
     case PeerMessage_Which.INSTALL_SNAPSHOT_RESPONSE:
       return readInstallSnapshotResponse(root.getInstallSnapshotResponse(), term);
+    case PeerMessage_Which.STATE_HASH:
+      return readStateHash(root.getStateHash(), term);
     default:
       throw new ProtocolError(`Cannot read message ${which}: want one that this build knows`);
   }

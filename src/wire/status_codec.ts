@@ -37,6 +37,13 @@ export function fillStatus(struct: StatusStruct, answer: StatusAnswer): void {
   const promotions = struct.initPromotions(answer.promotions.length);
   for (const [i, id] of answer.promotions.entries()) promotions.get(i).setId(toUint64(id));
   struct.setTransferTarget(toUint64(answer.transferTarget));
+  const alarms = struct.initAlarms(answer.alarms.length);
+  for (const [i, alarm] of answer.alarms.entries()) {
+    const element = alarms.get(i);
+    element.setNodeId(toUint64(alarm.nodeId));
+    element.setIndex(toUint64(alarm.index));
+    element.setMessage(alarm.message);
+  }
 }
 
 function fillMembers(struct: StatusStruct, members: readonly StatusMember[]): void {
@@ -79,6 +86,11 @@ export function readStatus(struct: StructView, requestId: number): StatusAnswer 
     joint: struct.bool(80),
     promotions: struct.structs(6).map((element) => element.integer(0)),
     transferTarget: struct.integer(104),
+    alarms: struct.structs(7).map((element) => ({
+      nodeId: element.integer(0),
+      index: element.integer(8),
+      message: element.text(0),
+    })),
   };
 }
 

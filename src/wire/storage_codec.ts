@@ -61,6 +61,16 @@ export interface Identity {
   readonly recovery: IdentityRecovery | null;
   /** The clusters that this one took the place of when their quorum was lost, the latest last. */
   readonly formerClusterIds: readonly ClusterId[];
+  /**
+   * The entry at which the state of this node was found to differ from that of a majority, 0 where
+   * it was not: it serves nobody until its directory was set up anew.
+   */
+  readonly deviatesSince: Index;
+  /**
+   * Not empty while the node asks to rejoin on this directory: the directories before it that its
+   * cluster may know the node by.
+   */
+  readonly replaces: readonly InstanceId[];
 }
 
 /** What a directory becomes that is being made the start of a new cluster. */
@@ -111,6 +121,8 @@ export function encodeIdentity(identity: Identity): Uint8Array {
       setData((length) => root.initRecoveryInstanceId(length), idToBytes(recovery.instanceId));
     }
     setData((length) => root.initFormerClusterIds(length), idsToBytes(formerClusterIds));
+    root.setDeviatesSince(toUint64(identity.deviatesSince));
+    setData((length) => root.initReplaces(length), idsToBytes(identity.replaces));
   });
 }
 
@@ -132,6 +144,8 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
     removed: root.bool(33),
     recovery: readRecovery(root),
     formerClusterIds: bytesToIds(root.data(6)),
+    deviatesSince: root.integer(16),
+    replaces: bytesToIds(root.data(7)),
   };
 }
 

@@ -92,6 +92,17 @@ describe("judgeHealth", () => {
     assert.deepEqual(judgeHealth(viewCluster(noted)).reasons, ["node 1: the disk is slow"]);
   });
 
+  it("calls a cluster with an alarm degraded, and tells each alarm once", () => {
+    const listed = [memberOf(1), memberOf(2)];
+    const alarms = [{ nodeId: 2, index: 70, message: "node 2 differs" }];
+    const view = viewCluster([
+      statusOf({ nodeId: 1, role: "leader", members: listed, alarms }),
+      statusOf({ nodeId: 2, role: "follower", members: listed, alarms }),
+    ]);
+    assert.deepEqual(view.alarms, alarms);
+    assert.deepEqual(judgeHealth(view), { status: "degraded", reasons: ["node 2 differs"] });
+  });
+
   it("calls a member degraded that the leader does not reach, or that does not follow it", () => {
     const listed = [memberOf(1), memberOf(2, { reachable: false }), memberOf(3)];
     const view = viewCluster([

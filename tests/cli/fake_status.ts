@@ -36,6 +36,7 @@ export function statusOf(
     joint: false,
     promotions: [],
     transferTarget: 0,
+    alarms: [],
     ...fields,
   };
   const { address } = memberOf(nodeId);

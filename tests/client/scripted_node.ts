@@ -225,6 +225,7 @@ export class ScriptedNode {
       joint: false,
       promotions: [],
       transferTarget: 0,
+      alarms: [],
       ...this.status,
     };
   }

@@ -48,6 +48,8 @@ describe("openDataDirectory", () => {
         removed: false,
         recovery: null,
         formerClusterIds: [],
+        deviatesSince: 0,
+        replaces: [],
       });
       const members = [{ id: 7, address: "127.0.0.1:7000", instanceId }];
       const clusterId = INSTANCE_ID;

@@ -95,6 +95,7 @@ export class ManualBackend implements ClientBackend {
       uptimeMs: 5,
       notes: [],
       ...{ snapshotIndex: 0, joint: false, promotions: [], transferTarget: 0 },
+      alarms: [],
     };
   }
 

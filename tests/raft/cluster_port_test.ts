@@ -39,6 +39,8 @@ class PortWorld extends TransportWorld {
           removed: false,
           recovery: null,
           formerClusterIds: [],
+          deviatesSince: 0,
+          replaces: [],
           clusterId,
           clusterName,
           nodeId: 1,

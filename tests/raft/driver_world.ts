@@ -194,6 +194,7 @@ export class DriverWorld {
       observer: undefined,
       lastTimestampMs: recovery.lastTimestampMs,
       appliedPosition: NOTHING_APPLIED,
+      states: { nodeId: 1, deviatesSince: 0, deviates: () => {} },
       snapshots: { store: this.#snapshots(), clusterId: "c".repeat(32), logger: silentLogger },
       serveQuery: ({ sink, requestId }) =>
         sink.queryAnswered(requestId, {

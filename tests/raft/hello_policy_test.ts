@@ -76,9 +76,9 @@ const refused: readonly {
 }[] = [
   {
     name: "a dialer that is too new",
-    hello: { ...peer, protocolMin: 2, protocolMax: 3 },
+    hello: { ...peer, protocolMin: 3, protocolMax: 4 },
     refusal: "noCommonVersion",
-    reason: /Node 1 speaks protocol versions 1 to 1, the dialer 2 to 3: upgrade the older one/,
+    reason: /Node 1 speaks protocol versions 1 to 2, the dialer 3 to 4: upgrade the older one/,
   },
   {
     name: "a peer that is no member",
@@ -217,6 +217,6 @@ describe("judgeHello", () => {
 describe("commonProtocol", () => {
   it("is the newest version that both speak", () => {
     assert.equal(commonProtocol(peer), 1);
-    assert.equal(commonProtocol({ ...peer, protocolMax: 5 }), 1);
+    assert.equal(commonProtocol({ ...peer, protocolMax: 5 }), 2);
   });
 });

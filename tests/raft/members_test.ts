@@ -19,6 +19,8 @@ const JOINING: Identity = {
   removed: false,
   recovery: null,
   formerClusterIds: [],
+  deviatesSince: 0,
+  replaces: [],
 };
 
 describe("members", () => {

@@ -79,7 +79,7 @@ test("golden: AppendEntriesRequest", () => {
 });
 
 test("golden: AppendEntriesResponse that accepts", () => {
-  const frame = encodePeerMessage(peerMessages[5]!);
+  const frame = encodePeerMessage(peerMessages[6]!);
   assert.deepEqual(words(frame), [
     ...["0000000007000000", "0000000002000100"],
     ...["f4f9e7a505000000", "0700000000000000", "0000000003000000"],

@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { getUint32, putUint32 } from "../../src/bytes.ts";
-import type { Message } from "../../src/consensus/messages.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { ByteBuilder } from "../../src/wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../../src/wire/client_codec.ts";
@@ -15,7 +14,7 @@ import { FrameDecoder } from "../../src/wire/frame.ts";
 import { CHECKSUM_OFFSET, rootOffset, sealFrame } from "../../src/wire/frame_checksum.ts";
 import * as kv from "../../src/wire/kv_codec.ts";
 import type { KvCommand, KvCondition, KvItem, KvResult } from "../../src/wire/kv_messages.ts";
-import { decodePeerFrame, encodePeerMessage } from "../../src/wire/peer_codec.ts";
+import { decodePeerFrame, encodePeerMessage, type PeerWord } from "../../src/wire/peer_codec.ts";
 import * as storage from "../../src/wire/storage_codec.ts";
 import {
   appendEntries,
@@ -45,7 +44,7 @@ const hexId = id.map((value) =>
 const requestId = integer;
 const bool = fc.boolean();
 
-const peerMessage: fc.Arbitrary<Message> = fc.oneof(
+const peerMessage: fc.Arbitrary<PeerWord> = fc.oneof(
   record({
     type: fc.constant("requestVoteRequest" as const),
     term: integer,
@@ -83,6 +82,16 @@ const peerMessage: fc.Arbitrary<Message> = fc.oneof(
     readIndex: fc.option(integer),
   }),
   record({ type: fc.constant("timeoutNow" as const), term: integer }),
+  record({
+    type: fc.constant("stateHash" as const),
+    term: integer,
+    index: integer,
+    tables: fc.nat(0xffffffff),
+    tablesVersion: fc.nat(),
+    machine: fc.nat(0xffffffff),
+    machineVersion: fc.nat(),
+    deviatesSince: integer,
+  }),
   record({
     type: fc.constant("installSnapshotResponse" as const),
     term: integer,
@@ -200,6 +209,7 @@ const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof(
     joint: bool,
     promotions: fc.array(integer, { maxLength: 4 }),
     transferTarget: integer,
+    alarms: fc.array(record({ nodeId: integer, index: integer, message: text }), { maxLength: 2 }),
   }),
 );
 

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AssertionError } from "../../src/assert.ts";
 import { putUint32 } from "../../src/bytes.ts";
-import type { Message } from "../../src/consensus/messages.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { encodeAppendEntries } from "../../src/wire/append_entries_codec.ts";
 import { ByteBuilder } from "../../src/wire/byte_builder.ts";
@@ -15,6 +14,7 @@ import * as kv from "../../src/wire/kv_codec.ts";
 import {
   decodePeerFrame,
   encodePeerMessage,
+  type PeerWord,
   type PeerFrame,
   type PeerGreeting,
   writePeerMessage,
@@ -53,7 +53,7 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 /** What a frame of `message` decodes to. */
 function received(
-  message: Message | PeerGreeting,
+  message: PeerWord | PeerGreeting,
   recordBytes: Uint8Array,
 ): PeerFrame | PeerGreeting {
   if (message.type !== "appendEntriesRequest") return message;
@@ -178,10 +178,10 @@ test("integers beyond 2^53 − 1 are refused, never rounded (trap 56)", () => {
   assert.deepEqual(decodePeerFrame(encodePeerMessage(message)), message);
   for (const term of [-1, 1.5, 2 ** 53, Number.NaN, Infinity]) {
     assert.throws(() => encodePeerMessage({ ...message, term }), AssertionError);
-    const accepted = { ...peerMessages[5]!, term } as Message;
+    const accepted = { ...peerMessages[6]!, term } as PeerWord;
     assert.throws(() => encodePeerMessage(accepted), AssertionError);
   }
-  const hot = [encodePeerMessage(appendEntries(0)), encodePeerMessage(peerMessages[5]!)];
+  const hot = [encodePeerMessage(appendEntries(0)), encodePeerMessage(peerMessages[6]!)];
   for (const frame of [encodePeerMessage(message), ...hot]) {
     for (const offset of [24, 40]) {
       const large = frame.slice();

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { AppendEntriesRequest, Message } from "../../src/consensus/messages.ts";
+import type { AppendEntriesRequest } from "../../src/consensus/messages.ts";
 import { RECORD_HEADER_BYTES, recordBytes, sealRecord } from "../../src/log/record.ts";
 import type { Configuration } from "../../src/types.ts";
 import type { ClientMessage } from "../../src/wire/client_messages.ts";
 import type { Hello, HelloReply } from "../../src/wire/hello.ts";
 import type { KvCommand, KvItem, KvQuery, KvResult } from "../../src/wire/kv_messages.ts";
-import type { PeerGreeting } from "../../src/wire/peer_codec.ts";
+import type { PeerGreeting, PeerWord } from "../../src/wire/peer_codec.ts";
 import type { Identity } from "../../src/wire/storage_codec.ts";
 
 const encoder = new TextEncoder();
@@ -94,7 +94,7 @@ export const helloReply: HelloReply = {
 };
 
 /** Every message between peers but AppendEntries with entries. */
-export const peerMessages: readonly (Message | PeerGreeting)[] = [
+export const peerMessages: readonly (PeerWord | PeerGreeting)[] = [
   { type: "hello", hello },
   { type: "helloReply", reply: helloReply },
   {
@@ -106,6 +106,16 @@ export const peerMessages: readonly (Message | PeerGreeting)[] = [
     leadershipTransfer: false,
   },
   { type: "requestVoteResponse", term: 8, voteGranted: true, preVote: true },
+  {
+    type: "stateHash",
+    term: 8,
+    index: 2 ** 40,
+    tables: 0xfedcba98,
+    tablesVersion: 1,
+    machine: 7,
+    machineVersion: 2,
+    deviatesSince: 33,
+  },
   appendEntries(0),
   {
     type: "appendEntriesResponse",
@@ -220,6 +230,7 @@ export const clientMessages: readonly ClientMessage[] = [
     joint: true,
     promotions: [2],
     transferTarget: 2,
+    alarms: [{ nodeId: 3, index: 70, message: "The state of node 3 differs" }],
   },
   {
     type: "errorAnswer",
@@ -360,4 +371,6 @@ export const identity: Identity = {
   members: configuration.voters,
   recovery: { clusterId: instanceId, instanceId: clusterId },
   formerClusterIds: [clusterId, instanceId],
+  deviatesSince: 77,
+  replaces: [clusterId, instanceId],
 };

@@ -56,7 +56,9 @@ function pageOf(view: ClusterView, style: Style): string {
   const head = `cluster ${style.bold(cluster || "(no name)")} ${style.dim(clusterId)}\n` +
     `${leads}, term ${term}, commit index ${commitIndex}`;
   const table = alignColumns([COLUMNS.map((name) => name.toUpperCase()), ...members.map(rowOf)]);
-  return [head, "", table, ...notes.map((note) => style.yellow(`note: ${note}`))].join("\n");
+  const alarms = view.alarms.map(({ message }) => style.red(`ALARM: ${message}`));
+  return [head, "", table, ...alarms, ...notes.map((note) => style.yellow(`note: ${note}`))]
+    .join("\n");
 }
 
 /** `raft status` */
@@ -92,6 +94,11 @@ export const status = declareCommand({
         joint,
         transferTarget,
         notes,
+        alarms: view.alarms.map(({ nodeId, index, message }) => ({
+          node: nodeId === 0 ? null : nodeId,
+          index,
+          message,
+        })),
       },
       text: pageOf(view, context.style),
       table: { columns: COLUMNS, rows: members.map(rowOf) },

@@ -13,7 +13,8 @@ export enum PeerMessage_Which {
     READ_INDEX_RESPONSE = 7,
     TIMEOUT_NOW = 8,
     INSTALL_SNAPSHOT_REQUEST = 9,
-    INSTALL_SNAPSHOT_RESPONSE = 10
+    INSTALL_SNAPSHOT_RESPONSE = 10,
+    STATE_HASH = 11
 }
 export class PeerMessage extends __S {
     static readonly HELLO = PeerMessage_Which.HELLO;
@@ -27,6 +28,7 @@ export class PeerMessage extends __S {
     static readonly TIMEOUT_NOW = PeerMessage_Which.TIMEOUT_NOW;
     static readonly INSTALL_SNAPSHOT_REQUEST = PeerMessage_Which.INSTALL_SNAPSHOT_REQUEST;
     static readonly INSTALL_SNAPSHOT_RESPONSE = PeerMessage_Which.INSTALL_SNAPSHOT_RESPONSE;
+    static readonly STATE_HASH = PeerMessage_Which.STATE_HASH;
     static override readonly _capnp = { displayName: "PeerMessage", id: "cdae66700fefea60", size: new __O(16, 1) };
     getChecksum(): number { return __S.getUint32(0, this); }
     setChecksum(value: number): void { __S.setUint32(0, value, this); }
@@ -222,6 +224,25 @@ export class PeerMessage extends __S {
     isInstallSnapshotResponse(): boolean { return __S.getUint16(4, this) === 10; }
     setInstallSnapshotResponse(value: InstallSnapshotResponse): void {
         __S.setUint16(4, 10, this);
+        __S.copyFrom(value, __S.getPointer(0, this));
+    }
+    adoptStateHash(value: capnp.Orphan<StateHash>): void {
+        __S.setUint16(4, 11, this);
+        __S.adopt(value, __S.getPointer(0, this));
+    }
+    disownStateHash(): capnp.Orphan<StateHash> { return __S.disown(this.getStateHash()); }
+    getStateHash(): StateHash {
+        __S.testWhich("stateHash", __S.getUint16(4, this), 11, this);
+        return __S.getStruct(0, StateHash, this);
+    }
+    hasStateHash(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initStateHash(): StateHash {
+        __S.setUint16(4, 11, this);
+        return __S.initStructAt(0, StateHash, this);
+    }
+    isStateHash(): boolean { return __S.getUint16(4, this) === 11; }
+    setStateHash(value: StateHash): void {
+        __S.setUint16(4, 11, this);
         __S.copyFrom(value, __S.getPointer(0, this));
     }
     override toString(): string { return "PeerMessage_" + super.toString(); }
@@ -490,4 +511,20 @@ export enum SnapshotStatus {
     RECEIVING,
     INSTALLED,
     REFUSED
+}
+export class StateHash extends __S {
+    static override readonly _capnp = { displayName: "StateHash", id: "cd911b5c40d5b421", size: new __O(32, 0) };
+    getIndex(): bigint { return __S.getUint64(0, this); }
+    setIndex(value: bigint): void { __S.setUint64(0, value, this); }
+    getTables(): number { return __S.getUint32(8, this); }
+    setTables(value: number): void { __S.setUint32(8, value, this); }
+    getTablesVersion(): number { return __S.getUint32(12, this); }
+    setTablesVersion(value: number): void { __S.setUint32(12, value, this); }
+    getMachine(): number { return __S.getUint32(16, this); }
+    setMachine(value: number): void { __S.setUint32(16, value, this); }
+    getMachineVersion(): number { return __S.getUint32(20, this); }
+    setMachineVersion(value: number): void { __S.setUint32(20, value, this); }
+    getDeviatesSince(): bigint { return __S.getUint64(24, this); }
+    setDeviatesSince(value: bigint): void { __S.setUint64(24, value, this); }
+    override toString(): string { return "StateHash_" + super.toString(); }
 }

@@ -3,7 +3,7 @@ import * as capnp from "capnp-ts";
 import { ObjectSize as __O, Struct as __S } from 'capnp-ts';
 export const _capnpFileId = "dc109562fa23b5d3";
 export class Identity extends __S {
-    static override readonly _capnp = { displayName: "Identity", id: "9af924219db33003", size: new __O(16, 7) };
+    static override readonly _capnp = { displayName: "Identity", id: "9af924219db33003", size: new __O(24, 8) };
     static _Members: capnp.ListCtor<Member>;
     getFormatVersion(): number { return __S.getUint32(0, this); }
     setFormatVersion(value: number): void { __S.setUint32(0, value, this); }
@@ -51,6 +51,14 @@ export class Identity extends __S {
     hasFormerClusterIds(): boolean { return !__S.isNull(__S.getPointer(6, this)); }
     initFormerClusterIds(length: number): capnp.Data { return __S.initData(6, length, this); }
     setFormerClusterIds(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(6, this)); }
+    getDeviatesSince(): bigint { return __S.getUint64(16, this); }
+    setDeviatesSince(value: bigint): void { __S.setUint64(16, value, this); }
+    adoptReplaces(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(7, this)); }
+    disownReplaces(): capnp.Orphan<capnp.Data> { return __S.disown(this.getReplaces()); }
+    getReplaces(): capnp.Data { return __S.getData(7, this); }
+    hasReplaces(): boolean { return !__S.isNull(__S.getPointer(7, this)); }
+    initReplaces(length: number): capnp.Data { return __S.initData(7, length, this); }
+    setReplaces(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(7, this)); }
     override toString(): string { return "Identity_" + super.toString(); }
 }
 export class Member extends __S {
