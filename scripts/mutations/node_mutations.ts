@@ -138,6 +138,25 @@ const time: readonly Mutation[] = [
   },
 ];
 
+/** What makes the states of nodes differ, though their logs are equal. */
+const states: readonly Mutation[] = [
+  {
+    name: "expiry_by_the_local_clock",
+    fault: "what expires does so by the clock of each node instead of the log's",
+    file: "src/raft/apply_loop.ts",
+    find: "    context.logTimeMs = header.timestampMs;\n",
+    replace: "    context.logTimeMs = Math.floor(this.#options.clock.nowMs());\n",
+  },
+  {
+    name: "snapshot_without_floor",
+    fault: "a table of answers that was restored has forgotten which ids it dropped",
+    trap: 52,
+    file: "src/state_machine/deduplication_snapshot.ts",
+    find: "this.#table.restoreCounters({ nowMs, floorMs, carriesSaved });",
+    replace: "this.#table.restoreCounters({ nowMs, floorMs: 0, carriesSaved: 0 * floorMs });",
+  },
+];
+
 /** All of them. */
 export const nodeMutations: readonly Mutation[] = [
   ...storage,
@@ -145,4 +164,5 @@ export const nodeMutations: readonly Mutation[] = [
   ...commands,
   ...snapshots,
   ...time,
+  ...states,
 ];

@@ -163,11 +163,11 @@ export class ConsensusState {
   }
 
   /**
-   * Whether this node may stand for election: its state is that of the others, and it has a vote in the configuration in effect, or in
-   * one that no committed one has replaced yet. "A server that is not part of its own latest
-   * configuration should still start new elections, as it might still be needed until the C_new
-   * entry is committed" (dissertation §4.2.2): it may be the only one that holds that entry. Its
-   * own vote counts by the configuration in effect only.
+   * Whether this node may stand for election: its state is not known to be wrong, and it has a
+   * vote in the configuration in effect, or in one that no committed one has replaced yet. "A
+   * server that is not part of its own latest configuration should still start new elections, as
+   * it might still be needed until the C_new entry is committed" (dissertation §4.2.2): it may be
+   * the only one that holds that entry. Its own vote counts by the configuration in effect only.
    */
   get mayCampaign(): boolean {
     return this.hasJoined && !this.stateDeviates &&

@@ -133,6 +133,8 @@ async function make(
     members,
     recovery: null,
     formerClusterIds: [],
+    deviatesSince: 0,
+    replaces: [],
   };
   await writeIdentity(runtime, path, identity);
   await files.remove(mark);

@@ -26,7 +26,7 @@ import { Greeter } from "./greeter.ts";
 import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
 import { LeaderNews } from "./leader_news.ts";
 import { Members } from "./members.ts";
-import { verifiedMessage } from "./message_intake.ts";
+import { peerEvents } from "./peer_events.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import { OwnAddress } from "./own_address.ts";
 import {
@@ -154,7 +154,7 @@ export class Raft {
       silenceMs: 3 * this.#timing.electionTimeoutMs,
       greeter: this.#greeter,
       logger: this.#logger,
-      handler: this.#transportHandler(),
+      handler: this.#peerEvents(),
       peerAccepted: (hello) => this.#members.accepted(hello),
       peerFailed: (peer) => this.#members.lost(peer),
       serveClient: options.serveClient,
@@ -390,29 +390,13 @@ export class Raft {
     await this.#end(null);
   }
 
-  #transportHandler(): TransportHandler {
-    return {
-      message: (from, frame) => {
-        if (frame.type === "stateHash") return this.#running?.driver.states.heard(from, frame);
-        const message = verifiedMessage(frame);
-        this.#running?.driver.input({ type: "message", from, message });
-      },
-      connected: (peer, reply) => {
-        this.#members.checkInstance(peer, reply.instanceId);
-        this.#logger.info("Connected to a peer", { peer, address: reply.address });
-        // Later the log says who is known: another directory may have taken over an id.
-        if (this.#running === null) this.#birth.accepted(peer, reply.instanceId);
-        // What was sent before was dropped: the core is to send it again, now.
-        this.#running?.driver.input({ type: "connectionLost", peer });
-        this.#running?.driver.states.connected(peer);
-      },
-      lost: (peer) => {
-        this.#logger.warn("Lost the connection to a peer", { peer });
-        this.#running?.driver.input({ type: "connectionLost", peer });
-        this.#members.lost(peer);
-      },
-      refused: (peer, reply) => this.#members.refused(peer, reply),
-    };
+  #peerEvents(): TransportHandler {
+    return peerEvents({
+      logger: this.#logger,
+      members: () => this.#members,
+      birth: () => this.#birth,
+      driver: () => this.#running?.driver ?? null,
+    });
   }
 
   #run(): void {
@@ -484,7 +468,7 @@ export class Raft {
     this.#waiters.check();
   }
 
-  /** The state of this node is wrong since the entry `index`: it answers nobody, and leads nobody. */
+  /** The state of this node is wrong since the entry `index`: it answers and leads nobody. */
   #stopServing(index: Index): void {
     const message = `Cannot serve the read: ${deviationMessage(this.nodeId, index)}`;
     this.#queries.refuse(new NoQuorumError(message));

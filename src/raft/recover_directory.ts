@@ -230,6 +230,8 @@ async function apply(runtime: Runtime, parts: Parts, extent: Extent): Promise<Re
     ...target,
     members: [self],
     recovery: null,
+    // There is nobody left whose state this one could differ from.
+    deviatesSince: 0,
     formerClusterIds: former.slice(-FORMER_CLUSTERS_MAX),
   };
   await directory.replaceIdentity(recovered);

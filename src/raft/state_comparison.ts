@@ -3,10 +3,10 @@
  * things on different nodes, a snapshot that was restored wrongly, memory that forgot.
  *
  * After each agreed entry (agreed_entries.ts), and where nothing was applied for a while, a node
- * takes hashes of its state and tells them to every other one; each compares by itself, so that it
- * does not matter who leads. What most voters have is taken for right. A node that differs from
- * them *deviates*: it stops serving. Where no majority has the same (two voters that differ), nobody
- * can say who is right: nobody stops, and all raise an alarm.
+ * takes hashes of its state and tells them to every other one; each compares by itself, so it does
+ * not matter who leads. What most voters have is taken for right. A node that differs from them
+ * _deviates_: it stops serving. Where no majority has the same (two voters that differ), nobody can
+ * say who is right: nobody stops, and all raise an alarm.
  *
  * An alarm stays until somebody acts: until a node that it names is replaced, or comes back on a
  * directory that was set up anew (`raft recover rejoin`). A node that deviates remembers it in its

@@ -13,7 +13,7 @@
 import { assert } from "../assert.ts";
 import type { Index } from "../types.ts";
 import { endOfPrefix } from "./byte_string.ts";
-import { finishHash, HASH_SEED, hashByteString, hashBytes, hashInteger } from "./content_hash.ts";
+import { finishHash, HASH_SEED, hashBytes, hashByteString, hashInteger } from "./content_hash.ts";
 import type { KeyAttachment } from "./key_value_leases.ts";
 import { createOrderedMap, type OrderedMap } from "./ordered_map.ts";
 

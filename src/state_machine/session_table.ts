@@ -36,7 +36,7 @@ import {
 } from "../limits.ts";
 import type { Index, LogTimeMs, Term } from "../types.ts";
 import type { SessionCommandId } from "./command_id.ts";
-import { finishHash, HASH_SEED, hashByteString, hashBytes, hashInteger } from "./content_hash.ts";
+import { finishHash, HASH_SEED, hashBytes, hashByteString, hashInteger } from "./content_hash.ts";
 import { DeadlineQueue, type QueuedDeadline } from "./deadline_queue.ts";
 import type { FirstAnswer } from "./deduplication.ts";
 

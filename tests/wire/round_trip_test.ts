@@ -14,9 +14,9 @@ import * as kv from "../../src/wire/kv_codec.ts";
 import {
   decodePeerFrame,
   encodePeerMessage,
-  type PeerWord,
   type PeerFrame,
   type PeerGreeting,
+  type PeerWord,
   writePeerMessage,
 } from "../../src/wire/peer_codec.ts";
 import * as storage from "../../src/wire/storage_codec.ts";
