@@ -49,6 +49,8 @@ async function verify(runtime: Runtime): Promise<string> {
     instanceId: "",
     born: true,
     removed: false,
+    deviatesSince: 0,
+    replaces: [],
     members,
     recovery: null,
     formerClusterIds: [],
