@@ -248,7 +248,7 @@ export class Members {
   /** The state of this node was found to be wrong since the entry `index`: it is remembered. */
   deviates(index: Index): void {
     if (this.#options.directory.identity.deviatesSince > 0) return;
-    this.#save((before) => ({ ...before, deviatesSince: index })).catch(() => {});
+    this.#writer.save((before) => ({ ...before, deviatesSince: index })).catch(() => {});
   }
 
   /** Resolves when nothing is being written. */

@@ -20,6 +20,8 @@ const IDENTITY: Identity = {
   removed: false,
   recovery: null,
   formerClusterIds: [],
+  deviatesSince: 0,
+  replaces: [],
 };
 
 /** A directory whose disk is full as long as a test says so. */
