@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FrameVerdict } from "../network_faults.ts";
+import type { FrameVerdict, ObservedFrame } from "../network_faults.ts";
 import { calmNetwork } from "../network_faults.ts";
 import type { FaultScene } from "./fault_scene.ts";
 
@@ -22,9 +22,16 @@ export function frameReorder(scene: FaultScene): void {
   }));
 }
 
-/** Whole messages arrive twice. */
+/**
+ * Whole messages arrive twice. Not requests of clients: a stream brings each once, and "not
+ * applied" is said of the one that it answers, so nobody could say it if another came later.
+ */
 export function frameDuplication(scene: FaultScene): void {
-  disturb(scene, "frames arrive twice", () => ({ kind: "duplicate" }));
+  disturb(
+    scene,
+    "frames arrive twice",
+    ({ from }) => ({ kind: isNode(from) ? "duplicate" : "deliver" }),
+  );
 }
 
 /** Everything takes long. */
@@ -38,15 +45,22 @@ export function slowNetwork(scene: FaultScene): void {
   });
 }
 
-function disturb(scene: FaultScene, what: string, verdict: () => FrameVerdict): void {
+function isNode(host: string): boolean {
+  return host.startsWith("node-");
+}
+
+function disturb(
+  scene: FaultScene,
+  what: string,
+  verdict: (frame: ObservedFrame) => FrameVerdict,
+): void {
   const { prng, frames } = scene;
   const chance = prng.pick([0.02, 0.1, 0.3]);
   const betweenNodes = prng.chance(0.7);
   scene.note(`${what} (${chance * 100} %${betweenNodes ? ", between nodes" : ""})`);
-  scene.mend(frames.add(({ from, to }) => {
-    if (betweenNodes && !(from.startsWith("node-") && to.startsWith("node-"))) {
-      return { kind: "deliver" };
-    }
-    return prng.chance(chance) ? verdict() : { kind: "deliver" };
+  scene.mend(frames.add((frame) => {
+    const { from, to } = frame;
+    if (betweenNodes && !(isNode(from) && isNode(to))) return { kind: "deliver" };
+    return prng.chance(chance) ? verdict(frame) : { kind: "deliver" };
   }));
 }
