@@ -44,7 +44,7 @@ const traces: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   "disk_stall": [/disk of node \d stalls/],
   "sync_error": [/the next sync of node \d fails/, /node \d stops: .*input or output/, /starts/],
   "disk_errors": [/(writes|reads) of node \d fail/, /stops: .*input or output error/, /starts/],
-  "disk_full": [/disk of \d+ bytes left/],
+  "disk_full": [/disks of nodes [\d, ]+ are full for \d+ ms, -?\d+ bytes left/],
   "early_write_back": [/kernels write back early/],
   "bit_rot": [/a bit of node \d rots/, /node \d starts|stops: Cannot trust/],
   "clock_step": [/clock of node \d is set by/],
