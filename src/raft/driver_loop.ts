@@ -207,6 +207,11 @@ export class DriverLoop {
       query.sink.queryFailed(query.requestId, shutdown());
       return;
     }
+    if (this.room.isFull && !this.#options.consensus.isLeader) {
+      // It may never come to the index that the read would wait for.
+      query.sink.queryFailed(query.requestId, this.#options.notLeader());
+      return;
+    }
     this.#reads.add(query);
     this.#schedule();
   }
