@@ -26,6 +26,7 @@ export const fileContract: readonly ContractTest[] = [
   { name: "remove removes", body: removes },
   { name: "readDirectory lists in the order of code units", body: listsInOrder },
   { name: "makeDirectory creates what is missing", body: makesDirectories },
+  { name: "freeBytes says how much room there is", body: tellsFreeBytes },
   { name: "lock refuses a second holder and lets go", body: locks },
   { name: "lock refuses all but one of many starters", body: locksOneOfMany },
 ];
@@ -273,4 +274,12 @@ async function locksOneOfMany({ runtime, directory }: RuntimeHarness): Promise<v
   const locks = results.filter((result) => result.status === "fulfilled");
   assert.equal(locks.length, 1);
   await locks[0]?.value.release();
+}
+
+async function tellsFreeBytes({ runtime, directory }: RuntimeHarness): Promise<void> {
+  const bytes = await runtime.files.freeBytes(directory);
+  assert.ok(bytes !== null && Number.isSafeInteger(bytes) && bytes > 0, `${bytes} are free`);
+  const missing = `${directory}/missing`;
+  if (runtime.name === "simulated") return;
+  await assert.rejects(runtime.files.freeBytes(missing), fileErrorWith("ENOENT", missing));
 }

@@ -191,6 +191,26 @@ describe("a log whose disk fails", () => {
   });
 });
 
+describe("a log whose disk cannot be read", () => {
+  it("says which file, hands out nothing, and goes on once it can", async () => {
+    await onMachine("read", async (machine) => {
+      const log = await fillDisk(machine);
+      const range = { firstIndex: 1, lastIndex: 2, bytesMax: 1_000_000 };
+      machine.disk.faults.readErrorChance = 1;
+      await assert.rejects(log.read(range), (error) => {
+        assert.ok(error instanceof StorageError);
+        assert.match(error.message, /Cannot read ".*\.segment": input or output error/);
+        return true;
+      });
+      machine.disk.faults.readErrorChance = 0;
+      assert.equal((await log.read(range)).lastIndex, 2);
+      await log.close();
+      machine.disk.faults.readErrorChance = 1;
+      await assert.rejects(SegmentedLog.open(machine.runtime!, OPTIONS), /input or output error/);
+    });
+  });
+});
+
 describe("a log without room", () => {
   it("takes what fits, acknowledges no more, and says what it lacks", async () => {
     await onMachine("says", async (machine) => {
