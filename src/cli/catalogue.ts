@@ -76,6 +76,7 @@ export const catalogue: Catalogue = [
   { name: "log dump", load: async () => (await import("./commands/log_dump.ts")).logDump },
   { name: "log repair", load: async () => (await import("./commands/log_repair.ts")).logRepair },
   { name: "bench", load: async () => (await import("./commands/bench.ts")).bench },
+  { name: "doctor", load: async () => (await import("./commands/doctor.ts")).doctor },
   { name: "simulate", load: async () => (await import("./commands/simulate.ts")).simulate },
   { name: "error", load: async () => (await import("./commands/error.ts")).error },
   { name: "config show", load: async () => (await import("./commands/config_show.ts")).configShow },

@@ -23,6 +23,8 @@ export interface MemberStatus {
   readonly status: StatusAnswer | null;
   /** What happened instead, or null. */
   readonly error: RaftError | null;
+  /** How long its answer took, dialing included where there was no connection; else null. */
+  readonly roundTripMs: number | null;
 }
 
 /** The state of the questions to all. */
@@ -58,11 +60,12 @@ class Survey {
 
   #ask(endpoint: Endpoint): void {
     this.#results.set(endpoint, null);
+    const askedMs = this.#host.clock.nowMs();
     const message: OutgoingRequest = { type: "status", requestId: 0 };
     const request: ConnectionRequest = {
       message,
       deadlineMs: this.#deadlineMs,
-      answered: (answer) => this.#onAnswer(endpoint, answer),
+      answered: (answer) => this.#onAnswer(endpoint, answer, askedMs),
       failed: (failure) => this.#onFailure(endpoint, failure),
     };
     this.#openCount++;
@@ -70,23 +73,28 @@ class Survey {
     this.#onFailure(endpoint, { kind: "unreachable", sent: false, reason: "too many requests" });
   }
 
-  #onAnswer(endpoint: Endpoint, answer: ClientAnswer): void {
+  #onAnswer(endpoint: Endpoint, answer: ClientAnswer, askedMs: number): void {
+    const roundTripMs = this.#host.clock.nowMs() - askedMs;
     if (answer.type === "statusAnswer") {
       this.#host.finder.learnStatus(endpoint, answer);
-      this.#settle(endpoint, { status: answer, error: null });
+      this.#settle(endpoint, { status: answer, error: null, roundTripMs });
     } else {
       const message = answer.type === "errorAnswer" ? answer.message : `Got a "${answer.type}"`;
-      this.#settle(endpoint, { status: null, error: new InternalError(message, "no") });
+      const error = new InternalError(message, "no");
+      this.#settle(endpoint, { status: null, error, roundTripMs });
     }
   }
 
   #onFailure(endpoint: Endpoint, { kind, reason }: SendFailure): void {
     const message = `Cannot ask ${endpoint.address}: ${reason}`;
     const error = kind === "denied" ? new DeniedError(message) : new UnreachableError(message);
-    this.#settle(endpoint, { status: null, error });
+    this.#settle(endpoint, { status: null, error, roundTripMs: null });
   }
 
-  #settle(endpoint: Endpoint, result: Pick<MemberStatus, "status" | "error">): void {
+  #settle(
+    endpoint: Endpoint,
+    result: Pick<MemberStatus, "status" | "error" | "roundTripMs">,
+  ): void {
     const { address, nodeId, voter } = endpoint;
     this.#results.set(endpoint, { address, nodeId, voter, ...result });
     this.#openCount--;

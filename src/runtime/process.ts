@@ -125,6 +125,18 @@ export interface UserFiles {
   removeDirectory(path: string): void;
 }
 
+/** What this machine gives to programs; null where that cannot be known. */
+export interface MachineFacts {
+  /** The room in the file system of `path`, for this user. */
+  diskSpace(
+    path: string,
+  ): Promise<{ readonly freeBytes: number; readonly totalBytes: number } | null>;
+  /** Whether `path` belongs to this user, and who may read it (the low bits of its mode). */
+  ownership(path: string): Promise<{ readonly isOwn: boolean; readonly mode: number } | null>;
+  /** How many files one process may hold open. */
+  openFilesMax(): Promise<number | null>;
+}
+
 /** The process. */
 export interface HostProcess {
   readonly pid: number;
@@ -137,6 +149,7 @@ export interface HostProcess {
   readonly standardOutput: OutputStream;
   readonly standardError: OutputStream;
   readonly files: UserFiles;
+  readonly machine: MachineFacts;
   /** Monotonic milliseconds with a fraction, for deadlines. */
   nowMs(): number;
   /** Sets the code to end with; the process ends when nothing is left to do. */

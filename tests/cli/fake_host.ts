@@ -6,6 +6,7 @@ import type {
   LineEditor,
   LineEditorOptions,
   LinePipe,
+  MachineFacts,
   OutputStream,
   SignalName,
   UserFiles,
@@ -98,6 +99,11 @@ export class FakeHost implements HostProcess {
   readonly standardOutput = new FakeOutput();
   readonly standardError = new FakeOutput();
   readonly files = new FakeFiles();
+  readonly machine: MachineFacts = {
+    diskSpace: () => Promise.resolve({ freeBytes: 50e9, totalBytes: 100e9 }),
+    ownership: () => Promise.resolve({ isOwn: true, mode: 0o700 }),
+    openFilesMax: () => Promise.resolve(65_536),
+  };
   exitCode: number | null = null;
   readonly #signals = new Map<SignalName, Set<() => void>>();
 

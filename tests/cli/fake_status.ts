@@ -40,12 +40,12 @@ export function statusOf(
     ...fields,
   };
   const { address } = memberOf(nodeId);
-  return { address, nodeId, voter: true, status, error: null };
+  return { address, nodeId, voter: true, status, error: null, roundTripMs: 1 };
 }
 
 /** A node that does not answer. */
 export function silentNode(nodeId: number): MemberStatus {
   const { address } = memberOf(nodeId);
   const error = new UnreachableError(`Cannot ask ${address}: connection refused`);
-  return { address, nodeId, voter: null, status: null, error };
+  return { address, nodeId, voter: null, status: null, error, roundTripMs: null };
 }

@@ -11,6 +11,7 @@ import type {
   LineEditor,
   LineEditorOptions,
   LinePipe,
+  MachineFacts,
   OutputStream,
   SignalName,
   SpawnOptions,
@@ -19,6 +20,7 @@ import type {
 import { spawnChild } from "./system_child.ts";
 import { openSystemLineEditor } from "./system_line_editor.ts";
 import { openSystemLinePipe } from "./system_line_pipe.ts";
+import { systemMachine } from "./system_machine.ts";
 import { SystemInput, SystemOutput } from "./system_streams.ts";
 import { SystemUserFiles } from "./system_user_files.ts";
 
@@ -39,6 +41,7 @@ export class SystemProcess implements HostProcess {
   readonly standardOutput: OutputStream = new SystemOutput(() => process.stdout);
   readonly standardError: OutputStream = new SystemOutput(() => process.stderr);
   readonly files: UserFiles = new SystemUserFiles();
+  readonly machine: MachineFacts = systemMachine;
 
   /** The id of this process. */
   get pid(): number {
