@@ -48,6 +48,7 @@ const packageHomes: readonly { name: string; home: string }[] = [
   { name: "zod", home: "src/config.ts" },
   { name: "commander", home: "src/cli/parser.ts" },
   { name: "cliffy", home: "src/cli/" },
+  { name: "cli-progress", home: "src/cli/progress_bar.ts" },
   { name: "capnp-ts", home: "src/wire/" },
 ];
 
