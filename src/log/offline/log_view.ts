@@ -7,7 +7,8 @@
  * A node changes the set of segments in single steps, and never uses a sequence number twice. So
  * names and headers are looked at again and again until two looks in a row show the same: then the
  * directory held just that between them. (Of the second look the last headers are enough: whoever
- * cuts further ahead removes what is behind.)
+ * cuts further ahead removes what is behind. Segments that went away in front, or came behind the
+ * end, change nothing of what is between.)
  *
  * The last segments are kept open from then on, so what a node cuts, removes or replaces meanwhile
  * is still read as it was. Those before are opened one at a time, for there may be thousands: they
@@ -161,24 +162,34 @@ export class LogView {
     for (const file of files) await file.close();
   }
 
-  /** Opens the last segments; false where one is gone or another one by now. */
+  /** Opens the last segments; false where one is another one by now. */
   async #openLast(): Promise<boolean> {
     for (const segment of this.segments.slice(-OPEN_SEGMENTS)) {
       const file = await this.#tryOpen(segment.name);
-      if (file === null) return false;
+      // Compacted away, or cut off: the look that follows tells which.
+      if (file === null) continue;
       this.#open.set(segment.name, file);
       if (!await isSegment(file, segment)) return false;
     }
     return true;
   }
 
-  /** Whether the directory still shows what `first` says. */
+  /**
+   * Whether the directory still shows what `first` says, but for segments that were compacted away
+   * from its front, or put behind its end.
+   */
   async #isUnchanged(first: Look): Promise<boolean> {
     const names = await this.#runtime.files.readDirectory(this.#directory);
-    const expected = new Set([...first.good, ...first.bad].map(({ name }) => name));
-    const found = names.filter((name) => segmentFirstIndex(name) !== null);
-    if (found.length !== expected.size) return false;
-    if (found.some((name) => !expected.has(name))) return false;
+    const found = names.map(segmentFirstIndex).filter((index) => index !== null);
+    const seen = [...first.good, ...first.bad].map(({ firstIndex }) => firstIndex);
+    const last = seen.reduce((most, index) => Math.max(most, index), 0);
+    const front = found[0] ?? last;
+    const isFound = new Set(found);
+    const isSeen = new Set(seen);
+    if (seen.some((index) => (index >= front || index === last) && !isFound.has(index))) {
+      return false;
+    }
+    if (found.some((index) => index <= last && !isSeen.has(index))) return false;
     for (const segment of first.good.slice(-2)) {
       const file = await this.#tryOpen(segment.name);
       if (file === null) return false;
