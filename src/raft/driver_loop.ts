@@ -158,8 +158,7 @@ export class DriverLoop {
 
   /** Starts: the core's timers run from here. */
   start(): void {
-    const { log } = this.#options;
-    log.watchShortage?.(() => this.#roomChanged());
+    this.#options.log.watchShortage?.(() => this.#roomChanged());
     if (this.room.isFull) this.#roomChanged();
     this.#schedule();
   }
@@ -203,13 +202,11 @@ export class DriverLoop {
 
   /** Takes a linearizable query; its sink is called exactly once. */
   query(query: Query): void {
-    if (this.#isClosed) {
-      query.sink.queryFailed(query.requestId, shutdown());
-      return;
-    }
-    if (this.room.isFull && !this.#options.consensus.isLeader) {
-      // It may never come to the index that the read would wait for.
-      query.sink.queryFailed(query.requestId, this.#options.notLeader());
+    // A follower whose disk is full may never come to the index that the read would wait for.
+    const isStuck = this.room.isFull && !this.#options.consensus.isLeader;
+    if (this.#isClosed || isStuck) {
+      const error = isStuck ? this.#options.notLeader() : shutdown();
+      query.sink.queryFailed(query.requestId, error);
       return;
     }
     this.#reads.add(query);

@@ -44,6 +44,25 @@ describeCluster({ name: "strace: a failing disk", skip: straceSkip }, (clusterIt
   }
 });
 
+describeCluster({ name: "strace: a hanging disk of a leader", skip: straceSkip }, (clusterIt) => {
+  clusterIt("has another node lead, though its heartbeats go on", async (cluster) => {
+    const leader = await cluster.leader();
+    const inject = "fdatasync:delay_enter=60000000";
+    const trace = await Strace.attach(leader, { calls: CALLS, inject });
+    const incremented = await cluster.run(["incr", "hung", "-o", "json", "--timeout", "60s"]);
+    assert.equal(documentOf(incremented).value, 1);
+    await cluster.leader(leader);
+    assert.ok(leader.isRunning, "it waits for its disk");
+    const read = await cluster.run(["get", "hung", "--timeout", "60s"]);
+    assert.equal(read.stdout, "1", "Applied once, also where its first leader hung");
+    leader.signal("SIGKILL");
+    await trace.abandon();
+    await leader.process.ended;
+    await cluster.start();
+    await cluster.caughtUp();
+  });
+});
+
 describeCluster({ name: "strace: a hanging disk", nodeCount: 1, skip: straceSkip }, (clusterIt) => {
   clusterIt("does not keep a second signal from stopping the node at once", async (cluster) => {
     const node = await cluster.leader();
