@@ -41,6 +41,14 @@ struct ClientMessage {
     membershipAnswer @14 :MembershipAnswer;
     transferAnswer @15 :TransferAnswer;
     snapshotAnswer @16 :SnapshotAnswer;
+
+    # From the client:
+    openSnapshot @17 :OpenSnapshot;
+    readSnapshot @18 :ReadSnapshot;
+
+    # From the node:
+    snapshotOpened @19 :SnapshotOpened;
+    snapshotData @20 :SnapshotData;
   }
 }
 
@@ -378,4 +386,52 @@ struct SnapshotAnswer {
 
   index @0 :UInt64;
   # The last entry that it covers.
+}
+
+struct OpenSnapshot {
+  # Opens a snapshot of what the node has applied, a new one where the newest is older, for this
+  # connection; one that was open before is closed.
+
+  consistency @0 :Consistency;
+  # Linearizable: it holds every write that was acknowledged before this was asked, as far as quorum
+  # and leader confirm it. Stale: what the node has applied.
+}
+
+struct SnapshotOpened {
+  # A snapshot is open.
+
+  nodeId @0 :UInt64;
+  # The node that has it.
+
+  snapshotId @1 :Data;
+  # 16 bytes.
+
+  clusterId @2 :Data;
+  # The cluster, 16 bytes.
+
+  index @3 :UInt64;
+  # The last entry that it covers.
+
+  term @4 :UInt64;
+  # The term of that entry.
+
+  totalBytes @5 :UInt64;
+  # The length of the file, from its header to its trailer.
+}
+
+struct ReadSnapshot {
+  # Reads some bytes of the snapshot that is open on this connection.
+
+  offset @0 :UInt64;
+  # Where to start.
+}
+
+struct SnapshotData {
+  # Bytes of a snapshot file.
+
+  offset @0 :UInt64;
+  # Where they stand.
+
+  data @1 :Data;
+  # At most 128 KiB; fewer only at the end, none behind it.
 }

@@ -52,6 +52,10 @@ class EchoBackend implements ClientBackend {
     return Promise.reject(new NotFoundError("An echo has no state"));
   }
 
+  openSnapshot(): Promise<never> {
+    return this.triggerSnapshot();
+  }
+
   status(): NodeStatus {
     const { address } = this;
     return {

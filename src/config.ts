@@ -108,6 +108,11 @@ export function text(metadata: SettingMetadata): Setting<string> {
   return store(parsed((value) => value, "text"), metadata);
 }
 
+/** For the last argument: every word that is left, one by one. */
+export function texts(metadata: SettingMetadata): Setting<readonly string[]> {
+  return store(z.array(z.string()), { ...metadata, isRest: true, isList: true });
+}
+
 /** A switch: true where the flag is given. */
 export function toggle(metadata: SettingMetadata): Setting<boolean> {
   const words = z.enum(["true", "false", "1", "0", ""]);

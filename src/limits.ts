@@ -34,6 +34,12 @@ export const SNAPSHOT_SEND_BYTES_MAX = 128 * KIB;
 /** The most bytes of a snapshot that are sent ahead of what the follower has stored. */
 export const SNAPSHOT_WINDOW_BYTES_MAX = 512 * KIB;
 
+/** The most pieces of a snapshot that a node reads at a time for one client that saves it. */
+export const BACKUP_READS_MAX = 8;
+
+/** How many of them a client asks for ahead. */
+export const BACKUP_READS_AHEAD = 4;
+
 /** The most AppendEntries messages with entries that are unanswered at one follower. */
 export const INFLIGHT_MESSAGES_MAX = 256;
 

@@ -58,6 +58,14 @@ export const catalogue: Catalogue = [
   { name: "drain", load: async () => (await import("./commands/drain.ts")).drain },
   { name: "undrain", load: async () => (await import("./commands/undrain.ts")).undrain },
   {
+    name: "snapshot save",
+    load: async () => (await import("./commands/snapshot_save.ts")).snapshotSave,
+  },
+  {
+    name: "snapshot restore",
+    load: async () => (await import("./commands/snapshot_restore.ts")).snapshotRestore,
+  },
+  {
     name: "snapshot inspect",
     load: async () => (await import("./commands/snapshot_inspect.ts")).snapshotInspect,
   },
@@ -68,6 +76,14 @@ export const catalogue: Catalogue = [
   {
     name: "snapshot trigger",
     load: async () => (await import("./commands/snapshot_trigger.ts")).snapshotTrigger,
+  },
+  {
+    name: "recover plan",
+    load: async () => (await import("./commands/recover_plan.ts")).recoverPlan,
+  },
+  {
+    name: "recover apply",
+    load: async () => (await import("./commands/recover_apply.ts")).recoverApply,
   },
   { name: "log info", load: async () => (await import("./commands/log_info.ts")).logInfo },
   { name: "log ls", load: async () => (await import("./commands/log_ls.ts")).logLs },

@@ -30,6 +30,7 @@ type ClientOperation =
   | "changeMembership"
   | "transferLeadership"
   | "triggerSnapshot"
+  | "openSnapshot"
   | "close";
 
 /** The cluster as commands see it. Rejects with the errors of the client library. */

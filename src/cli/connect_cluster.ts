@@ -17,6 +17,7 @@ export function connectCluster(
     changeMembership: (changes, options) => client.changeMembership(changes, options),
     transferLeadership: (options) => client.transferLeadership(options),
     triggerSnapshot: (options) => client.triggerSnapshot(options),
+    openSnapshot: (options) => client.openSnapshot(options),
     close: () => client.close(),
   };
 }

@@ -171,10 +171,10 @@ async function findCommand(words: readonly string[], catalogue: Catalogue): Prom
 function assignOperands(command: Command, operands: readonly string[]): RawFlags {
   const declared = fields(command.arguments);
   const values: RawFlags = {};
-  declared.forEach(({ key, isRest }, position) => {
+  declared.forEach(({ key, isRest, isList }, position) => {
     if (isRest) {
       const words = operands.slice(position);
-      if (words.length > 0) values[key] = words.join(" ");
+      if (words.length > 0) values[key] = isList ? words : words.join(" ");
     } else if (operands[position] !== undefined) values[key] = operands[position];
   });
   const takesAll = declared.some(({ isRest }) => isRest);

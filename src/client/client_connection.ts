@@ -210,6 +210,8 @@ export class ClientConnection {
       case "membershipAnswer":
       case "transferAnswer":
       case "snapshotAnswer":
+      case "snapshotOpened":
+      case "snapshotData":
       case "errorAnswer":
         this.#onAnswer(message);
         return;
@@ -223,6 +225,8 @@ export class ClientConnection {
       case "changeMembership":
       case "transferLeadership":
       case "triggerSnapshot":
+      case "openSnapshot":
+      case "readSnapshot":
         throw new ProtocolError(`Cannot take a "${message.type}" from a node: want an answer`);
       default:
         unreachable(message);

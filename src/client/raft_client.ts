@@ -5,7 +5,13 @@
  * @module
  */
 import { splitAddress } from "../address.ts";
-import { InvalidRequestError, ShutdownError, TooLargeError } from "../errors.ts";
+import {
+  InvalidRequestError,
+  NoQuorumError,
+  ShutdownError,
+  TooLargeError,
+  UnreachableError,
+} from "../errors.ts";
 import { ENTRY_BYTES_MAX, SESSION_TIMEOUT_MS_MAX, SESSION_TIMEOUT_MS_MIN } from "../limits.ts";
 import type { Runtime, TlsOptions } from "../runtime/runtime.ts";
 import {
@@ -15,7 +21,7 @@ import {
 } from "../state_machine/command_id.ts";
 import { REQUEST_ID_BYTES } from "../state_machine/request_id.ts";
 import type { Address, ClusterId, Index, NodeId } from "../types.ts";
-import type { MemberChange, StatusAnswer } from "../wire/client_messages.ts";
+import type { Consistency, MemberChange, StatusAnswer } from "../wire/client_messages.ts";
 import { LeaderRequestOperation, TriggerSnapshotOperation } from "./admin_operation.ts";
 import { askEveryMember } from "./ask_every_member.ts";
 import type { MemberStatus } from "./ask_every_member.ts";
@@ -35,11 +41,15 @@ import type { ProposeOptions, QueryOptions } from "./proposer.ts";
 import type { EndpointObservation } from "./request_report.ts";
 import { RequestScheduler } from "./request_scheduler.ts";
 import { Session } from "./session.ts";
+import { SnapshotDownload } from "./snapshot_download.ts";
 
 export type { ProposeOptions, QueryOptions };
 
 /** How long a request may take unless the user says otherwise, in milliseconds. */
 export const CLIENT_TIMEOUT_MS = 5_000;
+
+/** The pause before another node is tried, in milliseconds. */
+const RETRY_PAUSE_MS = 50;
 
 /** How long a session may be silent unless the user says otherwise, in milliseconds. */
 export const CLIENT_SESSION_TIMEOUT_MS = 60_000;
@@ -74,6 +84,16 @@ export interface StatusOptions {
   /** Ask this node and no other. */
   readonly endpoint?: Address;
   /** The time for this request. */
+  readonly timeoutMs?: number;
+}
+
+/** The options of {@linkcode RaftClient.openSnapshot}. */
+export interface OpenSnapshotOptions {
+  /** Take it from this node and no other. */
+  readonly endpoint?: Address;
+  /** Stale: what the node has applied. With all that was acknowledged before unless given. */
+  readonly consistency?: Consistency;
+  /** The time to find a node; one that lives may take longer to write the snapshot. */
   readonly timeoutMs?: number;
 }
 
@@ -124,6 +144,7 @@ export class RaftClient {
   readonly #scheduler: RequestScheduler;
   readonly #timeoutMs: number;
   readonly #runtime: Runtime;
+  readonly #identity: { readonly clusterName: string; readonly tls: TlsOptions | undefined };
   readonly #sessions = new Set<Session>();
   #turn = 0;
 
@@ -140,6 +161,7 @@ export class RaftClient {
     endpoints.forEach(checkAddress);
     this.#timeoutMs = options.timeoutMs ?? CLIENT_TIMEOUT_MS;
     this.#runtime = runtime;
+    this.#identity = { clusterName: options.clusterName ?? "", tls: options.tls };
     this.#scheduler = new RequestScheduler(runtime, {
       endpoints,
       clusterId: options.clusterId ?? "",
@@ -325,6 +347,35 @@ export class RaftClient {
     });
   }
 
+  /**
+   * Opens a snapshot of one node to save it here, over a connection of its own: of the given node,
+   * else of the leader, or where it may be stale of any. It holds every write that was acknowledged
+   * before, unless it may be stale. Close it.
+   *
+   * @throws {RaftError} If no node opens one.
+   */
+  async openSnapshot(options: OpenSnapshotOptions = {}): Promise<SnapshotDownload> {
+    const { consistency = "linearizable", timeoutMs = this.#timeoutMs } = options;
+    const { clock } = this.#runtime;
+    const endMs = clock.nowMs() + timeoutMs;
+    for (;;) {
+      const leftMs = Math.max(1, endMs - clock.nowMs());
+      const address = options.endpoint ?? await this.#nodeToSave(consistency, leftMs);
+      if (this.#scheduler.isClosed) throw closedError();
+      try {
+        const { clusterId } = this;
+        const { clusterName, tls } = this.#identity;
+        const place = { address, clusterId, clusterName, consistency };
+        const secure = tls === undefined ? {} : { tls };
+        return await SnapshotDownload.open(this.#runtime, { ...place, ...secure });
+      } catch (error) {
+        const maySucceed = error instanceof NoQuorumError || error instanceof UnreachableError;
+        if (!maySucceed || clock.nowMs() + RETRY_PAUSE_MS >= endMs) throw error;
+      }
+      await new Promise<void>((resolve) => clock.setTimer(resolve, RETRY_PAUSE_MS));
+    }
+  }
+
   /** Closes all connections; requests that are under way fail. */
   close(): void {
     for (const session of [...this.#sessions]) session.stop();
@@ -360,6 +411,16 @@ export class RaftClient {
       });
       this.#scheduler.start(operation);
     });
+  }
+
+  /** The leader; where a snapshot may be stale, a node that has something else to do if possible. */
+  async #nodeToSave(consistency: Consistency, timeoutMs: number): Promise<Address> {
+    if (consistency !== "stale") return (await this.#findLeader({ timeoutMs })).address;
+    const nodes = await this.statusOfAll({ timeoutMs });
+    const there = nodes.filter(({ status }) => status !== null);
+    const choice = there.find(({ status }) => status?.role !== "leader") ?? there[0];
+    if (choice !== undefined) return choice.address;
+    throw new UnreachableError("No endpoint answered: there is no node to save a snapshot of");
   }
 
   #route(options: { readonly endpoint?: Address; readonly spread?: boolean }): ReadRoute {

@@ -96,8 +96,8 @@ export async function readIdentity(runtime: Runtime, path: string): Promise<Iden
 /** How a cluster knows a node. */
 export interface KnownAs {
   readonly clusterName: string;
-  /** Where the others reach the node. */
-  readonly address: Address;
+  /** Where the others reach the node; null for one that was restored and never started. */
+  readonly address: Address | null;
 }
 
 /**
@@ -110,7 +110,7 @@ export async function readKnownAs(runtime: Runtime, path: string): Promise<Known
   try {
     const { born, clusterName, members, nodeId } = await readIdentity(runtime, path);
     const own = members.find(({ id }) => id === nodeId);
-    return born && own !== undefined ? { clusterName, address: own.address } : null;
+    return born && own !== undefined ? { clusterName, address: own.address || null } : null;
   } catch (error) {
     // What else the path may be, whoever opens the directory says.
     if (error instanceof FileError && ["ENOENT", "ENOTDIR"].includes(error.code)) return null;

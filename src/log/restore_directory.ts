@@ -180,8 +180,9 @@ async function checkEmpty(files: FileSystem, path: string): Promise<void> {
   if (names.includes(RESTORING_MARK) && !names.includes("identity")) return;
   const other = names.find((name) => !IGNORED_NAMES.has(name) && !name.startsWith("lock"));
   if (other === undefined) return;
-  throw new RefusedError(`Cannot restore into "${path}": it is not empty`, [
-    `it holds "${other}"`,
-    "a restored node begins with nothing but the backup: name a directory that does not exist yet",
-  ]);
+  throw new RefusedError(
+    `Cannot restore into "${path}": it is not empty`,
+    [`it holds "${other}"`],
+    { fix: ["a restored node begins with nothing else: name a directory that does not exist yet"] },
+  );
 }

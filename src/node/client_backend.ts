@@ -8,6 +8,7 @@
  * @module
  */
 import type { RaftError } from "../errors.ts";
+import type { SnapshotReader } from "../log/snapshot_store.ts";
 import type { Address, Index, LogTimeMs, NodeId, Term } from "../types.ts";
 import type {
   ChangeMembershipRequest,
@@ -104,6 +105,11 @@ export interface ClientBackend {
   ): Promise<{ readonly leaderId: NodeId; readonly term: Term }>;
   /** Takes a snapshot of the state machine of this node. */
   triggerSnapshot(): Promise<{ readonly index: Index }>;
+  /**
+   * Opens a snapshot of what this node has applied, for somebody who saves it elsewhere: with all
+   * that was acknowledged before, unless `consistency` is stale. The caller closes it.
+   */
+  openSnapshot(consistency: Consistency): Promise<SnapshotReader>;
   /** What this node knows now of itself and the cluster. */
   status(): NodeStatus;
   /** Accepts or refuses a client: wrong cluster, no common version, not ready. */

@@ -27,6 +27,7 @@ import { decodeClientMessage, writeClientMessage } from "../wire/client_codec.ts
 import type {
   AdminAnswer,
   AdminRequest,
+  BackupAnswer,
   ClientMessage,
   ProposeAnswer,
   ProposeRequest,
@@ -34,6 +35,7 @@ import type {
   QueryRequest,
 } from "../wire/client_messages.ts";
 import { FrameDecoder } from "../wire/frame.ts";
+import { BackupSession } from "./backup_session.ts";
 import type {
   ClientAnswerSink,
   ClientBackend,
@@ -77,6 +79,7 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
   readonly #backend: ClientBackend;
   readonly #decoder = new FrameDecoder();
   readonly #builder = new ByteBuilder();
+  readonly #backup: BackupSession;
   readonly #proposeAnswer: Mutable<ProposeAnswer> = {
     type: "proposeAnswer",
     requestId: 0,
@@ -107,6 +110,7 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
     this.#options = options;
     this.#stream = options.stream;
     this.#backend = options.backend;
+    this.#backup = new BackupSession(options.backend);
   }
 
   /** `HOST:PORT` of the client. */
@@ -229,12 +233,18 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
       case "changeMembership":
       case "transferLeadership":
       case "triggerSnapshot":
-        return this.#administer(message);
+        return this.#administer(message.requestId, () => this.#perform(message));
+      case "openSnapshot":
+        return this.#administer(message.requestId, () => this.#backup.open(message));
+      case "readSnapshot":
+        return this.#administer(message.requestId, () => this.#backup.read(message));
       case "hello":
       case "helloReply":
       case "membershipAnswer":
       case "transferAnswer":
       case "snapshotAnswer":
+      case "snapshotOpened":
+      case "snapshotData":
       case "proposeAnswer":
       case "queryAnswer":
       case "statusAnswer":
@@ -256,10 +266,9 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
   }
 
   /** What operators ask for is rare: here a promise a request costs nothing that counts. */
-  #administer(request: AdminRequest): void {
-    const { requestId } = request;
+  #administer(requestId: number, perform: () => Promise<AdminAnswer | BackupAnswer>): void {
     if (!this.#admit(requestId)) return;
-    this.#perform(request).then((answer) => {
+    perform().then((answer) => {
       this.#unansweredCount--;
       if (this.#isClosed) return;
       writeClientMessage(this.#builder, answer);
@@ -352,6 +361,7 @@ export class ClientServiceConnection implements ByteStreamHandler, ClientAnswerS
   #end(complaint: string | null): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#backup.close();
     this.#options.closed(this, complaint);
   }
 }

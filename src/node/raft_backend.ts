@@ -5,9 +5,10 @@
  */
 import { InternalError } from "../client/client_errors.ts";
 import { RaftError } from "../errors.ts";
+import type { SnapshotReader } from "../log/snapshot_store.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { Index, LogTimeMs, NodeId, Term } from "../types.ts";
-import type { ChangeMembershipRequest } from "../wire/client_messages.ts";
+import type { ChangeMembershipRequest, Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import type {
   ClientAnswerSink,
@@ -62,14 +63,13 @@ export class RaftBackend implements ClientBackend {
 
   /** Takes a snapshot; the node goes on without it where that fails. */
   async triggerSnapshot(): Promise<{ readonly index: Index }> {
-    try {
-      const { meta } = await this.#raft().triggerSnapshot();
-      return { index: meta.lastIncludedIndex };
-    } catch (error) {
-      if (error instanceof RaftError) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new InternalError(`Cannot take a snapshot: ${reason}`, "no", { cause: error });
-    }
+    const { meta } = await typed(this.#raft().triggerSnapshot());
+    return { index: meta.lastIncludedIndex };
+  }
+
+  /** Opens a snapshot for somebody who saves it elsewhere. */
+  openSnapshot(consistency: Consistency): Promise<SnapshotReader> {
+    return typed(this.#raft().openSnapshot(consistency));
   }
 
   /** What the node knows now. */
@@ -90,5 +90,16 @@ export class RaftBackend implements ClientBackend {
   /** The log time of the node. */
   logTimeMs(): LogTimeMs {
     return this.#raft().logTimeMs;
+  }
+}
+
+/** A client is told what went wrong with a disk too; the node goes on. */
+async function typed<Result>(taken: Promise<Result>): Promise<Result> {
+  try {
+    return await taken;
+  } catch (error) {
+    if (error instanceof RaftError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InternalError(`Cannot take a snapshot: ${reason}`, "no", { cause: error });
   }
 }

@@ -21,6 +21,9 @@ export interface QueryFreshness {
 /** How fresh a query is unless told otherwise. */
 export const LINEARIZABLE: QueryFreshness = { consistency: "linearizable", maxAgeMs: 0 };
 
+/** Asked for by a caller that wants to know when it would be answered, and no more. */
+export const READ_POINT: Uint8Array = new Uint8Array(0);
+
 /** What queries are answered from. */
 export interface QueryServerOptions {
   readonly nodeId: NodeId;
@@ -60,7 +63,9 @@ export class QueryServer {
       servedBy: nodeId,
       index: appliedIndex(),
       ageMs,
-      result: gate.query(query.query, { logTimeMs: logTimeMs() }),
+      result: query.query === READ_POINT
+        ? READ_POINT
+        : gate.query(query.query, { logTimeMs: logTimeMs() }),
     });
   }
 

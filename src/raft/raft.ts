@@ -7,13 +7,13 @@
 import { Consensus } from "../consensus/consensus.ts";
 import { allMembers } from "../consensus/quorum.ts";
 import { NoQuorumError, NotLeaderError, ShutdownError } from "../errors.ts";
-import type { StoredSnapshot } from "../log/snapshot_store.ts";
+import type { SnapshotReader, StoredSnapshot } from "../log/snapshot_store.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
 import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request_id.ts";
-import type { TransportHandler } from "../transport/transport.ts";
 import type { Address, Index, LogTimeMs, MemberChange, NodeId } from "../types.ts";
+import type { Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
 import { checkNewAddresses } from "./address_check.ts";
@@ -26,6 +26,7 @@ import { Greeter } from "./greeter.ts";
 import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
 import { LeaderNews } from "./leader_news.ts";
 import { Members } from "./members.ts";
+import { openBackup } from "./open_backup.ts";
 import { peerEvents } from "./peer_events.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import { OwnAddress } from "./own_address.ts";
@@ -154,7 +155,12 @@ export class Raft {
       silenceMs: 3 * this.#timing.electionTimeoutMs,
       greeter: this.#greeter,
       logger: this.#logger,
-      handler: this.#peerEvents(),
+      handler: peerEvents({
+        logger: this.#logger,
+        members: () => this.#members,
+        birth: () => this.#birth,
+        driver: () => this.#running?.driver ?? null,
+      }),
       peerAccepted: (hello) => this.#members.accepted(hello),
       peerFailed: (peer) => this.#members.lost(peer),
       serveClient: options.serveClient,
@@ -220,7 +226,8 @@ export class Raft {
     const id = consensus?.leaderId ?? null;
     if (consensus === undefined || id === null) return null;
     const member = allMembers(consensus.configuration).find((other) => other.id === id);
-    return { id, address: member?.address ?? "" };
+    // A node that was restored tells the others in a moment where it is.
+    return { id, address: member?.address || (id === this.nodeId ? this.address : "") };
   }
 
   /**
@@ -331,6 +338,20 @@ export class Raft {
     return this.#running?.driver.taker.trigger() ?? Promise.reject(this.#birth.notFormed());
   }
 
+  /**
+   * Opens a snapshot of what this node has applied, to save it elsewhere; with all that was
+   * acknowledged before, unless `consistency` is stale. The caller closes it.
+   *
+   * @throws {RaftError} If no quorum confirms that, or nothing was applied yet.
+   * @throws {StorageError} If the snapshot could not be written or read; the node goes on.
+   */
+  async openSnapshot(consistency: Consistency = "linearizable"): Promise<SnapshotReader> {
+    if (this.#running === null) throw this.#birth.notFormed();
+    const { clock } = this.#runtime;
+    const { driver } = this.#running;
+    return await openBackup({ driver, store: this.#storage.snapshots, clock, consistency });
+  }
+
   /** How things stand, as this node sees them. */
   status(): RaftStatus {
     const { directory, log, snapshots } = this.#storage;
@@ -388,15 +409,6 @@ export class Raft {
       await handOver(this.#runtime.clock, running, this.stopped);
     }
     await this.#end(null);
-  }
-
-  #peerEvents(): TransportHandler {
-    return peerEvents({
-      logger: this.#logger,
-      members: () => this.#members,
-      birth: () => this.#birth,
-      driver: () => this.#running?.driver ?? null,
-    });
   }
 
   #run(): void {

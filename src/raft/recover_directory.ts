@@ -21,18 +21,18 @@
  */
 import { assert } from "../assert.ts";
 import { hasQuorum, memberOf } from "../consensus/quorum.ts";
-import { BadDataError, NotFoundError, RefusedError } from "../errors.ts";
+import { BadDataError, RefusedError } from "../errors.ts";
 import { FORMER_CLUSTERS_MAX } from "../limits.ts";
 import { readBackup, verifyBackup } from "../log/backup_file.ts";
 import { type DataDirectory, openDataDirectory } from "../log/data_directory.ts";
 import { randomId } from "../log/directory_steps.ts";
 import type { HardStateFile } from "../log/hard_state_file.ts";
-import { readIdentity } from "../log/identity_file.ts";
+import { readOwner } from "../log/offline/directory_contents.ts";
 import type { SegmentedLog } from "../log/segmented_log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import { parseSnapshotName, snapshotName } from "../log/snapshot_names.ts";
 import { copySnapshotFile } from "../log/snapshot_writer.ts";
-import { FileError, type Runtime } from "../runtime/runtime.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import type { ClusterId, Configuration, Index, LogTimeMs, NodeId, Term } from "../types.ts";
 import { EntryKind } from "../types.ts";
 import {
@@ -92,16 +92,16 @@ interface Extent {
  * Carries it out, or completes what was cut short.
  *
  * @throws {RefusedError} If `confirm` is not the id of its cluster, or there is nothing to recover.
- * @throws {BadDataError} If the directory is damaged or in use.
+ * @throws {BadDataError} If the directory is damaged or in use, or there is none.
  * @throws {DeniedError} If it belongs to another node.
- * @throws {NotFoundError} If it is none.
  */
 export async function recoverDirectory(
   runtime: Runtime,
   options: RecoverOptions,
 ): Promise<RecoverOutcome> {
   const { path, nodeId } = options;
-  await checkIdentity(runtime, path);
+  // Opening would make a directory that does not exist.
+  await readOwner(runtime, path);
   const directory = await openDataDirectory(runtime, { path, nodeId, isRecovering: true });
   const opened: { close(): Promise<void> }[] = [directory];
   try {
@@ -123,16 +123,6 @@ export async function recoverDirectory(
     return await apply(runtime, parts, extent);
   } finally {
     for (const part of opened) await part.close();
-  }
-}
-
-/** Opening would make a directory that does not exist. */
-async function checkIdentity(runtime: Runtime, path: string): Promise<void> {
-  try {
-    await readIdentity(runtime, path);
-  } catch (error) {
-    if (!(error instanceof FileError) || !["ENOENT", "ENOTDIR"].includes(error.code)) throw error;
-    throw new NotFoundError(`There is no data directory in "${path}"`, { cause: error });
   }
 }
 
@@ -180,12 +170,15 @@ function checkWanted(identity: Identity, extent: Extent, options: RecoverOptions
   const ids = [...voters, ...votersOld].map(({ id }) => id);
   if (identity.removed || !identity.born) {
     const what = identity.removed ? "was removed from its cluster" : "never took part in a cluster";
-    throw new RefusedError(`Cannot recover "${path}": node ${nodeId} ${what}`, []);
+    throw new RefusedError(`Cannot recover "${path}": node ${nodeId} ${what}`, [], {
+      fix: ["recover from another member: raft recover plan DIR…"],
+    });
   }
   if (recovery === null && hasQuorum(extent.configuration, (id) => id === nodeId)) {
     throw new RefusedError(
       `Cannot recover "${path}": node ${nodeId} is a quorum of its cluster by itself`,
-      [`start it: raft start --id ${nodeId} --data ${path}`],
+      [],
+      { fix: [`start it: raft start --id ${nodeId} --data ${path}`] },
     );
   }
   if (confirm === clusterId) return;
@@ -197,9 +190,13 @@ function checkWanted(identity: Identity, extent: Extent, options: RecoverOptions
       `node ${nodeId} of cluster "${clusterName}", ${clusterId}`,
       `its last entry is ${lastIndex}, of term ${lastTerm}; what the others have behind it is lost`,
       `voters: ${[...new Set(ids)].join(", ")}; all but node ${nodeId} are locked out for good`,
-      "compare what is left of the others first: raft recover plan DIR…",
-      `then: raft recover apply --data ${path} --id ${nodeId} --confirm ${clusterId}`,
     ],
+    {
+      fix: [
+        "compare what is left of the others first: raft recover plan DIR…",
+        `then: raft recover apply --data ${path} --id ${nodeId} --confirm ${clusterId}`,
+      ],
+    },
   );
 }
 

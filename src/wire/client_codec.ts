@@ -7,6 +7,7 @@
  */
 import { ProtocolError } from "../errors.ts";
 import { fillAdmin, readAdmin } from "./admin_codec.ts";
+import { fillBackup, readBackup } from "./backup_codec.ts";
 import type { ByteBuilder } from "./byte_builder.ts";
 import {
   CONSISTENCIES,
@@ -124,6 +125,11 @@ function fillMessage(root: MessageStruct, message: LibraryMessage): void {
       return fillStatus(root.initStatusAnswer(), message);
     case "errorAnswer":
       return fillError(root, message);
+    case "openSnapshot":
+    case "readSnapshot":
+    case "snapshotOpened":
+    case "snapshotData":
+      return fillBackup(root, message);
     default:
       fillAdmin(root, message);
   }
@@ -176,7 +182,7 @@ function readMessage(root: MessageStruct): ClientMessage {
     case ClientMessage_Which.ERROR_ANSWER:
       return readError(root, requestId);
     default: {
-      const message = readAdmin(root, requestId);
+      const message = readAdmin(root, requestId) ?? readBackup(root, requestId);
       if (message !== null) return message;
       throw new ProtocolError(`Cannot read message ${which}: want one that this build knows`);
     }

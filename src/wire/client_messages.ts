@@ -5,7 +5,7 @@
  * @module
  */
 import type { Address, Index, LogTimeMs, MemberAction, MemberChange } from "../types.ts";
-import type { NodeId, Term } from "../types.ts";
+import type { ClusterId, NodeId, SnapshotId, Term } from "../types.ts";
 import type { Hello, HelloReply } from "./hello.ts";
 
 export type { MemberAction, MemberChange };
@@ -205,6 +205,50 @@ export interface SnapshotAnswer {
   readonly index: Index;
 }
 
+/** Opens a snapshot of what the node that is asked has applied, for this connection. */
+export interface OpenSnapshotRequest {
+  readonly type: "openSnapshot";
+  readonly requestId: number;
+  /** Linearizable (and lease): with all that was acknowledged before; stale: as it is. */
+  readonly consistency: Consistency;
+}
+
+/** A snapshot is open. */
+export interface SnapshotOpenedAnswer {
+  readonly type: "snapshotOpened";
+  readonly requestId: number;
+  readonly nodeId: NodeId;
+  readonly snapshotId: SnapshotId;
+  readonly clusterId: ClusterId;
+  /** The last entry that it covers, and its term. */
+  readonly index: Index;
+  readonly term: Term;
+  /** The length of the file. */
+  readonly totalBytes: number;
+}
+
+/** Reads some bytes of the snapshot that is open on this connection. */
+export interface ReadSnapshotRequest {
+  readonly type: "readSnapshot";
+  readonly requestId: number;
+  readonly offset: number;
+}
+
+/** Bytes of a snapshot file. */
+export interface SnapshotDataAnswer {
+  readonly type: "snapshotData";
+  readonly requestId: number;
+  readonly offset: number;
+  /** SNAPSHOT_SEND_BYTES_MAX bytes; fewer only at the end, none behind it. */
+  readonly data: Uint8Array;
+}
+
+/** What a backup asks for. */
+export type BackupRequest = OpenSnapshotRequest | ReadSnapshotRequest;
+
+/** The answers to {@linkcode BackupRequest}. */
+export type BackupAnswer = SnapshotOpenedAnswer | SnapshotDataAnswer;
+
 /** What operators ask for, beside the status. */
 export type AdminRequest =
   | ChangeMembershipRequest
@@ -215,7 +259,12 @@ export type AdminRequest =
 export type AdminAnswer = MembershipAnswer | TransferAnswer | SnapshotAnswer;
 
 /** What a client sends. */
-export type ClientRequest = ProposeRequest | QueryRequest | StatusRequest | AdminRequest;
+export type ClientRequest =
+  | ProposeRequest
+  | QueryRequest
+  | StatusRequest
+  | AdminRequest
+  | BackupRequest;
 
 /** What a node answers. */
 export type ClientAnswer =
@@ -223,6 +272,7 @@ export type ClientAnswer =
   | QueryAnswer
   | StatusAnswer
   | AdminAnswer
+  | BackupAnswer
   | ErrorAnswer;
 
 /** Every message of a client connection, the hello included. */

@@ -154,6 +154,11 @@ export class FakeCluster implements Cluster {
     return Promise.resolve({ index: 100 });
   }
 
+  openSnapshot(options: unknown): Promise<never> {
+    this.#administer("openSnapshot", options);
+    return Promise.reject(new InvalidRequestError("There is no snapshot here"));
+  }
+
   leader(): Promise<{ id: number; address: string; term: number }> {
     this.#ask("leader", {});
     return Promise.resolve({ id: 1, address: "127.0.0.1:7238", term: 3 });

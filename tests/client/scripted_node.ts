@@ -336,6 +336,8 @@ const REQUESTS: ReadonlySet<string> = new Set<ClientRequest["type"]>([
   "changeMembership",
   "transferLeadership",
   "triggerSnapshot",
+  "openSnapshot",
+  "readSnapshot",
 ]);
 
 /** Writes one message to a stream. */

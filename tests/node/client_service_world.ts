@@ -8,13 +8,18 @@ import type {
   QueryFreshness,
 } from "../../src/node/client_backend.ts";
 import { ClientService } from "../../src/node/client_service.ts";
+import type { SnapshotReader } from "../../src/log/snapshot_store.ts";
 import type { ByteStream, ByteStreamHandler } from "../../src/runtime/runtime.ts";
 import { SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
 import type { SimulatedRuntime } from "../../src/testing/simulated_runtime.ts";
 import type { NodeId } from "../../src/types.ts";
 import { ByteBuilder } from "../../src/wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../../src/wire/client_codec.ts";
-import type { ChangeMembershipRequest, ClientMessage } from "../../src/wire/client_messages.ts";
+import type {
+  ChangeMembershipRequest,
+  ClientMessage,
+  Consistency,
+} from "../../src/wire/client_messages.ts";
 import { FrameDecoder } from "../../src/wire/frame.ts";
 import type { Hello, HelloReply } from "../../src/wire/hello.ts";
 import { drain } from "../microtask_drain.ts";
@@ -112,6 +117,37 @@ export class ManualBackend implements ClientBackend {
 
   triggerSnapshot(): Promise<{ index: number }> {
     return this.#administer(["snapshot"], { index: 50 });
+  }
+
+  /** What readers of snapshots do, for the test to see. */
+  readonly reads: string[] = [];
+  /** The bytes of the snapshot. */
+  snapshotBytes = new Uint8Array(300_000);
+
+  async openSnapshot(consistency: Consistency): Promise<SnapshotReader> {
+    await this.#administer(["open", consistency], null);
+    const bytes = this.snapshotBytes;
+    const name = this.reads.length === 0 ? "a" : "b";
+    return {
+      snapshot: {
+        meta: {
+          snapshotId: name.repeat(32),
+          clusterId: CLUSTER_ID,
+          lastIncludedIndex: 50,
+          lastIncludedTerm: 3,
+          logTimeMs: 9,
+          configurationIndex: 1,
+          configuration: { voters: [], votersOld: [], learners: [], promotions: [] },
+        },
+        totalBytes: bytes.length,
+      },
+      read: async (offset, bytesMax) => {
+        this.reads.push(`${name} ${offset}`);
+        await this.adminGate;
+        return bytes.slice(offset, offset + bytesMax);
+      },
+      close: () => Promise.resolve(void this.reads.push(`close ${name}`)),
+    };
   }
 
   async #administer<Result>(asked: unknown[], result: Result): Promise<Result> {

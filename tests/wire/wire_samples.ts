@@ -270,6 +270,19 @@ export const clientMessages: readonly ClientMessage[] = [
   { type: "membershipAnswer", requestId: 4, configurationIndex: 51 },
   { type: "transferAnswer", requestId: 5, leaderId: 3, term: 8 },
   { type: "snapshotAnswer", requestId: 6, index: 50 },
+  { type: "openSnapshot", requestId: 7, consistency: "stale" },
+  { type: "readSnapshot", requestId: 8, offset: 131_072 },
+  {
+    type: "snapshotOpened",
+    requestId: 7,
+    nodeId: 2,
+    snapshotId: instanceId,
+    clusterId,
+    index: 50,
+    term: 8,
+    totalBytes: 300_000,
+  },
+  { type: "snapshotData", requestId: 8, offset: 131_072, data: bytesOf("state") },
 ];
 
 const key = bytesOf("key");

@@ -19,7 +19,11 @@ export enum ClientMessage_Which {
     TRIGGER_SNAPSHOT = 11,
     MEMBERSHIP_ANSWER = 12,
     TRANSFER_ANSWER = 13,
-    SNAPSHOT_ANSWER = 14
+    SNAPSHOT_ANSWER = 14,
+    OPEN_SNAPSHOT = 15,
+    READ_SNAPSHOT = 16,
+    SNAPSHOT_OPENED = 17,
+    SNAPSHOT_DATA = 18
 }
 export class ClientMessage extends __S {
     static readonly HELLO = ClientMessage_Which.HELLO;
@@ -37,6 +41,10 @@ export class ClientMessage extends __S {
     static readonly MEMBERSHIP_ANSWER = ClientMessage_Which.MEMBERSHIP_ANSWER;
     static readonly TRANSFER_ANSWER = ClientMessage_Which.TRANSFER_ANSWER;
     static readonly SNAPSHOT_ANSWER = ClientMessage_Which.SNAPSHOT_ANSWER;
+    static readonly OPEN_SNAPSHOT = ClientMessage_Which.OPEN_SNAPSHOT;
+    static readonly READ_SNAPSHOT = ClientMessage_Which.READ_SNAPSHOT;
+    static readonly SNAPSHOT_OPENED = ClientMessage_Which.SNAPSHOT_OPENED;
+    static readonly SNAPSHOT_DATA = ClientMessage_Which.SNAPSHOT_DATA;
     static override readonly _capnp = { displayName: "ClientMessage", id: "d7b8dbd934361d16", size: new __O(16, 1) };
     getChecksum(): number { return __S.getUint32(0, this); }
     setChecksum(value: number): void { __S.setUint32(0, value, this); }
@@ -291,6 +299,82 @@ export class ClientMessage extends __S {
     isSnapshotAnswer(): boolean { return __S.getUint16(4, this) === 14; }
     setSnapshotAnswer(value: SnapshotAnswer): void {
         __S.setUint16(4, 14, this);
+        __S.copyFrom(value, __S.getPointer(0, this));
+    }
+    adoptOpenSnapshot(value: capnp.Orphan<OpenSnapshot>): void {
+        __S.setUint16(4, 15, this);
+        __S.adopt(value, __S.getPointer(0, this));
+    }
+    disownOpenSnapshot(): capnp.Orphan<OpenSnapshot> { return __S.disown(this.getOpenSnapshot()); }
+    getOpenSnapshot(): OpenSnapshot {
+        __S.testWhich("openSnapshot", __S.getUint16(4, this), 15, this);
+        return __S.getStruct(0, OpenSnapshot, this);
+    }
+    hasOpenSnapshot(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initOpenSnapshot(): OpenSnapshot {
+        __S.setUint16(4, 15, this);
+        return __S.initStructAt(0, OpenSnapshot, this);
+    }
+    isOpenSnapshot(): boolean { return __S.getUint16(4, this) === 15; }
+    setOpenSnapshot(value: OpenSnapshot): void {
+        __S.setUint16(4, 15, this);
+        __S.copyFrom(value, __S.getPointer(0, this));
+    }
+    adoptReadSnapshot(value: capnp.Orphan<ReadSnapshot>): void {
+        __S.setUint16(4, 16, this);
+        __S.adopt(value, __S.getPointer(0, this));
+    }
+    disownReadSnapshot(): capnp.Orphan<ReadSnapshot> { return __S.disown(this.getReadSnapshot()); }
+    getReadSnapshot(): ReadSnapshot {
+        __S.testWhich("readSnapshot", __S.getUint16(4, this), 16, this);
+        return __S.getStruct(0, ReadSnapshot, this);
+    }
+    hasReadSnapshot(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initReadSnapshot(): ReadSnapshot {
+        __S.setUint16(4, 16, this);
+        return __S.initStructAt(0, ReadSnapshot, this);
+    }
+    isReadSnapshot(): boolean { return __S.getUint16(4, this) === 16; }
+    setReadSnapshot(value: ReadSnapshot): void {
+        __S.setUint16(4, 16, this);
+        __S.copyFrom(value, __S.getPointer(0, this));
+    }
+    adoptSnapshotOpened(value: capnp.Orphan<SnapshotOpened>): void {
+        __S.setUint16(4, 17, this);
+        __S.adopt(value, __S.getPointer(0, this));
+    }
+    disownSnapshotOpened(): capnp.Orphan<SnapshotOpened> { return __S.disown(this.getSnapshotOpened()); }
+    getSnapshotOpened(): SnapshotOpened {
+        __S.testWhich("snapshotOpened", __S.getUint16(4, this), 17, this);
+        return __S.getStruct(0, SnapshotOpened, this);
+    }
+    hasSnapshotOpened(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initSnapshotOpened(): SnapshotOpened {
+        __S.setUint16(4, 17, this);
+        return __S.initStructAt(0, SnapshotOpened, this);
+    }
+    isSnapshotOpened(): boolean { return __S.getUint16(4, this) === 17; }
+    setSnapshotOpened(value: SnapshotOpened): void {
+        __S.setUint16(4, 17, this);
+        __S.copyFrom(value, __S.getPointer(0, this));
+    }
+    adoptSnapshotData(value: capnp.Orphan<SnapshotData>): void {
+        __S.setUint16(4, 18, this);
+        __S.adopt(value, __S.getPointer(0, this));
+    }
+    disownSnapshotData(): capnp.Orphan<SnapshotData> { return __S.disown(this.getSnapshotData()); }
+    getSnapshotData(): SnapshotData {
+        __S.testWhich("snapshotData", __S.getUint16(4, this), 18, this);
+        return __S.getStruct(0, SnapshotData, this);
+    }
+    hasSnapshotData(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initSnapshotData(): SnapshotData {
+        __S.setUint16(4, 18, this);
+        return __S.initStructAt(0, SnapshotData, this);
+    }
+    isSnapshotData(): boolean { return __S.getUint16(4, this) === 18; }
+    setSnapshotData(value: SnapshotData): void {
+        __S.setUint16(4, 18, this);
         __S.copyFrom(value, __S.getPointer(0, this));
     }
     override toString(): string { return "ClientMessage_" + super.toString(); }
@@ -587,6 +671,54 @@ export class SnapshotAnswer extends __S {
     getIndex(): bigint { return __S.getUint64(0, this); }
     setIndex(value: bigint): void { __S.setUint64(0, value, this); }
     override toString(): string { return "SnapshotAnswer_" + super.toString(); }
+}
+export class OpenSnapshot extends __S {
+    static override readonly _capnp = { displayName: "OpenSnapshot", id: "df450b1407e0ea29", size: new __O(8, 0) };
+    getConsistency(): Consistency { return __S.getUint16(0, this); }
+    setConsistency(value: Consistency): void { __S.setUint16(0, value, this); }
+    override toString(): string { return "OpenSnapshot_" + super.toString(); }
+}
+export class SnapshotOpened extends __S {
+    static override readonly _capnp = { displayName: "SnapshotOpened", id: "9219b48737c981da", size: new __O(32, 2) };
+    getNodeId(): bigint { return __S.getUint64(0, this); }
+    setNodeId(value: bigint): void { __S.setUint64(0, value, this); }
+    adoptSnapshotId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownSnapshotId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getSnapshotId()); }
+    getSnapshotId(): capnp.Data { return __S.getData(0, this); }
+    hasSnapshotId(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initSnapshotId(length: number): capnp.Data { return __S.initData(0, length, this); }
+    setSnapshotId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    adoptClusterId(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(1, this)); }
+    disownClusterId(): capnp.Orphan<capnp.Data> { return __S.disown(this.getClusterId()); }
+    getClusterId(): capnp.Data { return __S.getData(1, this); }
+    hasClusterId(): boolean { return !__S.isNull(__S.getPointer(1, this)); }
+    initClusterId(length: number): capnp.Data { return __S.initData(1, length, this); }
+    setClusterId(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(1, this)); }
+    getIndex(): bigint { return __S.getUint64(8, this); }
+    setIndex(value: bigint): void { __S.setUint64(8, value, this); }
+    getTerm(): bigint { return __S.getUint64(16, this); }
+    setTerm(value: bigint): void { __S.setUint64(16, value, this); }
+    getTotalBytes(): bigint { return __S.getUint64(24, this); }
+    setTotalBytes(value: bigint): void { __S.setUint64(24, value, this); }
+    override toString(): string { return "SnapshotOpened_" + super.toString(); }
+}
+export class ReadSnapshot extends __S {
+    static override readonly _capnp = { displayName: "ReadSnapshot", id: "9ccd429eaf3721ac", size: new __O(8, 0) };
+    getOffset(): bigint { return __S.getUint64(0, this); }
+    setOffset(value: bigint): void { __S.setUint64(0, value, this); }
+    override toString(): string { return "ReadSnapshot_" + super.toString(); }
+}
+export class SnapshotData extends __S {
+    static override readonly _capnp = { displayName: "SnapshotData", id: "ebbaaa922e94a9f1", size: new __O(8, 1) };
+    getOffset(): bigint { return __S.getUint64(0, this); }
+    setOffset(value: bigint): void { __S.setUint64(0, value, this); }
+    adoptData(value: capnp.Orphan<capnp.Data>): void { __S.adopt(value, __S.getPointer(0, this)); }
+    disownData(): capnp.Orphan<capnp.Data> { return __S.disown(this.getData()); }
+    getData(): capnp.Data { return __S.getData(0, this); }
+    hasData(): boolean { return !__S.isNull(__S.getPointer(0, this)); }
+    initData(length: number): capnp.Data { return __S.initData(0, length, this); }
+    setData(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
+    override toString(): string { return "SnapshotData_" + super.toString(); }
 }
 StatusAnswer._Members = capnp.CompositeList(StatusMember);
 StatusAnswer._Promotions = capnp.CompositeList(MemberId);

@@ -284,13 +284,71 @@ export const clientSnapshotAnswerLayout: StructLayout = {
   },
 };
 
+export const clientOpenSnapshotLayout: StructLayout = {
+  name: "OpenSnapshot",
+  dataWords: 1,
+  pointers: 0,
+  body: {
+    tagByte: -1,
+    tagCount: 0,
+    fields: [
+      { kind: "enum", name: "consistency", tag: -1, byte: 0, count: 3 },
+    ],
+  },
+};
+
+export const clientReadSnapshotLayout: StructLayout = {
+  name: "ReadSnapshot",
+  dataWords: 1,
+  pointers: 0,
+  body: {
+    tagByte: -1,
+    tagCount: 0,
+    fields: [
+      { kind: "integer", name: "offset", tag: -1, byte: 0, signed: false },
+    ],
+  },
+};
+
+export const clientSnapshotOpenedLayout: StructLayout = {
+  name: "SnapshotOpened",
+  dataWords: 4,
+  pointers: 2,
+  body: {
+    tagByte: -1,
+    tagCount: 0,
+    fields: [
+      { kind: "integer", name: "nodeId", tag: -1, byte: 0, signed: false },
+      { kind: "data", name: "snapshotId", tag: -1, slot: 0 },
+      { kind: "data", name: "clusterId", tag: -1, slot: 1 },
+      { kind: "integer", name: "index", tag: -1, byte: 8, signed: false },
+      { kind: "integer", name: "term", tag: -1, byte: 16, signed: false },
+      { kind: "integer", name: "totalBytes", tag: -1, byte: 24, signed: false },
+    ],
+  },
+};
+
+export const clientSnapshotDataLayout: StructLayout = {
+  name: "SnapshotData",
+  dataWords: 1,
+  pointers: 1,
+  body: {
+    tagByte: -1,
+    tagCount: 0,
+    fields: [
+      { kind: "integer", name: "offset", tag: -1, byte: 0, signed: false },
+      { kind: "data", name: "data", tag: -1, slot: 0 },
+    ],
+  },
+};
+
 export const clientClientMessageLayout: StructLayout = {
   name: "ClientMessage",
   dataWords: 2,
   pointers: 1,
   body: {
     tagByte: 4,
-    tagCount: 15,
+    tagCount: 19,
     fields: [
       { kind: "integer", name: "requestId", tag: -1, byte: 8, signed: false },
       { kind: "struct", name: "hello", tag: 0, slot: 0, layout: peerHelloLayout },
@@ -306,6 +364,10 @@ export const clientClientMessageLayout: StructLayout = {
       { kind: "struct", name: "membershipAnswer", tag: 12, slot: 0, layout: clientMembershipAnswerLayout },
       { kind: "struct", name: "transferAnswer", tag: 13, slot: 0, layout: clientTransferAnswerLayout },
       { kind: "struct", name: "snapshotAnswer", tag: 14, slot: 0, layout: clientSnapshotAnswerLayout },
+      { kind: "struct", name: "openSnapshot", tag: 15, slot: 0, layout: clientOpenSnapshotLayout },
+      { kind: "struct", name: "readSnapshot", tag: 16, slot: 0, layout: clientReadSnapshotLayout },
+      { kind: "struct", name: "snapshotOpened", tag: 17, slot: 0, layout: clientSnapshotOpenedLayout },
+      { kind: "struct", name: "snapshotData", tag: 18, slot: 0, layout: clientSnapshotDataLayout },
     ],
   },
 };

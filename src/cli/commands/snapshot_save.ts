@@ -1,0 +1,121 @@
+import type { SnapshotDownload } from "../../client/snapshot_download.ts";
+import { settings, text, toggle } from "../../config.ts";
+import { formatSize } from "../../config/units.ts";
+import { BadDataError } from "../../errors.ts";
+import { SnapshotFault } from "../../log/snapshot_format.ts";
+import { SnapshotScanner } from "../../log/snapshot_scanner.ts";
+import { Sha256 } from "../../runtime/sha256.ts";
+import { interruptible } from "../backup/interruptible.ts";
+import { SavedFile } from "../backup/saved_file.ts";
+import { type CommandContext, declareCommand } from "../command.ts";
+import { startProgress } from "../progress_bar.ts";
+
+/** Where the bytes go. */
+interface Target {
+  write(bytes: Uint8Array): Promise<void>;
+  finish(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+function standardOutput({ host }: CommandContext): Target {
+  return {
+    write: (bytes) => host.standardOutput.write(bytes),
+    finish: () => Promise.resolve(),
+    discard: () => Promise.resolve(),
+  };
+}
+
+/** Takes the whole file, each byte verified as it comes; returns its SHA-256. */
+async function save(
+  context: CommandContext,
+  { download, target }: { readonly download: SnapshotDownload; readonly target: Target },
+): Promise<string> {
+  const { address, totalBytes } = download.source;
+  const progress = await startProgress(context, `saving the snapshot of ${address}`);
+  const scanner = new SnapshotScanner();
+  const sum = new Sha256();
+  let bytes = 0;
+  try {
+    for await (const chunk of download.chunks()) {
+      scanner.push(chunk);
+      sum.update(chunk);
+      await target.write(chunk);
+      bytes += chunk.length;
+      progress.update(bytes, totalBytes);
+    }
+    if (!scanner.isComplete) throw new SnapshotFault(scanner.verifiedBytes, "no trailer follows");
+  } catch (error) {
+    if (!(error instanceof SnapshotFault)) throw error;
+    throw new BadDataError(
+      `Cannot use the snapshot that ${address} sends, at offset ${error.offset}: ${error.message}`,
+      [
+        "save it from another node: --consistency stale -e HOST:PORT",
+        "look at the disk of that one",
+      ],
+      { cause: error },
+    );
+  } finally {
+    progress.end();
+  }
+  await target.finish();
+  return sum.digest();
+}
+
+/** `raft snapshot save FILE|-` */
+export const snapshotSave = declareCommand({
+  name: "snapshot save",
+  group: "BACKUP AND REPAIR",
+  summary: "Save a backup of the cluster to a file",
+  description:
+    "The leader takes a snapshot and sends it while it goes on serving. The file holds " +
+    "every write that was acknowledged before the command began, at one index: keys, revisions, " +
+    "leases, sessions and remembered answers. With --consistency stale any node will do, with " +
+    "what it has applied.\n\nEvery byte is verified on the way. The file is written beside and " +
+    "renamed at the end: it is there as a whole or not at all. An existing one is not replaced " +
+    "without --overwrite. A FILE of - means standard output.\n\n--timeout is the time to find a " +
+    "node; how long one that answers takes to write and send its state is not limited.",
+  examples: [
+    { command: "raft snapshot save backup.snapshot", note: "of the leader" },
+    { command: "raft snapshot save - | zstd > backup.zst", note: "into a pipe" },
+    {
+      command: "raft snapshot save b.snapshot --consistency stale",
+      note: "of a follower, to spare the leader",
+    },
+  ],
+  isForShell: false,
+  arguments: settings({
+    file: text({ placeholder: "FILE", summary: "The file to write; - is standard output" }),
+  }),
+  options: settings({
+    overwrite: toggle({ summary: "Replace the file if it exists" }),
+  }),
+  async run(context, { arguments: { file }, options: { overwrite } }) {
+    const isStream = file === "-";
+    const runtime = await context.runtime();
+    const target = isStream
+      ? standardOutput(context)
+      : await SavedFile.create(runtime, { path: file, overwrite });
+    let download: SnapshotDownload | null = null;
+    try {
+      const cluster = await context.cluster();
+      const { level: consistency } = context.globals.consistency;
+      download = await cluster.openSnapshot({ consistency, timeoutMs: context.remainingMs() });
+      const opened = download;
+      const checksum = await interruptible(context.host, {
+        work: () => save(context, { download: opened, target }),
+        stop: () => opened.close(),
+      });
+      const { nodeId, index, term, totalBytes: bytes, clusterId } = opened.source;
+      const document = { file, index, term, bytes, clusterId, checksum, nodeId };
+      const line = `saved ${formatSize(bytes)} up to index ${index}, term ${term}, of node ` +
+        `${nodeId}, cluster ${clusterId}`;
+      if (!isStream) return { document, text: `${line}\nsha256 ${checksum}` };
+      context.talk(line);
+      context.talk(`sha256 ${checksum}`);
+      return { document, isPrinted: true };
+    } finally {
+      download?.close();
+      await target.discard();
+    }
+  },
+});

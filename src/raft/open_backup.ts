@@ -1,0 +1,61 @@
+/**
+ * Opens a snapshot of a running node for somebody who saves it elsewhere.
+ *
+ * @module
+ */
+import { StorageError } from "../errors.ts";
+import type { SnapshotReader, SnapshotStore } from "../log/snapshot_store.ts";
+import { type Clock, FileError } from "../runtime/runtime.ts";
+import type { Consistency } from "../wire/client_messages.ts";
+import type { DriverLoop } from "./driver_loop.ts";
+import { READ_POINT } from "./query_server.ts";
+
+/** How often a snapshot may be replaced between its taking and its opening. */
+const ATTEMPTS_MAX = 5;
+
+/** What a snapshot is opened with. */
+export interface OpenBackupOptions {
+  readonly driver: DriverLoop;
+  readonly store: SnapshotStore;
+  readonly clock: Clock;
+  /** Stale: what the node has applied, whatever the others have. */
+  readonly consistency: Consistency;
+}
+
+/**
+ * Takes a snapshot, unless the newest one is of everything that is applied, and opens it. The
+ * caller closes the reader.
+ *
+ * @throws {RaftError} If no quorum confirms what is to be in it, or nothing was applied yet.
+ * @throws {StorageError} If it cannot be written or read.
+ */
+export async function openBackup(options: OpenBackupOptions): Promise<SnapshotReader> {
+  const { driver, store, consistency } = options;
+  if (consistency !== "stale") await waitForReadPoint(options);
+  for (let attempt = 1;; attempt += 1) {
+    const snapshot = await driver.taker.trigger();
+    try {
+      return await store.openReader(snapshot);
+    } catch (error) {
+      // A newer one has replaced it meanwhile.
+      const isGone = error instanceof StorageError && error.cause instanceof FileError &&
+        error.cause.code === "ENOENT";
+      if (!isGone || attempt >= ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+/** Resolves when everything is applied here that was acknowledged before the call. */
+function waitForReadPoint({ driver, clock }: OpenBackupOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    driver.query({
+      query: READ_POINT,
+      sink: {
+        queryAnswered: () => resolve(),
+        queryFailed: (_, error) => reject(error),
+      },
+      requestId: 0,
+      askedAtMs: clock.nowMs(),
+    });
+  });
+}
