@@ -40,6 +40,14 @@ export const BACKUP_READS_MAX = 8;
 /** How many of them a client asks for ahead. */
 export const BACKUP_READS_AHEAD = 4;
 
+/** The most puts of an import that are unanswered, and the most bytes of their keys and values. */
+export const IMPORT_PUTS_UNDER_WAY_MAX = 256;
+/** Those bytes; a single larger one is sent alone. */
+export const IMPORT_BYTES_UNDER_WAY_MAX = 8 * MIB;
+
+/** The longest line of an import: the largest value with every byte escaped, and its key. */
+export const IMPORT_LINE_BYTES_MAX = 64 * MIB;
+
 /** The most AppendEntries messages with entries that are unanswered at one follower. */
 export const INFLIGHT_MESSAGES_MAX = 256;
 

@@ -15,6 +15,8 @@ export const catalogue: Catalogue = [
   { name: "del", load: async () => (await import("./commands/del.ts")).del },
   { name: "ls", load: async () => (await import("./commands/ls.ts")).ls },
   { name: "incr", load: async () => (await import("./commands/incr.ts")).incr },
+  { name: "export", load: async () => (await import("./commands/export.ts")).exportKeys },
+  { name: "import", load: async () => (await import("./commands/import.ts")).importKeys },
   { name: "lease grant", load: async () => (await import("./commands/lease_grant.ts")).leaseGrant },
   { name: "lease keep", load: async () => (await import("./commands/lease_keep.ts")).leaseKeep },
   {

@@ -37,7 +37,8 @@ import {
 } from "./snapshot_frames.ts";
 import { SnapshotRecordReader } from "./snapshot_records.ts";
 
-const FORMAT: SnapshotFormat = { name: "remembered answers", kind: 1, version: 1 };
+/** The format of the frames that hold it. */
+export const ANSWERS_FORMAT: SnapshotFormat = { name: "remembered answers", kind: 1, version: 1 };
 
 const FLAG_FORGOTTEN = 1;
 const FLAG_INDEX_FALLS = 2;
@@ -45,7 +46,7 @@ const FLAG_TERM_FALLS = 4;
 
 /** The chunks of a snapshot of the table. Equal tables give equal bytes. */
 export function* encodeDeduplication(view: DeduplicationView): Generator<Uint8Array, void> {
-  const writer = new SnapshotFrameWriter(FORMAT);
+  const writer = new SnapshotFrameWriter(ANSWERS_FORMAT);
   writer.putInteger(view.nowMs);
   writer.putInteger(view.floorMs);
   writer.putInteger(view.carriesSaved);
@@ -87,14 +88,14 @@ export async function restoreDeduplication(
   limits: DeduplicationLimits,
 ): Promise<Deduplication> {
   const restorer = new Restorer(limits);
-  for await (const body of readSnapshotFrames(source, FORMAT)) restorer.push(body);
+  for await (const body of readSnapshotFrames(source, ANSWERS_FORMAT)) restorer.push(body);
   return restorer.finish();
 }
 
 /** Builds a table record by record. */
 class Restorer {
   readonly #table: Deduplication;
-  readonly #reader = new SnapshotRecordReader(FORMAT);
+  readonly #reader = new SnapshotRecordReader(ANSWERS_FORMAT);
   /** How many answers there will be; -1 until the first record came. */
   #count = -1;
   #index = 0;
@@ -114,7 +115,7 @@ class Restorer {
   finish(): Deduplication {
     if (this.#table.count !== this.#count || !this.#reader.isEmpty) {
       throw badSnapshot(
-        FORMAT,
+        ANSWERS_FORMAT,
         `it ends after ${this.#table.count} answers, want ${Math.max(0, this.#count)}`,
       );
     }
@@ -126,12 +127,17 @@ class Restorer {
     if (integers === null) return false;
     const [nowMs = 0, floorMs = 0, carriesSaved = 0, count = 0] = integers;
     const { idsMax, windowMs } = this.#table.limits;
-    if (count > idsMax) throw badSnapshot(FORMAT, `it has ${count} answers, want ≤ ${idsMax}`);
+    if (count > idsMax) {
+      throw badSnapshot(ANSWERS_FORMAT, `it has ${count} answers, want ≤ ${idsMax}`);
+    }
     if (carriesSaved >= CARRIES_SAVED_MAX + CARRIES_PER_COMMAND) {
-      throw badSnapshot(FORMAT, `it has ${carriesSaved} carries, want ≤ ${CARRIES_SAVED_MAX}`);
+      throw badSnapshot(
+        ANSWERS_FORMAT,
+        `it has ${carriesSaved} carries, want ≤ ${CARRIES_SAVED_MAX}`,
+      );
     }
     if (floorMs > nowMs + windowMs) {
-      throw badSnapshot(FORMAT, `its floor ${floorMs} is beyond its log time ${nowMs}`);
+      throw badSnapshot(ANSWERS_FORMAT, `its floor ${floorMs} is beyond its log time ${nowMs}`);
     }
     this.#reader.takeBytes(0);
     this.#table.restoreCounters({ nowMs, floorMs, carriesSaved });
@@ -146,7 +152,10 @@ class Restorer {
     const [flags = 0, indexStep = 0, termStep = 0, since = 0, length = 0] = integers;
     const { answerKeptBytesMax } = this.#table.limits;
     if (length > answerKeptBytesMax) {
-      throw badSnapshot(FORMAT, `an answer has ${length} bytes, want ≤ ${answerKeptBytesMax}`);
+      throw badSnapshot(
+        ANSWERS_FORMAT,
+        `an answer has ${length} bytes, want ≤ ${answerKeptBytesMax}`,
+      );
     }
     const bytes = this.#reader.takeBytes(REQUEST_ID_BYTES + length);
     if (bytes === null) return false;
@@ -154,7 +163,7 @@ class Restorer {
     const term = this.#term + (flags & FLAG_TERM_FALLS ? -termStep : termStep);
     const sinceMs = requestIssueTimeMs(bytes) || since;
     if (!isPosition(index) || !isPosition(term) || flags > 7 || since > this.#nowMs) {
-      throw badSnapshot(FORMAT, `answer ${this.#table.count} has a field out of range`);
+      throw badSnapshot(ANSWERS_FORMAT, `answer ${this.#table.count} has a field out of range`);
     }
     const result = flags & FLAG_FORGOTTEN ? null : bytes.subarray(REQUEST_ID_BYTES);
     this.#table.restoreAnswer(bytes, { index, term, sinceMs, result });

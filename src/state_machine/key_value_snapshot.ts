@@ -15,21 +15,17 @@
  *
  * @module
  */
-import { KEY_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX } from "../limits.ts";
-import { type Index, INTEGER_MAX, type LogTimeMs } from "../types.ts";
-import { toByteString } from "./byte_string.ts";
+import type { Index, LogTimeMs } from "../types.ts";
 import { ByteSource } from "./byte_source.ts";
 import { createAttachment, type KeyLeaseView, KeyValueLeases } from "./key_value_leases.ts";
-import { KeyValueTable, type KeyValueView } from "./key_value_table.ts";
 import {
-  badSnapshot,
-  readSnapshotFrames,
-  type SnapshotFormat,
-  SnapshotFrameWriter,
-} from "./snapshot_frames.ts";
-import { SnapshotRecordReader } from "./snapshot_records.ts";
-
-const FORMAT: SnapshotFormat = { name: "key-value store", kind: 2, version: 2 };
+  KEY_VALUE_FORMAT,
+  type KeyValueRecord,
+  KeyValueRecords,
+  type KeyValueRecordSink,
+} from "./key_value_records.ts";
+import { KeyValueTable, type KeyValueView } from "./key_value_table.ts";
+import { badSnapshot, readSnapshotFrames, SnapshotFrameWriter } from "./snapshot_frames.ts";
 
 /** What a snapshot holds. */
 export interface KeyValueState {
@@ -51,7 +47,7 @@ export interface KeyValueStoreView {
 /** The chunks of a snapshot. Equal stores give equal bytes. */
 export function* encodeKeyValueStore(view: KeyValueStoreView): Generator<Uint8Array, void> {
   const { entries: { count, entries }, leases, nowMs, revision } = view;
-  const writer = new SnapshotFrameWriter(FORMAT);
+  const writer = new SnapshotFrameWriter(KEY_VALUE_FORMAT);
   writer.putInteger(revision);
   writer.putInteger(nowMs);
   writer.putInteger(leases.length);
@@ -91,8 +87,10 @@ export async function restoreKeyValueStore(
   const source = new ByteSource(chunks);
   const restorer = new Restorer();
   try {
-    for await (const body of readSnapshotFrames(source, FORMAT)) restorer.push(body);
-    if (!await source.isAtEnd()) throw badSnapshot(FORMAT, "there are bytes behind its end");
+    for await (const body of readSnapshotFrames(source, KEY_VALUE_FORMAT)) restorer.push(body);
+    if (!await source.isAtEnd()) {
+      throw badSnapshot(KEY_VALUE_FORMAT, "there are bytes behind its end");
+    }
     return restorer.finish();
   } finally {
     await source.close();
@@ -125,91 +123,33 @@ export async function readKeyValueSummary(source: ByteSource): Promise<KeyValueS
 }
 
 /** Builds a table record by record. */
-class Restorer {
+class Restorer implements KeyValueRecordSink {
   readonly #table = new KeyValueTable();
   readonly #leases = new KeyValueLeases();
-  readonly #reader = new SnapshotRecordReader(FORMAT);
-  #revision: Index = 0;
-  #leasesLeft = 0;
-  #lastLeaseId: Index = 0;
-  /** How many keys there will be; -1 until the first record came. */
-  #count = -1;
-  #lastKey = "";
+  readonly #records = new KeyValueRecords(this);
 
   push(body: Uint8Array): void {
-    this.#reader.push(body);
-    if (this.#count < 0 && !this.#readHeader()) return;
-    while (this.#leasesLeft > 0) if (!this.#readLease()) return;
-    while (this.#table.count < this.#count && this.#readEntry());
+    this.#records.push(body);
   }
 
   finish(): KeyValueState {
-    if (this.#table.count !== this.#count || this.#leasesLeft > 0 || !this.#reader.isEmpty) {
-      throw badSnapshot(
-        FORMAT,
-        `it ends after ${this.#table.count} keys, want ${Math.max(0, this.#count)}`,
-      );
-    }
-    return { table: this.#table, leases: this.#leases, revision: this.#revision };
+    this.#records.finish();
+    return { table: this.#table, leases: this.#leases, revision: this.#records.revision };
   }
 
-  #readHeader(): boolean {
-    const integers = this.#reader.peekIntegers(4);
-    if (integers === null) return false;
-    const [revision = 0, nowMs = 0, leaseCount = 0, count = 0] = integers;
-    this.#reader.takeBytes(0);
-    this.#revision = revision;
+  begin(nowMs: LogTimeMs): void {
     this.#leases.restoreNow(nowMs);
-    this.#leasesLeft = leaseCount;
-    this.#count = count;
-    return true;
   }
 
-  #readLease(): boolean {
-    const integers = this.#reader.peekIntegers(4);
-    if (integers === null) return false;
-    const [id = 0, ttlMs = 0, deadlineMs = 0, ending = 0] = integers;
-    this.#reader.takeBytes(0);
-    const isInOrder = id > this.#lastLeaseId && id <= this.#revision;
-    if (!isInOrder || ttlMs < 1 || ttlMs > TTL_MS_MAX || ending > 1) {
-      throw badSnapshot(FORMAT, `lease ${id} behind ${this.#lastLeaseId} has a field out of range`);
-    }
-    this.#leases.restore({ id, ttlMs, deadlineMs, isEnding: ending === 1 });
-    this.#lastLeaseId = id;
-    this.#leasesLeft -= 1;
-    return true;
+  lease(view: KeyLeaseView): void {
+    this.#leases.restore(view);
   }
 
-  #readEntry(): boolean {
-    const integers = this.#reader.peekIntegers(7);
-    if (integers === null) return false;
-    const [keyBytes = 0, valueBytes = 0, createRevision = 0, age = 0, version = 0] = integers;
-    const leaseId = integers[5]!;
-    const deadlineMs = integers[6]!;
-    if (keyBytes < 1 || keyBytes > KEY_BYTES_MAX || valueBytes > VALUE_BYTES_MAX) {
-      throw this.#badEntry(`its key has ${keyBytes} bytes, its value ${valueBytes}`);
-    }
-    const bytes = this.#reader.takeBytes(keyBytes + valueBytes);
-    if (bytes === null) return false;
-    const revision = createRevision + age;
-    if (createRevision < 1 || revision > Math.min(this.#revision, INTEGER_MAX) || version < 1) {
-      throw this.#badEntry(`its revisions are ${createRevision} and ${revision}`);
-    }
-    const key = toByteString(bytes.subarray(0, keyBytes));
-    if (key <= this.#lastKey) throw this.#badEntry("its key does not follow");
-    if (leaseId !== 0 && (deadlineMs !== 0 || !this.#leases.isKnown(leaseId))) {
-      throw this.#badEntry(`its lease is ${leaseId}, its deadline ${deadlineMs}`);
-    }
-    const value = bytes.subarray(keyBytes);
+  entry(record: KeyValueRecord): void {
+    const { key, value, createRevision, revision, version, leaseId, deadlineMs } = record;
     const until = leaseId === 0 ? { deadlineMs } : { leaseId };
     const attachment = leaseId === 0 && deadlineMs === 0 ? null : createAttachment(key, until);
     this.#table.restore({ key, value, createRevision, revision, version, attachment });
     this.#leases.replace(null, attachment);
-    this.#lastKey = key;
-    return true;
-  }
-
-  #badEntry(fault: string): Error {
-    return badSnapshot(FORMAT, `entry ${this.#table.count} is wrong: ${fault}`);
   }
 }

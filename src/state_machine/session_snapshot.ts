@@ -37,11 +37,12 @@ import {
 } from "./snapshot_frames.ts";
 import { SnapshotRecordReader } from "./snapshot_records.ts";
 
-const FORMAT: SnapshotFormat = { name: "sessions of clients", kind: 3, version: 1 };
+/** The format of the frames that hold it. */
+export const SESSIONS_FORMAT: SnapshotFormat = { name: "sessions of clients", kind: 3, version: 1 };
 
 /** The chunks of a snapshot of the table. Equal tables give equal bytes. */
 export function* encodeSessions(view: SessionTableView): Generator<Uint8Array, void> {
-  const writer = new SnapshotFrameWriter(FORMAT);
+  const writer = new SnapshotFrameWriter(SESSIONS_FORMAT);
   writer.putInteger(view.nowMs);
   writer.putInteger(view.sessions.length);
   for (const session of view.sessions) {
@@ -80,14 +81,14 @@ export async function restoreSessions(
   limits: SessionLimits,
 ): Promise<SessionTable> {
   const restorer = new Restorer(limits);
-  for await (const body of readSnapshotFrames(source, FORMAT)) restorer.push(body);
+  for await (const body of readSnapshotFrames(source, SESSIONS_FORMAT)) restorer.push(body);
   return restorer.finish();
 }
 
 /** Builds a table record by record. */
 class Restorer {
   readonly #table: SessionTable;
-  readonly #reader = new SnapshotRecordReader(FORMAT);
+  readonly #reader = new SnapshotRecordReader(SESSIONS_FORMAT);
   /** How many sessions there will be; -1 until the first record came. */
   #count = -1;
   #nowMs = 0;
@@ -114,7 +115,7 @@ class Restorer {
     const isWhole = this.#table.count === this.#count && this.#answersLeft === 0;
     if (!isWhole || !this.#reader.isEmpty) {
       throw badSnapshot(
-        FORMAT,
+        SESSIONS_FORMAT,
         `it ends after ${this.#table.count} sessions, want ${Math.max(0, this.#count)}`,
       );
     }
@@ -127,7 +128,7 @@ class Restorer {
     const [nowMs = 0, count = 0] = integers;
     const { sessionsMax } = this.#table.limits;
     if (count > sessionsMax) {
-      throw badSnapshot(FORMAT, `it has ${count} sessions, want ≤ ${sessionsMax}`);
+      throw badSnapshot(SESSIONS_FORMAT, `it has ${count} sessions, want ≤ ${sessionsMax}`);
     }
     this.#reader.takeBytes(0);
     this.#table.restoreNow(nowMs);
@@ -145,7 +146,7 @@ class Restorer {
     const isInRange = number > this.#number && term >= 1 && timeoutMs <= SESSION_TIMEOUT_MS_MAX &&
       deadlineMs <= this.#nowMs + timeoutMs && lowest >= 1 && lowest <= SESSION_SEQUENCE_MAX;
     if (!isInRange || answers > this.#table.limits.answersMax) {
-      throw badSnapshot(FORMAT, `session ${this.#table.count} has a field out of range`);
+      throw badSnapshot(SESSIONS_FORMAT, `session ${this.#table.count} has a field out of range`);
     }
     const nonce = toByteString(bytes);
     const lowestUnanswered = lowest;
@@ -165,14 +166,20 @@ class Restorer {
     const isInRange = above < answersMax && index <= INTEGER_MAX && term >= 1 &&
       size <= 1 + answerBytesMax && this.#table.answerCount < answersTotalMax;
     if (!isInRange) {
-      throw badSnapshot(FORMAT, `an answer of session ${this.#number} has a field out of range`);
+      throw badSnapshot(
+        SESSIONS_FORMAT,
+        `an answer of session ${this.#number} has a field out of range`,
+      );
     }
     const bytes = this.#reader.takeBytes(Math.max(0, size - 1));
     if (bytes === null) return false;
     const result = size === 0 ? null : bytes.slice();
     const sequence = this.#lowestUnanswered + above;
     if (!this.#table.restoreAnswer(this.#number, sequence, { index, term, result })) {
-      throw badSnapshot(FORMAT, `command ${sequence} of session ${this.#number} is there twice`);
+      throw badSnapshot(
+        SESSIONS_FORMAT,
+        `command ${sequence} of session ${this.#number} is there twice`,
+      );
     }
     this.#answersLeft -= 1;
     return true;

@@ -1,12 +1,10 @@
 import type { SnapshotDownload } from "../../client/snapshot_download.ts";
 import { settings, text, toggle } from "../../config.ts";
 import { formatSize } from "../../config/units.ts";
-import { BadDataError } from "../../errors.ts";
-import { SnapshotFault } from "../../log/snapshot_format.ts";
-import { SnapshotScanner } from "../../log/snapshot_scanner.ts";
 import { Sha256 } from "../../runtime/sha256.ts";
 import { interruptible } from "../backup/interruptible.ts";
 import { SavedFile } from "../backup/saved_file.ts";
+import { verifySnapshot } from "../backup/verified_state.ts";
 import { type CommandContext, declareCommand } from "../command.ts";
 import { startProgress } from "../progress_bar.ts";
 
@@ -32,28 +30,15 @@ async function save(
 ): Promise<string> {
   const { address, totalBytes } = download.source;
   const progress = await startProgress(context, `saving the snapshot of ${address}`);
-  const scanner = new SnapshotScanner();
   const sum = new Sha256();
-  let bytes = 0;
+  let done = 0;
   try {
-    for await (const chunk of download.chunks()) {
-      scanner.push(chunk);
-      sum.update(chunk);
-      await target.write(chunk);
-      bytes += chunk.length;
-      progress.update(bytes, totalBytes);
+    for await (const { bytes } of verifySnapshot(download.chunks(), address)) {
+      sum.update(bytes);
+      await target.write(bytes);
+      done += bytes.length;
+      progress.update(done, totalBytes);
     }
-    if (!scanner.isComplete) throw new SnapshotFault(scanner.verifiedBytes, "no trailer follows");
-  } catch (error) {
-    if (!(error instanceof SnapshotFault)) throw error;
-    throw new BadDataError(
-      `Cannot use the snapshot that ${address} sends, at offset ${error.offset}: ${error.message}`,
-      [
-        "save it from another node: --consistency stale -e HOST:PORT",
-        "look at the disk of that one",
-      ],
-      { cause: error },
-    );
   } finally {
     progress.end();
   }
