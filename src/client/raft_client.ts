@@ -413,7 +413,7 @@ export class RaftClient {
     });
   }
 
-  /** The leader; where a snapshot may be stale, a node that has something else to do if possible. */
+  /** The leader; where a snapshot may be stale, one that has less to do if there is. */
   async #nodeToSave(consistency: Consistency, timeoutMs: number): Promise<Address> {
     if (consistency !== "stale") return (await this.#findLeader({ timeoutMs })).address;
     const nodes = await this.statusOfAll({ timeoutMs });

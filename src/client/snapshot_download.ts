@@ -1,7 +1,7 @@
 /**
- * A snapshot of a node on its way here, over a connection of its own: so it is one snapshot from its
- * first byte to its last, or an error. A few pieces are asked for ahead, and no more before they
- * were taken: a slow taker slows the node's sending, and neither side holds much.
+ * A snapshot of a node on its way here, over a connection of its own: so it is one snapshot from
+ * its first byte to its last, or an error. A few pieces are asked for ahead, and no more before
+ * they were taken: a slow taker slows the node's sending, and neither side holds much.
  *
  * @module
  */

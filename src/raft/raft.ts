@@ -121,24 +121,7 @@ export class Raft {
     };
     this.#waiters = new ReadinessWaiters((readiness) => this.#isReady(readiness));
     this.stopped = new Promise((resolve) => this.#resolveStopped = resolve);
-    const formerCluster = new FormerCluster({
-      clock: runtime.clock,
-      identity: () => storage.directory.identity,
-      hasLeader: () => this.leader !== null,
-      patienceMs: 3 * this.#timing.electionTimeoutMs,
-    });
-    this.#members = new Members({
-      nodeId: options.nodeId,
-      directory: storage.directory,
-      clock: runtime.clock,
-      logger: this.#logger,
-      address: () => this.address,
-      setPeers: (peers) => this.#port.transport.setPeers(peers),
-      stop: (error) => void this.#end(error),
-      synced: () => syncLog(storage.log),
-      changed: () => this.#waiters.check(),
-      clusterOver: (reply) => formerCluster.told(reply),
-    });
+    this.#members = this.#createMembers();
     this.#greeter = new Greeter({
       identity: () => storage.directory.identity,
       instanceOf: (id) => this.#members.instanceOf(id),
@@ -409,6 +392,27 @@ export class Raft {
       await handOver(this.#runtime.clock, running, this.stopped);
     }
     await this.#end(null);
+  }
+
+  #createMembers(): Members {
+    const formerCluster = new FormerCluster({
+      clock: this.#runtime.clock,
+      identity: () => this.#storage.directory.identity,
+      hasLeader: () => this.leader !== null,
+      patienceMs: 3 * this.#timing.electionTimeoutMs,
+    });
+    return new Members({
+      nodeId: this.nodeId,
+      directory: this.#storage.directory,
+      clock: this.#runtime.clock,
+      logger: this.#logger,
+      address: () => this.address,
+      setPeers: (peers) => this.#port.transport.setPeers(peers),
+      stop: (error) => void this.#end(error),
+      synced: () => syncLog(this.#storage.log),
+      changed: () => this.#waiters.check(),
+      clusterOver: (reply) => formerCluster.told(reply),
+    });
   }
 
   #run(): void {

@@ -26,6 +26,7 @@ import {
 } from "./key_value_records.ts";
 import { KeyValueTable, type KeyValueView } from "./key_value_table.ts";
 import { badSnapshot, readSnapshotFrames, SnapshotFrameWriter } from "./snapshot_frames.ts";
+import { SnapshotRecordReader } from "./snapshot_records.ts";
 
 /** What a snapshot holds. */
 export interface KeyValueState {
@@ -111,15 +112,15 @@ export interface KeyValueSummary {
  * @throws {BadDataError} If the bytes are not of a snapshot of a store.
  */
 export async function readKeyValueSummary(source: ByteSource): Promise<KeyValueSummary> {
-  const reader = new SnapshotRecordReader(FORMAT);
-  for await (const body of readSnapshotFrames(source, FORMAT)) {
+  const reader = new SnapshotRecordReader(KEY_VALUE_FORMAT);
+  for await (const body of readSnapshotFrames(source, KEY_VALUE_FORMAT)) {
     reader.push(body);
     const integers = reader.peekIntegers(4);
     if (integers === null) continue;
     const [revision = 0, , leases = 0, keys = 0] = integers;
     return { revision, keys, leases };
   }
-  throw badSnapshot(FORMAT, "it has no first record");
+  throw badSnapshot(KEY_VALUE_FORMAT, "it has no first record");
 }
 
 /** Builds a table record by record. */

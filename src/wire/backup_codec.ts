@@ -1,6 +1,6 @@
 /**
- * What a backup asks for: a snapshot to open, and its bytes. By capnp-ts, for the bytes outweigh the
- * messages.
+ * What a backup asks for: a snapshot to open, and its bytes. By capnp-ts, for the bytes outweigh
+ * the messages.
  *
  * @module
  */

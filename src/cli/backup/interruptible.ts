@@ -6,14 +6,10 @@
 import type { HostProcess } from "../../runtime/process.ts";
 import { onStopSignals, signalExitCode } from "../terminal.ts";
 
-/** A signal came. */
-export class InterruptedError extends Error {
-  override readonly name = "InterruptedError";
-}
-
 /**
- * Runs `work`; on SIGINT or SIGTERM calls `stop`, which must make it fail soon, and ends the process
- * with the code of the signal once it has. A second signal ends the process at once.
+ * Runs `work`, with all the cleaning up; on SIGINT or SIGTERM calls `stop`, which must make it
+ * fail soon, and ends the process with the code of the signal once it has. A second signal ends it
+ * at once.
  */
 export async function interruptible<Result>(
   host: HostProcess,

@@ -41,8 +41,8 @@ export async function* readPieces(runtime: Runtime, path: string): AsyncGenerato
 }
 
 /**
- * The lines in pieces of bytes; a last one without an end counts, one that is empty does not. A line
- * that is too long is the last.
+ * The lines in pieces of bytes; a last one without an end counts, one that is empty does not. A
+ * line that is too long is the last.
  */
 export async function* splitLines(
   pieces: AsyncIterable<Uint8Array>,

@@ -87,7 +87,7 @@ export const snapshotSave = declareCommand({
       download = await cluster.openSnapshot({ consistency, timeoutMs: context.remainingMs() });
       const opened = download;
       const checksum = await interruptible(context.host, {
-        work: () => save(context, { download: opened, target }),
+        work: () => save(context, { download: opened, target }).finally(() => target.discard()),
         stop: () => opened.close(),
       });
       const { nodeId, index, term, totalBytes: bytes, clusterId } = opened.source;
