@@ -140,6 +140,7 @@ export function overview(commands: readonly Command[], style: Style): string {
     ["raft help COMMAND", "what a command does, its flags, and examples"],
     ["raft help flags", "the flags that every command takes"],
     ["raft help exit-codes", "what scripts can rely on"],
+    ["raft help recover", "a cluster that has lost its quorum"],
   ] as const;
   parts.push(heading("MORE", style), columns(more, style));
   return parts.join("");
@@ -161,9 +162,53 @@ function exitCodesPage(style: Style): string {
     "\nMore on one of them, and what to do: raft error CODE\n";
 }
 
+/** What to do when a cluster has lost its quorum, step by step. */
+const recoverSteps: readonly (readonly [string, string])[] = [
+  [
+    "1 is it lost?",
+    "raft status shows who is missing. A voter that comes back with its disk is " +
+    "better than any recovery: start it (raft start --id N --data DIR)",
+  ],
+  [
+    "2 a backup?",
+    "raft snapshot restore FILE makes a new cluster of what was saved, with an id " +
+    "of its own; what was written since is not in it",
+  ],
+  ["3 stop", "Stop the nodes that are left, and bring their data directories (or copies) together"],
+  [
+    "4 compare",
+    "raft recover plan DIR… says which one is the most up to date, whether writes that " +
+    "were acknowledged may be lost, and the command of step 5",
+  ],
+  [
+    "5 give up",
+    "raft recover apply --data DIR --id N --confirm CLUSTER makes that one a new " +
+    "cluster of one node, with a new cluster id. There is no way back",
+  ],
+  [
+    "6 start",
+    "raft start --id N --data DIR: it serves alone, with all its keys, sessions and " +
+    "request ids",
+  ],
+  [
+    "7 grow",
+    "On other machines, with empty directories: raft start --id M --join HOST:PORT, until " +
+    "raft wait healthy --voters 3",
+  ],
+];
+
+function recoverPage(style: Style): string {
+  return `${style.bold("When a cluster has lost its quorum for good")}\n\n` +
+    columns(recoverSteps, style) +
+    "\nA cut step 5 is told from a finished one: no node starts in the directory until the same\n" +
+    "command has completed it. Old members that come back are refused by the new cluster and stop\n" +
+    "with exit code 8: keep their directories aside, for they may hold what the new one lacks.\n";
+}
+
 const topics: ReadonlyMap<string, (style: Style) => string> = new Map([
   ["flags", flagsPage],
   ["exit-codes", exitCodesPage],
+  ["recover", recoverPage],
 ]);
 
 /** The page of a group of commands such as `config`. */

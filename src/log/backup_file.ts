@@ -20,7 +20,7 @@ export interface BackupProgress {
 export type BackupListener = (progress: BackupProgress) => void;
 
 /** What can be done about a backup that is damaged. */
-const FIX = ["use another copy of this backup, or an older backup"];
+const FIX = ["use another copy of this file, or one that was saved at another time"];
 
 /**
  * The state that the snapshot file at `path` carries, in chunks, each verified before it is handed

@@ -108,7 +108,10 @@ export const exportKeys = declareCommand({
   examples: [
     { command: "raft export > all.jsonl", note: "everything" },
     { command: "raft export --prefix users/ | jq -r .key", note: "some of it" },
-    { command: "raft export --snapshot backup.snapshot", note: "from a backup, offline" },
+    {
+      command: "raft export --snapshot backup.snapshot",
+      note: "of a file that was saved, offline",
+    },
   ],
   isForShell: false,
   arguments: settings({}),

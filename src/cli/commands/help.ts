@@ -7,7 +7,7 @@ export const help = declareCommand({
   name: "help",
   group: "SET-UP",
   summary: "This page, or more on a command or topic",
-  description: "Topics besides the commands: flags, exit-codes.",
+  description: "Topics besides the commands: flags, exit-codes, recover.",
   examples: [
     { command: "raft help put", note: "everything about one command" },
     { command: "raft help exit-codes", note: "what scripts can rely on" },

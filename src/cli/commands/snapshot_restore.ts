@@ -9,7 +9,7 @@ import { startProgress } from "../progress_bar.ts";
 export const snapshotRestore = declareCommand({
   name: "snapshot restore",
   group: "BACKUP AND REPAIR",
-  summary: "Make a new cluster of one node from a backup",
+  summary: "Make a new cluster of one node out of a snapshot file",
   description: "Verifies every byte of FILE, then makes a data directory with its state: the " +
     "first node of a new cluster, with a cluster id of its own. Keys, revisions, leases, " +
     "sessions and remembered answers are those of the backup. The members of the old cluster " +
