@@ -201,8 +201,8 @@ function recoverPage(style: Style): string {
   return `${style.bold("When a cluster has lost its quorum for good")}\n\n` +
     columns(recoverSteps, style) +
     "\nA cut step 5 is told from a finished one: no node starts in the directory until the same\n" +
-    "command has completed it. Old members that come back are refused by the new cluster and stop\n" +
-    "with exit code 8: keep their directories aside, for they may hold what the new one lacks.\n";
+    "command has completed it. Old members that come back are refused by the new cluster and\n" +
+    "stop with exit code 8: keep their directories aside, for they may hold what it lacks.\n";
 }
 
 const topics: ReadonlyMap<string, (style: Style) => string> = new Map([

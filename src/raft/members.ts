@@ -16,11 +16,13 @@ import { DeniedError } from "../errors.ts";
 import { MEMBERS_MAX } from "../limits.ts";
 import type { DataDirectory } from "../log/data_directory.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { Clock } from "../runtime/runtime.ts";
+import type { Clock, Runtime } from "../runtime/runtime.ts";
 import type { PeerAddress } from "../transport/transport.ts";
-import type { Address, Index, InstanceId, Member, NodeId } from "../types.ts";
+import type { Address, Index, InstanceId, Member, MemberChange, NodeId } from "../types.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import type { Identity } from "../wire/storage_codec.ts";
+import { checkNewAddresses } from "./address_check.ts";
+import { FormerCluster } from "./former_cluster.ts";
 import type { Formation } from "./formation.ts";
 import type { Standing } from "./hello_policy.ts";
 import { IdentityWriter } from "./identity_writer.ts";
@@ -41,8 +43,10 @@ export interface MembersOptions {
   readonly synced: () => Promise<void>;
   /** What is known of the members has changed. */
   readonly changed: () => void;
-  /** Told where a peer says that the cluster is over; why to stop then, or null. */
-  readonly clusterOver: (reply: HelloReply) => DeniedError | null;
+  /** Whether this node knows a leader. */
+  readonly hasLeader: () => boolean;
+  /** How long it must have known none, to believe that its cluster is over, in milliseconds. */
+  readonly patienceMs: number;
 }
 
 interface Stranger extends PeerAddress {
@@ -66,6 +70,7 @@ export function removedError({ nodeId, clusterName, members }: Identity): Denied
 export class Members {
   readonly #options: MembersOptions;
   readonly #strangers = new Map<NodeId, Stranger>();
+  readonly #formerCluster: FormerCluster;
   #formation: Formation | null = null;
   #core: { readonly membership: MembershipView } | null = null;
   #isJoining = false;
@@ -79,6 +84,8 @@ export class Members {
   /** Creates the members of a node that knows what its identity says. */
   constructor(options: MembersOptions) {
     this.#options = options;
+    const identity = (): Identity => options.directory.identity;
+    this.#formerCluster = new FormerCluster({ ...options, identity });
     this.#writer = new IdentityWriter({ ...options, failed: options.stop });
   }
 
@@ -169,6 +176,19 @@ export class Members {
     if (this.#strangers.delete(peer)) this.follow();
   }
 
+  /**
+   * Dials each member that `changes` give another address, there.
+   *
+   * @throws {RefusedError} Where it does not answer, or another node does.
+   */
+  async checkNewAddresses(runtime: Runtime, changes: readonly MemberChange[]): Promise<void> {
+    const configuration = this.#core?.membership.latest.configuration;
+    if (configuration === undefined) return;
+    const identity = (): Identity => this.#options.directory.identity;
+    const checkInstance = this.checkInstance.bind(this);
+    await checkNewAddresses({ runtime, identity, checkInstance }, configuration, changes);
+  }
+
   /** Some refusals mean that this node must not go on: going on could harm the cluster. */
   refused(peer: NodeId, reply: HelloReply): void {
     if (reply.refusal === "removedMember") {
@@ -176,7 +196,7 @@ export class Members {
       return;
     }
     if (reply.refusal === "formerCluster" && this.#core !== null) {
-      const error = this.#options.clusterOver(reply);
+      const error = this.#formerCluster.told(reply);
       if (error !== null) this.#options.stop(error);
       return;
     }

@@ -16,11 +16,9 @@ import type { Address, Index, LogTimeMs, MemberChange, NodeId } from "../types.t
 import type { Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
-import { checkNewAddresses } from "./address_check.ts";
 import { Birth } from "./birth.ts";
 import { ClusterPort } from "./cluster_port.ts";
 import { DriverLoop } from "./driver_loop.ts";
-import { FormerCluster } from "./former_cluster.ts";
 import { hurryFirstElection } from "./first_election.ts";
 import { Greeter } from "./greeter.ts";
 import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
@@ -297,16 +295,7 @@ export class Raft {
     const { consensus, driver } = this.#running;
     const { changes, force } = request;
     if (!force && consensus.isLeader) {
-      const { configuration } = consensus.membership.latest;
-      await checkNewAddresses(
-        {
-          runtime: this.#runtime,
-          identity: () => this.#storage.directory.identity,
-          checkInstance: (id, instanceId) => this.#members.checkInstance(id, instanceId),
-        },
-        configuration,
-        changes,
-      );
+      await this.#members.checkNewAddresses(this.#runtime, changes);
     }
     return { configurationIndex: await driver.changeMembership(changes, force) };
   }
@@ -395,12 +384,6 @@ export class Raft {
   }
 
   #createMembers(): Members {
-    const formerCluster = new FormerCluster({
-      clock: this.#runtime.clock,
-      identity: () => this.#storage.directory.identity,
-      hasLeader: () => this.leader !== null,
-      patienceMs: 3 * this.#timing.electionTimeoutMs,
-    });
     return new Members({
       nodeId: this.nodeId,
       directory: this.#storage.directory,
@@ -411,7 +394,8 @@ export class Raft {
       stop: (error) => void this.#end(error),
       synced: () => syncLog(this.#storage.log),
       changed: () => this.#waiters.check(),
-      clusterOver: (reply) => formerCluster.told(reply),
+      hasLeader: () => this.leader !== null,
+      patienceMs: 3 * this.#timing.electionTimeoutMs,
     });
   }
 
@@ -431,17 +415,15 @@ export class Raft {
       mayHavePromised: !this.#birth.hasFormed && !isAloneFromBirth(this.nodeId, contents),
     });
     const news = new LeaderNews(this.#logger);
+    const { clock } = this.#runtime;
     const ownAddress = new OwnAddress({
-      clock: this.#runtime.clock,
-      consensus,
+      ...{ clock, consensus, logger: this.#logger, retryMs: this.#timing.heartbeatMs },
       driver: () => driver,
       address: () => this.address,
-      retryMs: this.#timing.heartbeatMs,
-      logger: this.#logger,
     });
     const driver: DriverLoop = new DriverLoop({
       ...this.#timing,
-      clock: this.#runtime.clock,
+      clock,
       random: this.#runtime.random,
       consensus,
       log,
@@ -476,7 +458,7 @@ export class Raft {
     driver.start();
     hurryFirstElection({
       ...this.#running,
-      clock: this.#runtime.clock,
+      clock,
       isNewborn: this.#birth.hasFormed,
       delayMs: this.#timing.heartbeatMs,
       stopped: this.stopped,

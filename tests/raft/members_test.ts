@@ -42,7 +42,8 @@ describe("members", () => {
       stop: (error) => assert.fail(error),
       synced: () => durable,
       changed: () => {},
-      clusterOver: () => null,
+      hasLeader: () => false,
+      patienceMs: 1_000,
     });
     const latest = { index: 9, configuration: configurationOf([1, 2, 3], { learners: [4] }) };
     const membership: MembershipView = {
