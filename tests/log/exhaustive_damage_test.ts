@@ -108,11 +108,14 @@ async function flipEveryByte(shape: BuiltShape, ends: Ends): Promise<void> {
       const mask = [0x01, 0x80, 0xff][offset % 3]!;
       const bytes = Uint8Array.of(file[offset]! ^ mask);
       const place = `byte ${offset} of ${path}, mask ${mask}`;
+      const same = ends["the same state"];
       await withBytes(
         file,
         { offset, bytes },
         () => judge(shape.files, { shape, ends, place, mayLose: false }),
       );
+      const isUnnoticed = ends["the same state"] > same;
+      assert.ok(offset >= end || !isUnnoticed, `${place} was not noticed`);
     }
   }
 }
