@@ -49,8 +49,11 @@ import { checkTerm, syncLog } from "./raft_storage.ts";
 export interface RecoverOptions {
   readonly path: string;
   readonly nodeId: NodeId;
-  /** The id of the cluster that is given up, by which the operator says that it is meant. */
-  readonly confirm: ClusterId | "";
+  /**
+   * The id of the cluster that is given up, or its name where it was never recovered before: by it
+   * the operator says that this cluster is meant.
+   */
+  readonly confirm: string;
   /** The size of further segments of the log. */
   readonly segmentBytes?: number;
 }
@@ -91,7 +94,7 @@ interface Extent {
 /**
  * Carries it out, or completes what was cut short.
  *
- * @throws {RefusedError} If `confirm` is not the id of its cluster, or there is nothing to recover.
+ * @throws {RefusedError} If `confirm` does not name its cluster, or there is nothing to recover.
  * @throws {BadDataError} If the directory is damaged or in use, or there is none.
  * @throws {DeniedError} If it belongs to another node.
  */
@@ -182,10 +185,14 @@ function checkWanted(identity: Identity, extent: Extent, options: RecoverOptions
     );
   }
   if (confirm === clusterId) return;
+  // The name outlives a recovery. Said once more it would end the new cluster as well.
+  const isFirst = identity.formerClusterIds.length === 0;
+  if (isFirst && confirm === clusterName && clusterName !== "") return;
+  const wanted = isFirst ? "id or its name" : "id, as it was recovered before";
   throw new RefusedError(
     confirm === ""
-      ? "recovery gives up the old cluster for good: it wants --confirm with its id"
-      : `--confirm ${confirm} is not the id of the cluster in "${path}"`,
+      ? `recovery gives up the old cluster for good: it wants --confirm with its ${wanted}`
+      : `--confirm ${confirm} does not name the cluster in "${path}": it wants its ${wanted}`,
     [
       `node ${nodeId} of cluster "${clusterName}", ${clusterId}`,
       `its last entry is ${lastIndex}, of term ${lastTerm}; what the others have behind it is lost`,

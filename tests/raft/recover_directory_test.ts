@@ -55,6 +55,25 @@ async function makeMember(runtime: Runtime, hasSnapshot: boolean): Promise<void>
   await directory.close();
 }
 
+/** Adds two voters to what was recovered. */
+async function growAgain(
+  runtime: Runtime,
+): Promise<{ directory: { clusterId: string }; configuration: Configuration }> {
+  const directory = await openDataDirectory(runtime, { path: PATH, nodeId: 2 });
+  const { clusterId, instanceId } = directory.identity;
+  const configuration = threeVoters(instanceId);
+  const hardState = await directory.openHardState();
+  await hardState.save({ currentTerm: 9, votedFor: 2 });
+  await hardState.close();
+  const log = await directory.openLog({ segmentBytes: SEGMENT_BYTES });
+  const at = { firstIndex: log.lastIndex + 1, term: 9, timestampMs: 1 };
+  log.append(encodeEntry(EntryKind.configuration, encodeConfiguration(configuration), at));
+  await syncLog(log);
+  await log.close();
+  await directory.close();
+  return { directory: { clusterId }, configuration };
+}
+
 function recover(runtime: Runtime, confirm = OLD): Promise<RecoverOutcome> {
   return recoverDirectory(runtime, {
     path: PATH,
@@ -174,9 +193,9 @@ describe("recoverDirectory", () => {
     }
   }
 
-  it("says what is given up, and changes nothing without the id of the cluster", () =>
+  it("says what is given up, and changes nothing without the name of the cluster", () =>
     onMember(async (runtime) => {
-      for (const confirm of ["", "blue", "f".repeat(32)]) {
+      for (const confirm of ["", "green", "f".repeat(32)]) {
         await assert.rejects(recover(runtime, confirm), (error: Error) => {
           assert.ok(error instanceof RefusedError);
           const why = error.why.join("\n");
@@ -210,6 +229,21 @@ describe("recoverDirectory", () => {
         assert.match(error.message, /node 2 is a quorum of its cluster by itself/);
         return true;
       });
+    }));
+
+  it("takes the name of the cluster as well, once: it outlives the recovery", () =>
+    onMember(async (runtime) => {
+      const { formerClusterId } = await recover(runtime, "blue");
+      assert.equal(formerClusterId, OLD);
+      const { directory, configuration } = await growAgain(runtime);
+      await assert.rejects(recover(runtime, "blue"), (error: Error) => {
+        assert.ok(error instanceof RefusedError);
+        assert.match(error.message, /--confirm blue .* wants its id, as it was recovered before/);
+        return true;
+      });
+      assert.equal(configuration.voters.length, 3);
+      const again = await recover(runtime, directory.clusterId);
+      assert.equal(again.formerClusterId, directory.clusterId);
     }));
 
   it("refuses a directory that is none, and makes none", async () => {

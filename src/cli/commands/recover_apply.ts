@@ -28,8 +28,8 @@ export const recoverApply = declareCommand({
     "new cluster, with a cluster id of its own and this node as the only member. Writes that " +
     "were acknowledged, and that this node never got, are lost. Whoever else was a member is " +
     "locked out and stops with exit code 8 when it comes back.\n\nCompare all directories that " +
-    "are left first: raft recover plan. Without --confirm, which wants the id of the old " +
-    "cluster, this says what would be given up (exit 10). Cut short, no node starts in the " +
+    "are left first: raft recover plan. Without --confirm, which wants the id or the name " +
+    "of the old cluster, this says what would be given up (exit 10). Cut short, no node starts in the " +
     "directory until the same command has completed it.",
   examples: [
     { command: "raft recover plan data/1 data/3", note: "compare first" },
@@ -45,7 +45,7 @@ export const recoverApply = declareCommand({
     id: integer({ placeholder: "N", summary: "The id of its node", min: 1 }),
     confirm: optional(text({
       placeholder: "CLUSTER",
-      summary: "The id of the cluster that is given up, as raft recover plan prints it",
+      summary: "The cluster that is given up: its id, as raft recover plan prints it, or its name",
     })),
   }),
   async run(context, { options: { data, id, confirm } }) {
