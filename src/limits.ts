@@ -148,6 +148,9 @@ export const EXPIRIES_PER_ENTRY_MAX = 4096;
 /** The shortest time between two entries that a leader appends only to let time pass. */
 export const TICK_INTERVAL_MS_MIN = 250;
 
+/** The most data directories of one node that one which rejoins says it takes the place of. */
+export const REPLACED_INSTANCES_MAX = 16;
+
 /** The most clusters whose place one took, of which its first node knows. */
 export const FORMER_CLUSTERS_MAX = 16;
 

@@ -88,7 +88,9 @@ export type MemberAction =
   | "promote"
   | "demote"
   | "remove"
-  | "setAddress";
+  | "setAddress"
+  /** The member comes back on another data directory; only a node asks for that, of itself. */
+  | "rejoin";
 
 /** One change of the members; several can be made at once (joint consensus, §6 of the paper). */
 export interface MemberChange {

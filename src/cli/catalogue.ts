@@ -87,6 +87,10 @@ export const catalogue: Catalogue = [
     name: "recover apply",
     load: async () => (await import("./commands/recover_apply.ts")).recoverApply,
   },
+  {
+    name: "recover rejoin",
+    load: async () => (await import("./commands/recover_rejoin.ts")).recoverRejoin,
+  },
   { name: "log info", load: async () => (await import("./commands/log_info.ts")).logInfo },
   { name: "log ls", load: async () => (await import("./commands/log_ls.ts")).logLs },
   { name: "log cat", load: async () => (await import("./commands/log_cat.ts")).logCat },

@@ -76,6 +76,7 @@ function isMade({ members }: Membership, { action, id, address }: MemberChange):
     case "add":
     case "addLearner":
     case "setAddress":
+    case "rejoin":
       return member.address === address;
     case "promote":
       return member.voter || member.isPromoted;

@@ -9,7 +9,7 @@
  */
 import { splitAddress } from "../address.ts";
 import { MEMBERS_MAX } from "../limits.ts";
-import type { Configuration, Member, MemberChange, NodeId } from "../types.ts";
+import type { Configuration, InstanceId, Member, MemberChange, NodeId } from "../types.ts";
 import type { ChangeRefusal } from "./effects.ts";
 import { majority } from "./quorum.ts";
 
@@ -19,6 +19,8 @@ export interface ChangeFacts {
   readonly isUp: (id: NodeId) => boolean;
   /** Whether a learner has what is committed, but for what came just now, and is up. */
   readonly isCaughtUp: (id: NodeId) => boolean;
+  /** The data directories that a member which comes back on another one may be known by. */
+  readonly replaces: readonly InstanceId[];
   /** Skips what protects from a loss of quorum. */
   readonly force: boolean;
 }
@@ -123,6 +125,8 @@ function apply(drafts: Drafts, change: MemberChange, facts: ChangeFacts): Change
     case "remove":
       drafts.delete(id);
       return null;
+    case "rejoin":
+      return rejoin(drafts, { known, change, facts });
     case "setAddress":
       drafts.set(id, { ...known, member: { ...member, address: change.address } });
       return null;
@@ -158,6 +162,46 @@ function add(drafts: Drafts, change: MemberChange): ChangeRefusal | null {
     );
   }
   drafts.set(id, { ...known, member: { id, address, instanceId } });
+  return null;
+}
+
+/**
+ * A member comes back on another data directory, in the place of one that is lost. What the old one
+ * promised, it does not know: so its vote is taken away, and it is a learner that becomes a voter
+ * once it has caught up, if the old one was a voter or was to become one.
+ */
+function rejoin(
+  drafts: Drafts,
+  { known, change, facts }: {
+    readonly known: Draft;
+    readonly change: MemberChange;
+    readonly facts: ChangeFacts;
+  },
+): ChangeRefusal | null {
+  const { id, address, instanceId } = change;
+  const { member, voter, promote } = known;
+  if (instanceId === "") return invalid(`Cannot let node ${id} rejoin: want its data directory`);
+  if (member.instanceId === instanceId) {
+    // The same request once more.
+    drafts.set(id, { ...known, member: { id, address, instanceId } });
+    return null;
+  }
+  if (!facts.replaces.includes(member.instanceId)) {
+    return refuse(
+      "refused",
+      `Node ${id} is known with another data directory (${member.instanceId || "none"}) than ` +
+        `those that this one takes the place of (${facts.replaces.join(", ")}): use the one that ` +
+        `ran last, or replace the member (raft member replace ${id} NEW HOST:PORT)`,
+    );
+  }
+  if (facts.isUp(id)) {
+    return refuse(
+      "in_progress",
+      `Node ${id} has answered from the data directory that is to be replaced just now: try ` +
+        "again once it is known to be gone",
+    );
+  }
+  drafts.set(id, { member: { id, address, instanceId }, voter: false, promote: voter || promote });
   return null;
 }
 
@@ -202,6 +246,17 @@ function checkVoters(
         `(raft wait member ${behind.id} caught-up), or promote it on its own`,
     );
   }
+  const lost = lostVoters(current, changes);
+  const left = current.voters.filter(({ id }) => !lost.has(id) && facts.isUp(id));
+  if (lost.size > 0 && left.length < majority(current.voters.length)) {
+    return refuse(
+      "refused",
+      `Cannot let node ${[...lost].join(", ")} rejoin as the others have no quorum: of the ` +
+        `${current.voters.length} voters ${left.length} others are up, and ` +
+        `${majority(current.voters.length)} are needed to agree on it`,
+      ["Start the other voters first"],
+    );
+  }
   const down = target.voters.filter(({ id }) => moved.has(id) || !facts.isUp(id));
   const up = target.voters.length - down.length;
   const needed = majority(target.voters.length);
@@ -217,6 +272,15 @@ function checkVoters(
       "Start what is down first, or remove what is down instead",
     ],
   );
+}
+
+/** The voters that come back on another data directory: the old one answers no more. */
+function lostVoters(current: Configuration, changes: readonly MemberChange[]): Set<NodeId> {
+  const coming = changes.filter(({ action }) => action === "rejoin");
+  const lost = coming.filter(({ id, instanceId }) =>
+    current.voters.some((voter) => voter.id === id && voter.instanceId !== instanceId)
+  );
+  return new Set(lost.map(({ id }) => id));
 }
 
 /** The voters that others are to reach elsewhere. A single one is reached by nobody. */

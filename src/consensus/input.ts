@@ -7,6 +7,7 @@ import type {
   Configuration,
   EntryKind,
   Index,
+  InstanceId,
   MemberChange,
   NodeId,
   SnapshotId,
@@ -62,6 +63,8 @@ export type Input =
     readonly changes: readonly MemberChange[];
     /** Also where the voters that are up would be no quorum afterwards. */
     readonly force: boolean;
+    /** With rejoin: the data directories that the member may be known by. */
+    readonly replaces?: readonly InstanceId[];
     /** Whom this node has no connection to, at their present address: down, whatever they say. */
     readonly unconnected?: readonly NodeId[];
     /** Handed back with the outcome; the core never looks inside. */

@@ -34,6 +34,7 @@ export function stepChangeMembership(
   const plan = planChange(latest.configuration, input.changes, {
     isUp: (id) => isUp(state, id) && !input.unconnected?.includes(id),
     isCaughtUp: (id) => isCaughtUp(state, id),
+    replaces: input.replaces ?? [],
     force: input.force,
   });
   if (plan.target === null) {

@@ -22,7 +22,10 @@ export function hasQuorum(
   configuration: Configuration,
   test: (id: NodeId) => boolean,
 ): boolean {
-  return halves(configuration).every((voters) => count(voters, test) >= majority(voters.length));
+  return halves(configuration).every((voters) =>
+    count(voters, (member) => !isLost(configuration, member) && test(member.id)) >=
+      majority(voters.length)
+  );
 }
 
 /** How an election stands, given the answers so far. */
@@ -41,7 +44,9 @@ export function quorumIndex(
   indexOf: (id: NodeId) => Index,
 ): Index {
   const indexes = halves(configuration).map((voters) => {
-    const reached = voters.map((member) => indexOf(member.id));
+    const reached = voters.map((member) =>
+      isLost(configuration, member) ? -Infinity : indexOf(member.id)
+    );
     // Ascending by number: a bare sort would compare as text and commit too much.
     reached.sort((a, b) => a - b);
     return reached[reached.length - majority(reached.length)]!;
@@ -51,7 +56,9 @@ export function quorumIndex(
 
 /** Whether `id` has a vote. */
 export function isVoter(configuration: Configuration, id: NodeId): boolean {
-  return halves(configuration).some((voters) => voters.some((member) => member.id === id));
+  return halves(configuration).some((voters) =>
+    voters.some((member) => member.id === id && !isLost(configuration, member))
+  );
 }
 
 /** The entry of a member, the newer one where the configuration is joint, or null. */
@@ -83,10 +90,24 @@ function halves(configuration: Configuration): (readonly Member[])[] {
     : [configuration.voters, configuration.votersOld];
 }
 
-function count(voters: readonly Member[], test: (id: NodeId) => boolean): number {
+/**
+ * Whether the data directory of an old voter is lost: the member comes back on another one in this
+ * very change. Who answers under its id now knows nothing of what the lost one promised, and counts
+ * for nothing among the old voters.
+ */
+function isLost({ votersOld, voters, learners }: Configuration, voter: Member): boolean {
+  if (votersOld.length === 0) return false;
+  const isOther = ({ id, instanceId }: Member) =>
+    id === voter.id && instanceId !== voter.instanceId;
+  // Only a learner can be bound to another directory; a place is bound while it has no vote.
+  return voter.instanceId !== "" && votersOld.includes(voter) &&
+    (learners.some(isOther) || voters.some(isOther));
+}
+
+function count(voters: readonly Member[], test: (member: Member) => boolean): number {
   let total = 0;
   for (const member of voters) {
-    if (test(member.id)) total += 1;
+    if (test(member)) total += 1;
   }
   return total;
 }

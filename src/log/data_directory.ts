@@ -39,6 +39,7 @@ import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import {
   makeSubdirectories,
   randomId,
+  REJOINING_MARK,
   RESTORING_MARK,
   syncAncestors,
   takeLock,
@@ -202,6 +203,7 @@ async function inspect(
   const names = await files.readDirectory(path);
   const hasIdentity = names.includes("identity");
   const mark = names.find((name) => name === "creating" || name === RESTORING_MARK) ?? null;
+  if (names.includes(REJOINING_MARK)) throw rejoinCutShort(path);
   if (mark === RESTORING_MARK && !hasIdentity) throw restoreCutShort(path);
   if (hasIdentity || mark !== null) return { hasIdentity, mark };
   const others = names.filter((name) => !IGNORED_NAMES.has(name) && !name.startsWith("lock"));
@@ -267,6 +269,13 @@ function checkNoRecovery({ nodeId, clusterId, recovery }: Identity, path: string
   throw new BadDataError(
     `Cannot use "${path}": raft recover apply was cut short in it, and may be half done`,
     [`run it again: raft recover apply --data ${path} --id ${nodeId} --confirm ${clusterId}`],
+  );
+}
+
+function rejoinCutShort(path: string): BadDataError {
+  return new BadDataError(
+    `Cannot use "${path}": raft recover rejoin was cut short in it, and is not complete`,
+    [`run it again: raft recover rejoin --data ${path}`],
   );
 }
 

@@ -14,6 +14,9 @@ export const SUBDIRECTORIES = ["log", "spare", "snapshots"] as const;
 /** The name of the file that tells a directory whose restoring was cut short. */
 export const RESTORING_MARK = "restoring";
 
+/** The name of the file that tells a directory which is being set up for its node to rejoin. */
+export const REJOINING_MARK = "rejoining";
+
 /** Takes the lock of the data directory at `path`, or says who has it. */
 export async function takeLock(files: FileSystem, path: string): Promise<FileLock> {
   try {

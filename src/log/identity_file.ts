@@ -108,9 +108,10 @@ export interface KnownAs {
  */
 export async function readKnownAs(runtime: Runtime, path: string): Promise<KnownAs | null> {
   try {
-    const { born, clusterName, members, nodeId } = await readIdentity(runtime, path);
+    const { born, clusterName, members, nodeId, replaces } = await readIdentity(runtime, path);
     const own = members.find(({ id }) => id === nodeId);
-    return born && own !== undefined ? { clusterName, address: own.address || null } : null;
+    const isKnown = born || replaces.length > 0;
+    return isKnown && own !== undefined ? { clusterName, address: own.address || null } : null;
   } catch (error) {
     // What else the path may be, whoever opens the directory says.
     if (error instanceof FileError && ["ENOENT", "ENOTDIR"].includes(error.code)) return null;

@@ -97,7 +97,7 @@ export interface ClientBackend {
   ): void;
   /** Changes the members, all at once; resolves when the change is committed. */
   changeMembership(
-    request: Pick<ChangeMembershipRequest, "changes" | "force">,
+    request: Omit<ChangeMembershipRequest, "type" | "requestId">,
   ): Promise<{ readonly configurationIndex: Index }>;
   /** Hands leadership to a member, or with null to the voter that is furthest. */
   transferLeadership(

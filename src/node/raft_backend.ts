@@ -49,9 +49,9 @@ export class RaftBackend implements ClientBackend {
 
   /** Changes the members. */
   changeMembership(
-    { changes, force }: Pick<ChangeMembershipRequest, "changes" | "force">,
+    request: Omit<ChangeMembershipRequest, "type" | "requestId">,
   ): Promise<{ readonly configurationIndex: Index }> {
-    return this.#raft().changeMembership({ changes, force });
+    return this.#raft().changeMembership(request);
   }
 
   /** Hands leadership over. */

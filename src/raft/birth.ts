@@ -48,8 +48,14 @@ export class Birth {
   /** Takes part: at once, if the node is known to its cluster, or when that has come to be. */
   begin(): void {
     const { storage, raft, done } = this.#options;
-    if (storage.directory.identity.born) done();
-    else if (raft.formation.kind === "join") this.#join(raft.formation);
+    const { born, replaces, members, nodeId } = storage.directory.identity;
+    if (born) done();
+    else if (replaces.length > 0) {
+      const { formation } = raft;
+      const named = formation.kind === "join" ? formation.endpoints : [];
+      const known = members.filter(({ id }) => id !== nodeId).map(({ address }) => address);
+      this.#join({ kind: "join", endpoints: [...new Set([...named, ...known])], learner: false });
+    } else if (raft.formation.kind === "join") this.#join(raft.formation);
     else this.#form();
   }
 

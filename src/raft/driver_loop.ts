@@ -9,9 +9,8 @@ import { assert, AssertionError } from "../assert.ts";
 import type { Input } from "../consensus/input.ts";
 import { InvalidRequestError, type RaftError, ShutdownError, StorageError } from "../errors.ts";
 import { APPEND_BYTES_MAX, TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
-import { recordBytes } from "../log/record.ts";
 import type { TimerHandle } from "../runtime/runtime.ts";
-import { EntryKind, type Index, type MemberChange, type NodeId, type Term } from "../types.ts";
+import { EntryKind, type Index, type NodeId, type Term } from "../types.ts";
 import { ApplyLoop } from "./apply_loop.ts";
 import { proposalsBytes } from "./batch_encoder.ts";
 import { DiskRoom } from "./disk_room.ts";
@@ -21,7 +20,7 @@ import { EntrySender } from "./entry_sender.ts";
 import { LeaderContact } from "./leader_contact.ts";
 import { Lease } from "./lease.ts";
 import { LogTime } from "./log_time.ts";
-import { MemberRequests } from "./member_requests.ts";
+import { MemberRequests, type MembershipRequest } from "./member_requests.ts";
 import { type Proposal, Proposals } from "./proposals.ts";
 import { type Query, Reads } from "./reads.ts";
 import { SnapshotIntake } from "./snapshot_intake.ts";
@@ -30,18 +29,9 @@ import { SnapshotTaker } from "./snapshot_taker.ts";
 import { createStateComparison, type StateComparison } from "./state_comparison.ts";
 import { TailCache } from "./tail_cache.ts";
 import { SyncWatchdog } from "./sync_watchdog.ts";
-import { TickTimer } from "./tick_timer.ts";
+import { TICK, TickTimer } from "./tick_timer.ts";
 import { Timers } from "./timers.ts";
 import { type TransferResult, Transfers } from "./transfers.ts";
-
-/** An entry that says that time has passed; nobody waits for it. */
-const TICK: Input = {
-  type: "propose",
-  kind: EntryKind.tick,
-  count: 1,
-  bytes: recordBytes(0),
-  source: null,
-};
 
 /** Drives one core. */
 export class DriverLoop {
@@ -189,14 +179,14 @@ export class DriverLoop {
   }
 
   /** Has the members changed; resolves with the index of the configuration that holds then. */
-  changeMembership(changes: readonly MemberChange[], force: boolean): Promise<Index> {
+  changeMembership(request: MembershipRequest): Promise<Index> {
     if (this.#stopped) return Promise.reject(shutdown());
     const { consensus, transport } = this.#options;
     const unconnected = consensus.membership.peers.map(({ id }) => id).filter((id) =>
       !transport.isConnected(id)
     );
     return this.#memberRequests.begin((source) => {
-      this.input({ type: "changeMembership", changes, force, unconnected, source });
+      this.input({ type: "changeMembership", ...request, unconnected, source });
     });
   }
 

@@ -16,7 +16,7 @@ import type { Address, ClusterId, Index, MemberChange } from "../types.ts";
 import { ByteBuilder } from "../wire/byte_builder.ts";
 import { decodeClientMessage, writeClientMessage } from "../wire/client_codec.ts";
 import type { ClientMessage, ErrorAnswer, ErrorCode } from "../wire/client_messages.ts";
-import type { HelloReply } from "../wire/hello.ts";
+import { type HelloReply, REJOIN_PROTOCOL } from "../wire/hello.ts";
 import type { Identity } from "../wire/storage_codec.ts";
 import { converse, helloOfClient } from "./conversation.ts";
 
@@ -161,6 +161,9 @@ export class Joiner {
       if (message.type !== "helloReply") throw new ProtocolError(`Got a ${message.type} as hello`);
       this.#checkCluster(message.reply);
       if (message.reply.refusal !== "none") return { reason: message.reply.reason, hint: "" };
+      if (this.#options.identity.replaces.length > 0 && message.reply.protocol < REJOIN_PROTOCOL) {
+        return { reason: "the node asked is of a version that lets nobody rejoin", hint: "" };
+      }
       conversation.reply = message.reply;
       write(stream, this.#request());
       return null;
@@ -173,7 +176,11 @@ export class Joiner {
   }
 
   #request(): ClientMessage {
-    const { identity: { nodeId: id, instanceId }, address, learner } = this.#options;
+    const { identity: { nodeId: id, instanceId, replaces }, address, learner } = this.#options;
+    if (replaces.length > 0) {
+      const changes: MemberChange[] = [{ action: "rejoin", id, address, instanceId }];
+      return { type: "changeMembership", requestId: 1, changes, force: false, replaces };
+    }
     const action = learner ? "addLearner" : "add";
     const change: MemberChange = { action, id, address, instanceId };
     return { type: "changeMembership", requestId: 1, changes: [change], force: false };

@@ -14,7 +14,16 @@ import {
   type RaftError,
   RefusedError,
 } from "../errors.ts";
-import type { Index } from "../types.ts";
+import type { Index, InstanceId, MemberChange } from "../types.ts";
+
+/** A change of the members, all at once. */
+export interface MembershipRequest {
+  readonly changes: readonly MemberChange[];
+  /** Also where the voters that are up would be no quorum afterwards. */
+  readonly force: boolean;
+  /** With `rejoin`: the data directories that the member may be known by. */
+  readonly replaces?: readonly InstanceId[];
+}
 
 interface MemberRequest {
   readonly resolve: (configurationIndex: Index) => void;

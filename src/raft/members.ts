@@ -262,7 +262,7 @@ export class Members {
     if (memberOf(configuration, identity.nodeId) === null) return;
     // A crash that leaves a born node without that configuration would look like its removal.
     if (!identity.born) this.#writer.waitFor(() => this.#options.synced());
-    this.#writer.save((before) => ({ ...before, members, born: true }));
+    this.#writer.save((before) => ({ ...before, members, born: true, replaces: [] }));
   }
 
   /** The state of this node was found to be wrong since the entry `index`: it is remembered. */

@@ -50,7 +50,7 @@ export class OwnAddress {
       address: own,
       instanceId: "",
     };
-    driver().changeMembership([change], false).then(() => {
+    driver().changeMembership({ changes: [change], force: false }).then(() => {
       this.#isAsking = false;
       logger.info("This node is reached at another address from now on", { address: own });
     }, (error) => {

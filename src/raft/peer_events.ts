@@ -11,39 +11,38 @@ import type { DriverLoop } from "./driver_loop.ts";
 import type { Members } from "./members.ts";
 import { verifiedMessage } from "./message_intake.ts";
 
-/** Whom it concerns. */
-export interface PeerEventsOptions {
-  readonly logger: Logger;
-  readonly members: () => Members;
-  readonly birth: () => Birth;
+/** Whom it concerns, at the moment. */
+export interface PeerEventParts {
+  readonly members: Members;
+  readonly birth: Birth;
   /** What drives the core; null before the node takes part. */
-  readonly driver: () => DriverLoop | null;
+  readonly driver: DriverLoop | null;
 }
 
 /** The handler of a node's transport. */
-export function peerEvents(
-  { logger, members, birth, driver }: PeerEventsOptions,
-): TransportHandler {
+export function peerEvents(logger: Logger, parts: () => PeerEventParts): TransportHandler {
   return {
     message: (from, frame) => {
-      if (frame.type === "stateHash") return driver()?.states.heard(from, frame);
+      const { driver } = parts();
+      if (frame.type === "stateHash") return driver?.states.heard(from, frame);
       const message = verifiedMessage(frame);
-      driver()?.input({ type: "message", from, message });
+      driver?.input({ type: "message", from, message });
     },
     connected: (peer, reply) => {
-      members().checkInstance(peer, reply.instanceId);
+      const { members, birth, driver } = parts();
+      members.checkInstance(peer, reply.instanceId);
       logger.info("Connected to a peer", { peer, address: reply.address });
       // Later the log says who is known: another directory may have taken over an id.
-      if (driver() === null) birth().accepted(peer, reply.instanceId);
+      if (driver === null) birth.accepted(peer, reply.instanceId);
       // What was sent before was dropped: the core is to send it again, now.
-      driver()?.input({ type: "connectionLost", peer });
-      driver()?.states.connected(peer);
+      driver?.input({ type: "connectionLost", peer });
+      driver?.states.connected(peer);
     },
     lost: (peer) => {
       logger.warn("Lost the connection to a peer", { peer });
-      driver()?.input({ type: "connectionLost", peer });
-      members().lost(peer);
+      parts().driver?.input({ type: "connectionLost", peer });
+      parts().members.lost(peer);
     },
-    refused: (peer, reply) => members().refused(peer, reply),
+    refused: (peer, reply) => parts().members.refused(peer, reply),
   };
 }

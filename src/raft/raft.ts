@@ -12,7 +12,7 @@ import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
 import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request_id.ts";
-import type { Address, Index, LogTimeMs, MemberChange, NodeId } from "../types.ts";
+import type { Address, Index, LogTimeMs, NodeId } from "../types.ts";
 import type { Consistency } from "../wire/client_messages.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "./apply_loop.ts";
@@ -24,8 +24,9 @@ import { Greeter } from "./greeter.ts";
 import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
 import { LeaderNews } from "./leader_news.ts";
 import { Members } from "./members.ts";
+import type { MembershipRequest } from "./member_requests.ts";
 import { openBackup } from "./open_backup.ts";
-import { peerEvents } from "./peer_events.ts";
+import { type PeerEventParts, peerEvents } from "./peer_events.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import { OwnAddress } from "./own_address.ts";
 import {
@@ -136,12 +137,7 @@ export class Raft {
       silenceMs: 3 * this.#timing.electionTimeoutMs,
       greeter: this.#greeter,
       logger: this.#logger,
-      handler: peerEvents({
-        logger: this.#logger,
-        members: () => this.#members,
-        birth: () => this.#birth,
-        driver: () => this.#running?.driver ?? null,
-      }),
+      handler: peerEvents(this.#logger, () => this.#parts),
       peerAccepted: (hello) => this.#members.accepted(hello),
       peerFailed: (peer) => this.#members.lost(peer),
       serveClient: options.serveClient,
@@ -289,15 +285,14 @@ export class Raft {
    * @throws {RaftError} Whose `applied` says what is known of the change.
    */
   async changeMembership(
-    request: { readonly changes: readonly MemberChange[]; readonly force: boolean },
+    request: MembershipRequest,
   ): Promise<{ readonly configurationIndex: Index }> {
     if (this.#running === null) throw this.#birth.notFormed();
     const { consensus, driver } = this.#running;
-    const { changes, force } = request;
-    if (!force && consensus.isLeader) {
-      await this.#members.checkNewAddresses(this.#runtime, changes);
+    if (!request.force && consensus.isLeader) {
+      await this.#members.checkNewAddresses(this.#runtime, request.changes);
     }
-    return { configurationIndex: await driver.changeMembership(changes, force) };
+    return { configurationIndex: await driver.changeMembership(request) };
   }
 
   /**
@@ -399,6 +394,11 @@ export class Raft {
     });
   }
 
+  get #parts(): PeerEventParts {
+    const driver = this.#running?.driver ?? null;
+    return { members: this.#members, birth: this.#birth, driver };
+  }
+
   #run(): void {
     const { log, hardState, snapshots: store } = this.#storage;
     const { transport } = this.#port;
@@ -466,7 +466,7 @@ export class Raft {
     this.#waiters.check();
   }
 
-  /** The state of this node is wrong since the entry `index`: it answers and leads nobody. */
+  /** The state of this node is wrong since that entry. */
   #stopServing(index: Index): void {
     const message = `Cannot serve the read: ${deviationMessage(this.nodeId, index)}`;
     this.#queries.refuse(new NoQuorumError(message));

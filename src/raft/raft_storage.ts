@@ -50,7 +50,8 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
     opened.unshift(log);
     // A birth that was cut off may have left the first entry of another list of nodes.
     // What a node that joins has got of the log it has acknowledged, so that stays.
-    const isForming = !directory.identity.born && options.formation.kind !== "join";
+    const { born, replaces } = directory.identity;
+    const isForming = !born && replaces.length === 0 && options.formation.kind !== "join";
     if (isForming) await log.truncateSuffix(log.firstIndex - 1);
     const { tornTailBytes } = log.recovery;
     if (tornTailBytes > 0) {
@@ -103,7 +104,7 @@ async function chooseCluster(
   const { identity } = directory;
   const { formation, nodeId } = options;
   if (identity.removed) throw removedError(identity);
-  if (identity.born || formation.kind === "join") return;
+  if (identity.born || identity.replaces.length > 0 || formation.kind === "join") return;
   if (formation.kind === "existing") {
     throw new InvalidRequestError(
       `Cannot start node ${nodeId} as "${options.dataPath}" belongs to no cluster yet: ` +

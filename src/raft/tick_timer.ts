@@ -9,10 +9,21 @@
  *
  * @module
  */
+import type { Input } from "../consensus/input.ts";
 import { TICK_INTERVAL_MS_MIN } from "../limits.ts";
+import { recordBytes } from "../log/record.ts";
 import type { Clock, TimerHandle } from "../runtime/runtime.ts";
-import type { LogTimeMs } from "../types.ts";
+import { EntryKind, type LogTimeMs } from "../types.ts";
 import type { LogTime } from "./log_time.ts";
+
+/** An entry that says that time has passed; nobody waits for it. */
+export const TICK: Input = {
+  type: "propose",
+  kind: EntryKind.tick,
+  count: 1,
+  bytes: recordBytes(0),
+  source: null,
+};
 
 /** Timers of the runtimes end at 24 days: one that is further off looks again after so long. */
 const LOOK_AGAIN_MS = 60 * 60 * 1000;

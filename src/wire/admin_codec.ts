@@ -16,7 +16,7 @@ import type {
 } from "./client_messages.ts";
 import { type ClientMessage as MessageStruct, ClientMessage_Which } from "./generated/client.ts";
 import type { ChangeMembership, MemberChange as ChangeStruct } from "./generated/client.ts";
-import { bytesToId, idToBytes } from "./id_bytes.ts";
+import { bytesToId, bytesToIds, idsToBytes, idToBytes } from "./id_bytes.ts";
 import { enumName, enumValue, setData, toNumber, toUint64 } from "./library_message.ts";
 
 const ACTIONS: readonly MemberAction[] = [
@@ -26,6 +26,7 @@ const ACTIONS: readonly MemberAction[] = [
   "demote",
   "remove",
   "setAddress",
+  "rejoin",
 ];
 
 /** Sets the fields of such a message. */
@@ -103,6 +104,7 @@ function fillChangeMembership(struct: ChangeMembership, message: ChangeMembershi
     setData((length) => element.initInstanceId(length), idToBytes(change.instanceId));
   }
   struct.setForce(force);
+  setData((length) => struct.initReplaces(length), idsToBytes(message.replaces ?? []));
 }
 
 function readChangeMembership(
@@ -116,7 +118,14 @@ function readChangeMembership(
   }
   const changes: MemberChange[] = [];
   for (let i = 0; i < count; i += 1) changes.push(readChange(list.get(i)));
-  return { type: "changeMembership", requestId, changes, force: struct.getForce() };
+  const replaces = bytesToIds(struct.getReplaces().toUint8Array());
+  const request = {
+    type: "changeMembership",
+    requestId,
+    changes,
+    force: struct.getForce(),
+  } as const;
+  return replaces.length === 0 ? request : { ...request, replaces };
 }
 
 function readChange(struct: ChangeStruct): MemberChange {

@@ -4,7 +4,14 @@
  *
  * @module
  */
-import type { Address, Index, LogTimeMs, MemberAction, MemberChange } from "../types.ts";
+import type {
+  Address,
+  Index,
+  InstanceId,
+  LogTimeMs,
+  MemberAction,
+  MemberChange,
+} from "../types.ts";
 import type { ClusterId, NodeId, SnapshotId, Term } from "../types.ts";
 import type { Hello, HelloReply } from "./hello.ts";
 
@@ -165,6 +172,8 @@ export interface ChangeMembershipRequest {
   readonly changes: readonly MemberChange[];
   /** Also where too few of the voters that would be left are up to form a quorum. */
   readonly force: boolean;
+  /** With `rejoin`: the data directories that the member may be known by; empty otherwise. */
+  readonly replaces?: readonly InstanceId[];
 }
 
 /** The change is committed. */

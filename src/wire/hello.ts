@@ -15,6 +15,9 @@ export const PROTOCOL_VERSION_MIN = 1;
 /** The newest protocol version that this build speaks. */
 export const PROTOCOL_VERSION_MAX = 2;
 
+/** The protocol version from which on a leader lets a member rejoin on another data directory. */
+export const REJOIN_PROTOCOL = 2;
+
 /** The protocol version from which on peers tell each other hashes of their states. */
 export const STATE_HASH_PROTOCOL = 2;
 

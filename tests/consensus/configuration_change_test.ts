@@ -7,7 +7,7 @@ import { memberChange } from "../../src/testing/core_cluster.ts";
 import { configurationOf, membersOf } from "../../src/testing/core_log.ts";
 import type { Configuration, MemberAction, MemberChange, NodeId } from "../../src/types.ts";
 
-const allUp: ChangeFacts = { isUp: () => true, isCaughtUp: () => true, force: false };
+const allUp: ChangeFacts = { isUp: () => true, isCaughtUp: () => true, replaces: [], force: false };
 
 /** Facts where these nodes are down, or learners have not caught up. */
 function facts(options: { down?: readonly NodeId[]; behind?: readonly NodeId[] }): ChangeFacts {
@@ -15,6 +15,7 @@ function facts(options: { down?: readonly NodeId[]; behind?: readonly NodeId[] }
   return {
     isUp: (id) => !down.includes(id),
     isCaughtUp: (id) => !down.includes(id) && !behind.includes(id),
+    replaces: [],
     force: false,
   };
 }
