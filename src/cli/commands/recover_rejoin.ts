@@ -12,9 +12,9 @@ export const recoverRejoin = declareCommand({
   description:
     "Sets the data directory up anew, under the same id but as another instance: the node's log, " +
     "votes and snapshots are put aside in it, and nothing is deleted. When the node is started " +
-    "it asks the leader to let it rejoin; the others take the vote of the lost instance away, send " +
-    "everything, and give a vote back once it has caught up. Until then it counts for nothing, " +
-    "and the other voters must be a majority without it.\n\n" +
+    "it asks the leader to let it rejoin; the others take the vote of the lost instance away, " +
+    "send everything, and give a vote back once it has caught up. Until then it counts for " +
+    "nothing, and the other voters must be a majority without it.\n\n" +
     "Only where everything is read and damage is found, or the node's state was found to differ " +
     "from that of the others; in all other cases --force says that it is meant. Running it again " +
     "completes what was cut short, and else changes nothing.",
