@@ -10,6 +10,9 @@ import { mergeResults, oneFailed, onePassed, oneSkipped, type Stage } from "./st
 /** The simulator runs on all runtimes, but only the fastest looks for new failures. */
 const simulatorSeeds: Record<RuntimeName, number> = { bun: 100, deno: 8, node: 8 };
 
+/** How many crashes in a row the tests of crash points try: the most on the fastest runtime. */
+const crashesInARow: Record<RuntimeName, number> = { bun: 2, deno: 1, node: 1 };
+
 /** The file of the simulator's own tests; see {@linkcode simulatorStage} for its settings. */
 const simulatorTest = "tests/simulator_test.ts";
 const tidyTest = "tests/tidy_test.ts";
@@ -41,7 +44,13 @@ function unitStage(runtime: RuntimeName): Stage {
   return {
     name,
     summary: `Unit and contract tests on ${runtime}`,
-    run: (context) => runTests(context, { runtime, name, files: unitFiles(context.root) }),
+    run: (context) =>
+      runTests(context, {
+        runtime,
+        name,
+        files: unitFiles(context.root),
+        env: { CRASHES_IN_A_ROW: String(crashesInARow[runtime]) },
+      }),
   };
 }
 
@@ -96,11 +105,11 @@ const endToEndStage: Stage = {
       return oneSkipped("e2e", `there are no tests in ${endToEndFolder}`);
     }
     // Most of their time they wait for processes, elections and time-outs.
-    const halves = [0, 1].map((half) => files.filter((_, i) => i % 2 === half));
+    const thirds = [0, 1, 2].map((third) => files.filter((_, i) => i % 3 === third));
     return mergeResults(
       await Promise.all(
-        halves.map((half, i) =>
-          runTests(context, { runtime: "bun", name: `e2e_${i}`, files: half })
+        thirds.map((third, i) =>
+          runTests(context, { runtime: "bun", name: `e2e_${i}`, files: third })
         ),
       ),
     );

@@ -200,6 +200,8 @@ export class DriverLoop {
       return;
     }
     this.#reads.add(query);
+    // A save that does not come to its end holds up the turn in which the query would be asked.
+    if (this.#blocked) this.#armReadTimer();
     this.#schedule();
   }
 

@@ -10,7 +10,7 @@ import type {
   RequestVoteRequest,
   RequestVoteResponse,
 } from "../../src/consensus/messages.ts";
-import { StorageError } from "../../src/errors.ts";
+import { NoQuorumError, StorageError } from "../../src/errors.ts";
 import type { ReceivedRecords } from "../../src/raft/message_intake.ts";
 import { createBatch, readBatch } from "../../src/testing/log_batches.ts";
 import { EntryKind } from "../../src/types.ts";
@@ -221,6 +221,17 @@ describe("effect order", () => {
 });
 
 describe("a driver loop that fails", () => {
+  it("fails queries that come while a save hangs, so that another node is asked", async () => {
+    const world = await start();
+    await world.receive(2, voteRequest(5));
+    assert.ok(world.hardState.isSaving);
+    const query = world.query();
+    await world.clock.pass(2 * ELECTION_TIMEOUT_MS);
+    const ending = world.queryEndings.get(query);
+    assert.ok(ending instanceof NoQuorumError, `the query ended with ${ending}`);
+    await world.saved();
+  });
+
   it("says nothing of a record whose save failed, and answers everybody", async () => {
     const world = await start();
     const refused = world.propose();

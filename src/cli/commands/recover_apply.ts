@@ -29,8 +29,8 @@ export const recoverApply = declareCommand({
     "were acknowledged, and that this node never got, are lost. Whoever else was a member is " +
     "locked out and stops with exit code 8 when it comes back.\n\nCompare all directories that " +
     "are left first: raft recover plan. Without --confirm, which wants the id or the name " +
-    "of the old cluster, this says what would be given up (exit 10). Cut short, no node starts in the " +
-    "directory until the same command has completed it.",
+    "of the old cluster, this says what would be given up (exit 10). Cut short, no node starts " +
+    "in the directory until the same command has completed it.",
   examples: [
     { command: "raft recover plan data/1 data/3", note: "compare first" },
     {
