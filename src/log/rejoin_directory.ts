@@ -147,6 +147,7 @@ async function moveFiles(
   await files.makeDirectory(`${path}/${name}`);
   const found = await files.readDirectory(`${path}/${name}`);
   await files.makeDirectory(`${aside}/${name}`);
+  await files.syncDirectory(aside);
   for (const file of found) {
     await files.rename(`${path}/${name}/${file}`, `${aside}/${name}/${file}`);
   }

@@ -10,12 +10,13 @@ import { describe, it } from "node:test";
 import { exploreCrashes } from "../../src/testing/crash_points.ts";
 import { printCounts } from "../counted.ts";
 import { logOperations } from "./log_crash_operations.ts";
+import { rejoining } from "./rejoin_crash_operation.ts";
 import { storeOperations } from "./store_crash_operations.ts";
 
 const crashesMax = Number(process.env["CRASHES_IN_A_ROW"] ?? 2);
 
 describe("crash points", () => {
-  for (const operation of [...logOperations, ...storeOperations]) {
+  for (const operation of [...logOperations, ...storeOperations, rejoining]) {
     it(`ancestor A13, trap 44, trap 49: keep what was promised: ${operation.name}`, async () => {
       const counts = await exploreCrashes(operation, { crashesMax });
       printCounts(`crash points, up to ${crashesMax} in a row: ${operation.name}`, {
