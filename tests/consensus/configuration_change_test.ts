@@ -100,6 +100,45 @@ describe("planChange", () => {
     assert.match(plan(five, ["remove 1"], facts({ down: [4, 5] })), /of the 4 voters/);
   });
 
+  describe("rejoin", () => {
+    const [member] = membersOf([3]);
+    const known = member!.instanceId as string;
+    const address = "node-3:1";
+    const ask = (current: Configuration, given: Partial<ChangeFacts>, instanceId = "fresh") =>
+      planChange(current, [{ action: "rejoin", id: 3, address, instanceId }], {
+        ...facts({ down: [3] }),
+        replaces: [known],
+        ...given,
+      });
+
+    it("takes the vote of what was lost away, and is to give it back", () => {
+      const { target } = ask(voters123, {});
+      assert.equal(show(target!), "1 2 | 3+");
+      assert.deepEqual(target!.learners, [{ id: 3, address, instanceId: "fresh" }]);
+    });
+
+    it("leaves a learner that it was, and changes nothing when it is asked again", () => {
+      const learner = configurationOf([1, 2], { learners: [3] });
+      assert.equal(show(ask(learner, {}).target!), "1 2 | 3");
+      const { target } = ask(voters123, {}, known);
+      assert.equal(show(target!), "1 2 3 |");
+    });
+
+    it("is refused for another directory than the one that is known", () => {
+      const { refusal } = ask(voters123, { replaces: ["older"] });
+      assert.match(refusal!.message, /known with another data directory/);
+    });
+
+    it("is refused while the one that is known answers", () => {
+      assert.equal(ask(voters123, { isUp: () => true }).refusal!.reason, "in_progress");
+    });
+
+    it("is refused where the others are no majority of the voters, the lost one among them", () => {
+      const { refusal } = ask(voters123, { isUp: (id) => id === 1 });
+      assert.match(refusal!.message, /of the 3 voters 1 others are up, and 2 are needed/);
+    });
+  });
+
   it("who gets another address counts as down until it is reached there", () => {
     const set = (current: Configuration, id: NodeId, given: ChangeFacts) => {
       const change = memberChange({ action: "setAddress", id, address: "other:1" });

@@ -109,4 +109,27 @@ describe("quorum", () => {
     assert.equal(hasQuorum(joint, (id) => id <= 3), false);
     assert.equal(hasQuorum(joint, (id) => id >= 2 && id <= 4), true);
   });
+
+  it("a member that rejoins counts for nothing in the place of what it lost", () => {
+    const before = configurationOf([1, 2], { votersOld: [1, 2, 3], learners: [3] });
+    const [learner] = before.learners;
+    const rejoining = { ...before, learners: [{ ...learner!, instanceId: "another directory" }] };
+    assert.equal(hasQuorum(before, (id) => id !== 2), false, "both of the new voters are needed");
+    assert.equal(hasQuorum(rejoining, (id) => id === 1 || id === 3), false);
+    assert.equal(hasQuorum(rejoining, (id) => id <= 2), true, "both that are left agree");
+    assert.equal(quorumIndex(rejoining, (id) => id === 2 ? 5 : 9), 5, "of 9, 5 and none");
+    assert.equal(quorumIndex(before, (id) => id === 2 ? 5 : 9), 5);
+    assert.deepEqual([isVoter(before, 3), isVoter(rejoining, 3)], [true, false]);
+  });
+
+  it("of five, two that rejoin leave three to agree: all of them", () => {
+    const ids = [1, 2, 3, 4, 5];
+    const joint = configurationOf([1, 2, 3], { votersOld: ids, learners: [4, 5] });
+    const learners = joint.learners.map((member) => ({ ...member, instanceId: "another" }));
+    const rejoining = { ...joint, learners };
+    assert.equal(hasQuorum(rejoining, (id) => id !== 3), false, "2 of 5 old voters, with 4 and 5");
+    assert.equal(hasQuorum(joint, (id) => id !== 3), true);
+    assert.equal(hasQuorum(rejoining, (id) => id <= 3), true);
+    assert.equal(quorumIndex(rejoining, (id) => id), 1, "the third of the old voters that count");
+  });
 });
