@@ -109,11 +109,7 @@ export class SimulatedDisk {
 
   /** The content of a file as a process would read it, or null where there is none. */
   content(path: string): Uint8Array | null {
-    const inode = this.#names.file(path);
-    if (inode === null) return null;
-    const bytes = new Uint8Array(inode.sizeBytes);
-    inode.read(bytes, 0);
-    return bytes;
+    return this.#names.content(path);
   }
 
   /** The names in a directory. */

@@ -77,6 +77,15 @@ export class SimulatedNamespace {
     return node;
   }
 
+  /** The content of a file as a process would read it, or null where there is none. */
+  content(path: string): Uint8Array | null {
+    const inode = this.file(path);
+    if (inode === null) return null;
+    const bytes = new Uint8Array(inode.sizeBytes);
+    inode.read(bytes, 0);
+    return bytes;
+  }
+
   /** The names in a directory, ascending by code unit. */
   list(path: string): string[] {
     return [...this.#directory(path).visible.keys()].sort((one, other) => one < other ? -1 : 1);

@@ -270,15 +270,18 @@ async function goOnInLog(runtime: Runtime): Promise<string> {
   return JSON.stringify({ snapshot: await readStore(store), firstIndex, lastIndex, terms });
 }
 
+/** A log of four entries, and nothing else. */
+async function makeFourEntries(runtime: Runtime): Promise<void> {
+  await makeDataDirectory(runtime);
+  const log = await openLog(runtime);
+  await fillLog(log, 4);
+  await log.close();
+}
+
 /** A snapshot is taken, and the log forgets what it covers. */
 const compaction: CrashOperation = {
   name: "take a snapshot and compact the log",
-  prepare: async (runtime) => {
-    await makeDataDirectory(runtime);
-    const log = await openLog(runtime);
-    await fillLog(log, 4);
-    await log.close();
-  },
+  prepare: makeFourEntries,
   run: async (runtime, promise) => {
     let snapshot = 0;
     promise(() => `${snapshot}`);
@@ -303,12 +306,7 @@ const compaction: CrashOperation = {
 /** A snapshot of the leader's replaces a log that is behind, or another. */
 const install: CrashOperation = {
   name: "install a snapshot and reset the log",
-  prepare: async (runtime) => {
-    await makeDataDirectory(runtime);
-    const log = await openLog(runtime);
-    await fillLog(log, 4);
-    await log.close();
-  },
+  prepare: makeFourEntries,
   run: async (runtime, promise) => {
     let promised = { snapshot: 0, lastIndex: 4 };
     promise(() => JSON.stringify(promised));

@@ -4,48 +4,24 @@ import { describe, it } from "node:test";
 import { BadDataError, RefusedError } from "../../src/errors.ts";
 import { rejoinDirectory, type RejoinOutcome } from "../../src/log/rejoin_directory.ts";
 import { readIdentity } from "../../src/log/identity_file.ts";
-import { SimulatedCluster, type SimulatedNode } from "../../src/testing/simulated_cluster.ts";
-import { SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
+import type { SimulatedNode } from "../../src/testing/simulated_cluster.ts";
 import type { NodeId } from "../../src/types.ts";
 import { encodeKvCommand, encodeKvQuery } from "../../src/wire/kv_codec.ts";
 import { NO_CONDITION } from "../../src/wire/kv_messages.ts";
+import { ClusterWorld } from "./cluster_world.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const GET = encodeKvQuery({ type: "get", key: bytes("k9") });
 
-class RejoinWorld {
-  readonly world = new SimulatedWorld({ seed: 11 });
-  readonly cluster = new SimulatedCluster({ world: this.world, nodeCount: 3 });
-
+class RejoinWorld extends ClusterWorld {
   constructor() {
-    this.cluster.startAll();
-  }
-
-  async until(until: () => boolean, what: string): Promise<void> {
-    const { scheduler } = this.world;
-    await scheduler.run({ untilMs: scheduler.nowMs + 30_000, until });
-    assert.deepEqual(this.cluster.defects, []);
-    assert.ok(until(), `in 30 s not: ${what}`);
-  }
-
-  async settle<T>(promise: Promise<T>): Promise<T | Error> {
-    let outcome: { readonly value: T | Error } | null = null;
-    promise.then((value) => outcome = { value }, (error) => outcome = { value: error });
-    await this.until(() => outcome !== null, "an outcome");
-    return outcome!.value;
-  }
-
-  node(id: NodeId): SimulatedNode {
-    return this.cluster.nodes.find((one) => one.id === id)!;
+    super(11, { nodeCount: 3 });
   }
 
   async write(count: number): Promise<void> {
     for (let i = 0; i < count; i += 1) {
-      await this.until(() => this.cluster.leader !== null, "a leader");
       const command = { key: bytes(`k${i}`), value: bytes("v"), condition: NO_CONDITION };
-      const put = encodeKvCommand({ type: "put", ...command, returnPrevious: false });
-      const outcome = await this.settle(this.cluster.leader!.running!.raft.propose(put));
-      assert.ok(!(outcome instanceof Error), String(outcome));
+      await this.propose(encodeKvCommand({ type: "put", ...command, returnPrevious: false }));
     }
   }
 

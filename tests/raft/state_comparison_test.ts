@@ -8,11 +8,10 @@ import { AgreedEntries } from "../../src/raft/agreed_entries.ts";
 import { StateComparison } from "../../src/raft/state_comparison.ts";
 import { KeyValueStore } from "../../src/state_machine/key_value_store.ts";
 import type { ApplyContext } from "../../src/state_machine/state_machine.ts";
-import { SimulatedCluster } from "../../src/testing/simulated_cluster.ts";
-import { SimulatedWorld } from "../../src/testing/simulated_runtime.ts";
 import type { Configuration, Index, Member, NodeId } from "../../src/types.ts";
 import { encodeKvCommand, encodeKvQuery } from "../../src/wire/kv_codec.ts";
 import { NO_CONDITION } from "../../src/wire/kv_messages.ts";
+import { ClusterWorld } from "./cluster_world.ts";
 
 function member(id: NodeId, instance = id): Member {
   return { id, address: `n${id}:1`, instanceId: String(instance).padStart(32, "0") };
@@ -240,45 +239,21 @@ class HauntedStore extends KeyValueStore {
 }
 
 /** Whole nodes, of which some are haunted from an entry on. */
-class HauntedWorld {
-  readonly world = new SimulatedWorld({ seed: 7 });
-  readonly cluster: SimulatedCluster;
-
+class HauntedWorld extends ClusterWorld {
   constructor(nodeCount: number, haunted: NodeId) {
-    this.cluster = new SimulatedCluster({
-      world: this.world,
-      nodeCount,
-      createMachine: (id) => id === haunted ? new HauntedStore(10) : new KeyValueStore(),
-    });
-    this.cluster.startAll();
-  }
-
-  async until(until: () => boolean, what: string): Promise<void> {
-    const { scheduler } = this.world;
-    await scheduler.run({ untilMs: scheduler.nowMs + 30_000, until });
-    assert.deepEqual(this.cluster.defects, []);
-    assert.ok(until(), `in 30 s not: ${what}`);
-  }
-
-  async settle<T>(promise: Promise<T>): Promise<T | Error> {
-    let outcome: { readonly value: T | Error } | null = null;
-    promise.then((value) => outcome = { value }, (error) => outcome = { value: error });
-    await this.until(() => outcome !== null, "an answer");
-    return outcome!.value;
+    const createMachine = (id: NodeId) =>
+      id === haunted ? new HauntedStore(10) : new KeyValueStore();
+    super(7, { nodeCount, createMachine });
   }
 
   async write(count: number): Promise<void> {
-    for (let i = 0; i < count; i += 1) {
-      await this.until(() => this.cluster.leader !== null, "a leader");
-      const outcome = await this.settle(this.raft(this.cluster.leader!.id).propose(put("k", "v")));
-      assert.ok(!(outcome instanceof Error), String(outcome));
-    }
+    for (let i = 0; i < count; i += 1) await this.propose(put("k", "v"));
   }
 
   raft(id: NodeId) {
-    const node = this.cluster.nodes.find((one) => one.id === id)!;
-    assert.ok(node.running !== null, `node ${id} does not run`);
-    return node.running.raft;
+    const { running } = this.node(id);
+    assert.ok(running !== null, `node ${id} does not run`);
+    return running.raft;
   }
 }
 
