@@ -53,6 +53,10 @@ struct Identity {
   replaces @12 :Data;
   # Not empty while the node asks to rejoin on this directory: the instance ids of the directories
   # before it that its cluster may know the node by, 16 bytes each, one after the other.
+
+  joinIndex @13 :UInt64;
+  # The configuration that took the node in, when it last asked to join; 0 where it never did. What
+  # earlier ones say of its id is of an earlier membership.
 }
 
 struct Member {

@@ -30,6 +30,11 @@ export interface ConsensusOptions {
    * with this node; false unless given.
    */
   readonly hasJoined?: boolean;
+  /**
+   * The configuration that took this node in, as it was told: what earlier ones say of it is of an
+   * earlier membership, which its directory may have had under the same id. 0 unless given.
+   */
+  readonly joinIndex?: Index;
   readonly currentTerm: Term;
   readonly votedFor: NodeId;
   /** The entry before the first one of the log: 0, or the last one that a snapshot covers. */
@@ -59,6 +64,7 @@ export interface ConsensusOptions {
 export class ConsensusState {
   readonly nodeId: NodeId;
   readonly #instanceId: InstanceId;
+  readonly #joinIndex: Index;
   #hasJoined: boolean;
 
   // Server variables.
@@ -150,6 +156,7 @@ export class ConsensusState {
     this.votedFor = options.votedFor;
     this.log = new LogView(options);
     this.#instanceId = options.instanceId ?? "";
+    this.#joinIndex = options.joinIndex ?? 0;
     this.membership = new Membership(options.configurations, options.commitIndex);
     this.#hasJoined = options.hasJoined === true || this.#instanceId === "" ||
       this.#hasOwn(options.configurations);
@@ -200,7 +207,8 @@ export class ConsensusState {
   }
 
   #hasOwn(configurations: readonly IndexedConfiguration[]): boolean {
-    return configurations.some(({ configuration }) =>
+    return configurations.some(({ index, configuration }) =>
+      index >= this.#joinIndex &&
       memberOf(configuration, this.nodeId)?.instanceId === this.#instanceId
     );
   }

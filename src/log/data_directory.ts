@@ -73,6 +73,7 @@ const NEW_STATE = {
   formerClusterIds: [],
   deviatesSince: 0,
   replaces: [],
+  joinIndex: 0,
 };
 
 /** Names that may be in a directory that is otherwise empty. */

@@ -135,6 +135,7 @@ async function make(
     formerClusterIds: [],
     deviatesSince: 0,
     replaces: [],
+    joinIndex: 0,
   };
   await writeIdentity(runtime, path, identity);
   await files.remove(mark);

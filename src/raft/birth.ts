@@ -132,10 +132,11 @@ export class Birth {
     members.joining();
     joiner.joined.then(async ({ clusterId, clusterName, configurationIndex }) => {
       if (this.#isClosed) return;
-      await directory.saveIdentity({ ...identity, clusterId, clusterName });
+      const joinIndex = configurationIndex;
+      await directory.saveIdentity({ ...identity, clusterId, clusterName, joinIndex });
       if (this.#isClosed) return;
       logger.info("The cluster takes this node in", { clusterId, configurationIndex });
-      members.joined(configurationIndex);
+      members.joined(joinIndex);
       done();
     }).catch(this.#options.failed);
   }

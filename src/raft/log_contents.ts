@@ -22,8 +22,8 @@ import { BadDataError } from "../errors.ts";
 import { DAMAGED_DIRECTORY_FIX } from "../log/damaged_directory.ts";
 import type { Log } from "../log/log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
-import type { Index, InstanceId, LogTimeMs, NodeId, Term, TermRun } from "../types.ts";
-import { decodeConfiguration } from "../wire/storage_codec.ts";
+import type { Index, LogTimeMs, Term, TermRun } from "../types.ts";
+import { decodeConfiguration, type Identity } from "../wire/storage_codec.ts";
 import type { Formation } from "./formation.ts";
 
 /** For a node that waits to be told of a configuration: it neither votes nor campaigns. */
@@ -127,13 +127,16 @@ export function logContents(
   };
 }
 
-/** Whether a configuration of the log or the snapshot has this node: it need not ask to join. */
+/**
+ * Whether a configuration of the log or the snapshot has this node, and is none of a membership
+ * before the one that it was last taken in for: it need not ask to join.
+ */
 export function knowsMember(
   { configurations }: LogContents,
-  { nodeId, instanceId }: { readonly nodeId: NodeId; readonly instanceId: InstanceId },
+  { nodeId, instanceId, joinIndex }: Pick<Identity, "nodeId" | "instanceId" | "joinIndex">,
 ): boolean {
-  return configurations.some(({ configuration }) =>
-    memberOf(configuration, nodeId)?.instanceId === instanceId
+  return configurations.some(({ index, configuration }) =>
+    index >= joinIndex && memberOf(configuration, nodeId)?.instanceId === instanceId
   );
 }
 

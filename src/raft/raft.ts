@@ -408,6 +408,7 @@ export class Raft {
       nodeId: this.nodeId,
       instanceId: identity.instanceId,
       hasJoined: identity.born,
+      joinIndex: identity.joinIndex,
       ...hardState.state,
       ...contents,
       ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),

@@ -71,6 +71,11 @@ export interface Identity {
    * cluster may know the node by.
    */
   readonly replaces: readonly InstanceId[];
+  /**
+   * The configuration that took the node in, when it last asked to join; 0 where it never did. What
+   * earlier ones say of its id is of an earlier membership.
+   */
+  readonly joinIndex: Index;
 }
 
 /** What a directory becomes that is being made the start of a new cluster. */
@@ -123,6 +128,7 @@ export function encodeIdentity(identity: Identity): Uint8Array {
     setData((length) => root.initFormerClusterIds(length), idsToBytes(formerClusterIds));
     root.setDeviatesSince(toUint64(identity.deviatesSince));
     setData((length) => root.initReplaces(length), idsToBytes(identity.replaces));
+    root.setJoinIndex(toUint64(identity.joinIndex));
   });
 }
 
@@ -146,6 +152,7 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
     formerClusterIds: bytesToIds(root.data(6)),
     deviatesSince: root.integer(16),
     replaces: bytesToIds(root.data(7)),
+    joinIndex: root.integer(24),
   };
 }
 

@@ -50,6 +50,7 @@ describe("openDataDirectory", () => {
         formerClusterIds: [],
         deviatesSince: 0,
         replaces: [],
+        joinIndex: 0,
       });
       const members = [{ id: 7, address: "127.0.0.1:7000", instanceId }];
       const clusterId = INSTANCE_ID;

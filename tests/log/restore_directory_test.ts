@@ -51,6 +51,7 @@ async function verify(runtime: Runtime): Promise<string> {
     removed: false,
     deviatesSince: 0,
     replaces: [],
+    joinIndex: 0,
     members,
     recovery: null,
     formerClusterIds: [],

@@ -41,6 +41,7 @@ class PortWorld extends TransportWorld {
           formerClusterIds: [],
           deviatesSince: 0,
           replaces: [],
+          joinIndex: 0,
           clusterId,
           clusterName,
           nodeId: 1,

@@ -22,6 +22,7 @@ const IDENTITY: Identity = {
   formerClusterIds: [],
   deviatesSince: 0,
   replaces: [],
+  joinIndex: 0,
 };
 
 /** A directory whose disk is full as long as a test says so. */

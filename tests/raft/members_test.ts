@@ -21,6 +21,7 @@ const JOINING: Identity = {
   formerClusterIds: [],
   deviatesSince: 0,
   replaces: [],
+  joinIndex: 0,
 };
 
 describe("members", () => {

@@ -199,6 +199,31 @@ describe("membership of whole nodes", () => {
     await world.works([1, 2]);
   });
 
+  it("a node that was removed before it heard of its join may join again", async () => {
+    const world = new MembershipWorld("removed-unborn");
+    // Large entries, and one a message: it reads its removal before it reads that it is back.
+    world.start(1, { formation: { kind: "bootstrap" }, appendBytesMax: 1 });
+    await world.settled([1]);
+    world.start(2);
+    await world.until(() => world.leader!.raft!.status().members.length === 2);
+    world.kill(2);
+    const write = async () => {
+      for (let count = 0; count < 10; count += 1) {
+        await world.result(world.leader!.raft!.propose(new Uint8Array(500_000)));
+      }
+    };
+    await write();
+    await world.change({ action: "remove", id: 2, address: "", instanceId: "" });
+    await write();
+    const node = world.start(2);
+    await world.settled([1, 2]);
+    assert.equal(node.ended, null);
+    await world.works([1, 2]);
+    // Nor does it take the old removal for its own when it starts in between.
+    world.start(2);
+    await world.settled([1, 2]);
+  });
+
   it("a voter whose birth was not stored is back, though nobody can take it in", async () => {
     const world = new MembershipWorld("unborn-voter");
     world.start(1, { formation: { kind: "bootstrap" } });

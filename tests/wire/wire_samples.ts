@@ -386,4 +386,5 @@ export const identity: Identity = {
   formerClusterIds: [clusterId, instanceId],
   deviatesSince: 77,
   replaces: [clusterId, instanceId],
+  joinIndex: 88,
 };

@@ -834,7 +834,7 @@ export const storageHardStateLayout: StructLayout = {
 
 export const storageIdentityLayout: StructLayout = {
   name: "Identity",
-  dataWords: 3,
+  dataWords: 4,
   pointers: 8,
   body: {
     tagByte: -1,
@@ -850,6 +850,7 @@ export const storageIdentityLayout: StructLayout = {
       { kind: "data", name: "formerClusterIds", tag: -1, slot: 6 },
       { kind: "integer", name: "deviatesSince", tag: -1, byte: 16, signed: false },
       { kind: "data", name: "replaces", tag: -1, slot: 7 },
+      { kind: "integer", name: "joinIndex", tag: -1, byte: 24, signed: false },
     ],
   },
 };

@@ -3,7 +3,7 @@ import * as capnp from "capnp-ts";
 import { ObjectSize as __O, Struct as __S } from 'capnp-ts';
 export const _capnpFileId = "dc109562fa23b5d3";
 export class Identity extends __S {
-    static override readonly _capnp = { displayName: "Identity", id: "9af924219db33003", size: new __O(24, 8) };
+    static override readonly _capnp = { displayName: "Identity", id: "9af924219db33003", size: new __O(32, 8) };
     static _Members: capnp.ListCtor<Member>;
     getFormatVersion(): number { return __S.getUint32(0, this); }
     setFormatVersion(value: number): void { __S.setUint32(0, value, this); }
@@ -59,6 +59,8 @@ export class Identity extends __S {
     hasReplaces(): boolean { return !__S.isNull(__S.getPointer(7, this)); }
     initReplaces(length: number): capnp.Data { return __S.initData(7, length, this); }
     setReplaces(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(7, this)); }
+    getJoinIndex(): bigint { return __S.getUint64(24, this); }
+    setJoinIndex(value: bigint): void { __S.setUint64(24, value, this); }
     override toString(): string { return "Identity_" + super.toString(); }
 }
 export class Member extends __S {
