@@ -29,7 +29,8 @@ export function hurryFirstElection(options: FirstElectionOptions): void {
   const [first, ...others] = consensus.configuration.voters;
   if (first?.id !== consensus.nodeId) return;
   const expire = () => driver.input({ type: "timer", timer: "election" });
-  if (others.length === 0) expire();
+  // Not before the driver's first turn, which arms the timer and so makes an expiry void.
+  if (others.length === 0) clock.defer(expire);
   else if (isNewborn) {
     const timer = clock.setTimer(expire, delayMs);
     void stopped.then(() => clock.clearTimer(timer));

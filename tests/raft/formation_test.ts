@@ -81,6 +81,17 @@ describe("formation", () => {
     await world.formed(...restarted);
   });
 
+  it("a cluster of one is led at once, when it forms and whenever its node starts", async () => {
+    const world = new FormationWorld("one");
+    for (let start = 0; start < 3; start += 1) {
+      const node = world.start(1, { formation: peersOf(1) });
+      await world.until(() => node.isBorn);
+      // Election timeouts are a second.
+      await world.until(() => node.raft!.leader !== null, 100);
+      world.crash(node, "kill");
+    }
+  });
+
   it("two nodes with different lists never form, and say why", async () => {
     const world = new FormationWorld("lists");
     const one = world.start(1, { formation: peersOf(1, 2) });
