@@ -152,6 +152,7 @@ const leases: readonly Mutation[] = [
     name: "lease_survives_timeout_now",
     fault: "a leader that has asked another to lead goes on with its lease",
     trap: 42,
+    kinds: ["leadership_transfer", "slow_network"],
     file: "src/consensus/lease.ts",
     find: "return state.committedInTerm && state.transfer === null && !state.leaseVoid &&",
     replace: "return state.committedInTerm &&",
