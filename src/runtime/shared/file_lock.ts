@@ -50,17 +50,50 @@ const ATTEMPTS_MAX = 16;
 
 const FILE_MODE = 0o600;
 
+/** Who wants a lock, and what it sees of the world. */
+export interface LockStarter {
+  readonly kernelLock: KernelLock | null;
+  readonly own: ProcessIdentity;
+  readonly files: LockFiles;
+  /** Whether another process runs. */
+  isAlive(other: ProcessIdentity): boolean;
+}
+
+/** The calls to the file system that a lock is made of. */
+export type LockFiles = Pick<
+  typeof fs,
+  | ("readdirSync" | "readFileSync" | "openSync" | "writeSync" | "fsyncSync" | "closeSync")
+  | ("linkSync" | "unlinkSync" | "rmSync" | "writeFileSync" | "renameSync")
+>;
+
+/** A lock that was taken; giving it back more than once does nothing. */
+export interface HeldFileLock {
+  /** Gives it back. */
+  release(): void;
+}
+
 /** Takes the lock at `path`, or rejects with a LockedError or a FileError. */
 export async function acquireFileLock(
   path: string,
   kernelLock: KernelLock | null,
 ): Promise<FileLock> {
+  const held = takeFileLock(path, thisProcess(kernelLock));
+  return { release: async () => held.release() };
+}
+
+/** The same at once, for any process; throws a LockedError or a FileError. */
+export function takeFileLock(path: string, starter: LockStarter): HeldFileLock {
   try {
-    return new LockAttempt(path, kernelLock).acquire();
+    return new LockAttempt(path, starter).acquire();
   } catch (error) {
     if (error instanceof LockedError) throw error;
     throw fileError({ verb: "lock", path, error });
   }
+}
+
+function thisProcess(kernelLock: KernelLock | null): LockStarter {
+  const own = ownIdentity();
+  return { kernelLock, own, files: fs, isAlive: (other) => isAlive(other, own) };
 }
 
 /** Who holds the lock at `path`, or null; takes nothing. Rejects with a FileError. */
@@ -69,7 +102,7 @@ export async function findLockHolder(
   kernelLock: KernelLock | null,
 ): Promise<LockHolder | null> {
   try {
-    return new LockAttempt(path, kernelLock).holder();
+    return new LockAttempt(path, thisProcess(kernelLock)).holder();
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return null;
     throw fileError({ verb: "look at the lock", path, error });
@@ -82,17 +115,16 @@ class LockAttempt {
   readonly #directory: string;
   /** What the names of all files of this lock start with. */
   readonly #prefix: string;
-  readonly #kernelLock: KernelLock | null;
-  readonly #own: ProcessIdentity = ownIdentity();
+  readonly #starter: LockStarter;
 
-  constructor(path: string, kernelLock: KernelLock | null) {
+  constructor(path: string, starter: LockStarter) {
     this.#path = path;
     this.#directory = dirname(path);
     this.#prefix = `${basename(path)}.`;
-    this.#kernelLock = kernelLock;
+    this.#starter = starter;
   }
 
-  acquire(): FileLock {
+  acquire(): HeldFileLock {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const newest = this.#newestGeneration();
       if (newest > 0) this.#refuseIfHeld(newest);
@@ -127,7 +159,7 @@ class LockAttempt {
   }
 
   #names(): string[] {
-    const names = fs.readdirSync(this.#directory);
+    const names = this.#starter.files.readdirSync(this.#directory);
     return names.filter((name) => name.startsWith(this.#prefix));
   }
 
@@ -137,7 +169,7 @@ class LockAttempt {
   }
 
   #temporaryPath(): string {
-    return `${this.#path}.new-${this.#own.pid}-${new SystemRandom().uint32()}`;
+    return `${this.#path}.new-${this.#starter.own.pid}-${new SystemRandom().uint32()}`;
   }
 
   #pathOf(generation: number): string {
@@ -147,7 +179,7 @@ class LockAttempt {
   #refuseIfHeld(generation: number): void {
     const path = this.#pathOf(generation);
     try {
-      const record = parseLockRecord(fs.readFileSync(path, "utf8"));
+      const record = parseLockRecord(this.#starter.files.readFileSync(path, "utf8"));
       if (record?.released) return;
       if (this.#isHeld(path, record)) throw new LockedError(this.#path, record?.pid ?? null);
     } catch (error) {
@@ -157,27 +189,27 @@ class LockAttempt {
   }
 
   #isHeld(path: string, record: LockRecord | null): boolean {
-    if (this.#kernelLock !== null && (record === null || record.kernelLock)) {
-      return this.#kernelLock.isHeld(path);
+    if (this.#starter.kernelLock !== null && (record === null || record.kernelLock)) {
+      return this.#starter.kernelLock.isHeld(path);
     }
-    return record !== null && isAlive(record, this.#own);
+    return record !== null && this.#starter.isAlive(record);
   }
 
   /** Makes `generation`; null where somebody else made it, or a higher one. */
-  #claim(generation: number): FileLock | null {
+  #claim(generation: number): HeldFileLock | null {
     const path = this.#pathOf(generation);
     const { temporary, drop } = this.#writeTemporary();
     try {
-      if (link(temporary, path)) {
+      if (this.#link(temporary, path)) {
         if (this.#newestGeneration() === generation) return this.#held(path, drop);
         // The newest one's holder may have cleaned it away already.
-        fs.rmSync(path, { force: true });
+        this.#starter.files.rmSync(path, { force: true });
       }
     } catch (error) {
       drop?.();
       throw error;
     } finally {
-      fs.unlinkSync(temporary);
+      this.#starter.files.unlinkSync(temporary);
     }
     drop?.();
     return null;
@@ -186,33 +218,33 @@ class LockAttempt {
   /** A complete generation without its name, already under the kernel's lock. */
   #writeTemporary(): { temporary: string; drop: (() => void) | null } {
     const temporary = this.#temporaryPath();
-    const descriptor = fs.openSync(temporary, "wx", FILE_MODE);
+    const descriptor = this.#starter.files.openSync(temporary, "wx", FILE_MODE);
     let drop: (() => void) | null = null;
     try {
-      drop = this.#kernelLock?.hold(temporary) ?? null;
-      const record = { ...this.#own, kernelLock: drop !== null, released: false };
-      fs.writeSync(descriptor, formatLockRecord(record));
-      fs.fsyncSync(descriptor);
+      drop = this.#starter.kernelLock?.hold(temporary) ?? null;
+      const record = { ...this.#starter.own, kernelLock: drop !== null, released: false };
+      this.#starter.files.writeSync(descriptor, formatLockRecord(record));
+      this.#starter.files.fsyncSync(descriptor);
       return { temporary, drop };
     } catch (error) {
       drop?.();
-      fs.unlinkSync(temporary);
+      this.#starter.files.unlinkSync(temporary);
       throw error;
     } finally {
-      fs.closeSync(descriptor);
+      this.#starter.files.closeSync(descriptor);
     }
   }
 
-  #held(path: string, drop: (() => void) | null): FileLock {
+  #held(path: string, drop: (() => void) | null): HeldFileLock {
     let released = false;
     const release = (): void => {
       if (released) return;
       released = true;
-      const record = { ...this.#own, kernelLock: false, released: true };
+      const record = { ...this.#starter.own, kernelLock: false, released: true };
       const temporary = this.#temporaryPath();
       try {
-        fs.writeFileSync(temporary, formatLockRecord(record), { mode: FILE_MODE });
-        fs.renameSync(temporary, path);
+        this.#starter.files.writeFileSync(temporary, formatLockRecord(record), { mode: FILE_MODE });
+        this.#starter.files.renameSync(temporary, path);
       } catch (error) {
         // The directory was removed, and the lock with it.
         if (systemErrorCode(error) !== "ENOENT") {
@@ -222,7 +254,7 @@ class LockAttempt {
         drop?.();
       }
     };
-    return { release: async () => release() };
+    return { release };
   }
 
   /** Removes what earlier holders and crashed starters left behind. */
@@ -231,7 +263,7 @@ class LockAttempt {
       const path = join(this.#directory, name);
       const generation = this.#generationOf(name);
       if (generation === null ? this.#isAbandoned(path) : generation < newest) {
-        fs.rmSync(path, { force: true });
+        this.#starter.files.rmSync(path, { force: true });
       }
     }
   }
@@ -241,24 +273,24 @@ class LockAttempt {
     if (!path.startsWith(`${this.#path}.new-`)) return false;
     let text: string;
     try {
-      text = fs.readFileSync(path, "utf8");
+      text = this.#starter.files.readFileSync(path, "utf8");
     } catch {
       return false;
     }
     const record = parseLockRecord(text);
     // Another container's starter may be at work right now: only those that can be seen.
-    if (record === null || record.pidNamespace !== this.#own.pidNamespace) return false;
-    return !isAlive(record, this.#own);
+    if (record === null || record.pidNamespace !== this.#starter.own.pidNamespace) return false;
+    return !this.#starter.isAlive(record);
   }
-}
 
-/** Gives the file at `from` a second name; false where the name is taken. */
-function link(from: string, to: string): boolean {
-  try {
-    fs.linkSync(from, to);
-    return true;
-  } catch (error) {
-    if (systemErrorCode(error) === "EEXIST") return false;
-    throw error;
+  /** Gives the file at `from` a second name; false where the name is taken. */
+  #link(from: string, to: string): boolean {
+    try {
+      this.#starter.files.linkSync(from, to);
+      return true;
+    } catch (error) {
+      if (systemErrorCode(error) === "EEXIST") return false;
+      throw error;
+    }
   }
 }

@@ -1,5 +1,5 @@
 /** Data directories on a real disk, made as a node makes them, for the offline commands. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDataDirectory } from "../../../src/log/data_directory.ts";
@@ -93,6 +93,13 @@ export class DataWorld {
     }
     await log.close();
     await directory.close();
+    return world;
+  }
+
+  /** Another directory with the same files: much quicker than to make one durably. */
+  async copy(): Promise<DataWorld> {
+    const world = new DataWorld(await mkdtemp(join(tmpdir(), "raft-offline-")), this.runtime);
+    await cp(this.path, world.path, { recursive: true });
     return world;
   }
 

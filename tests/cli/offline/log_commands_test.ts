@@ -160,6 +160,7 @@ describe("raft log, of a path that is no data directory", () => {
 
 describe("raft log, of a damaged directory", () => {
   let world: DataWorld;
+  let template: DataWorld;
   const segment = segmentName(1);
   /** Where the units start: 64 bytes of header, records, and the rest up to a multiple of 64. */
   const starts: number[] = [512];
@@ -174,7 +175,9 @@ describe("raft log, of a damaged directory", () => {
       starts.push(starts.at(-1)! + Math.ceil((64 + records + 8) / 64) * 64);
     }
   });
-  const fresh = async () => void (world = await DataWorld.create(UNITS));
+  before(async () => void (template = await DataWorld.create(UNITS)));
+  after(() => template.dispose());
+  const fresh = async () => void (world = await template.copy());
 
   it("names segment, offset and index of a flipped byte, and what is good behind it", async () => {
     await fresh();
@@ -248,6 +251,53 @@ describe("raft log, of a damaged directory", () => {
     const verify = await runLine(["log", "verify", world.path, "--field", "lastIndex"]);
     assert.deepEqual([verify.exit, verify.output], [0, "5\n"]);
     await world.dispose();
+  });
+
+  it("gives a segment that was cut short its size back, and keeps what was behind", async () => {
+    await fresh();
+    const whole = await readFile(world.segment());
+    const words = ["log", "repair", world.path, "--truncate-tail", "-o", "json"];
+    // In the middle of the last unit; then behind it, where no entry is touched.
+    for (const [size, lastIndex] of [[starts[3]! + 70, 5], [starts[4]! + 700, 6]] as const) {
+      await world.change(world.segment(), () => whole.subarray(0, size));
+      const verify = await runLine(["log", "verify", world.path]);
+      assert.equal(verify.exit, 9);
+      const first = `${lastIndex + 1}`;
+      const refused = await runLine([...words, "--yes"]);
+      assert.equal(refused.exit, 10);
+      assert.match(refused.errors, new RegExp(`--confirm ${first}`));
+      assert.equal((await readFile(world.segment())).length, size);
+      const done = await runLine([...words, "--yes", "--confirm", first]);
+      assert.equal(done.exit, 0, done.errors);
+      assert.deepEqual(JSON.parse(done.output).lastIndex, lastIndex);
+      const repaired = await readFile(world.segment());
+      assert.equal(repaired.length, whole.length);
+      const good = starts[lastIndex - 2]!;
+      assert.ok(repaired.subarray(0, good).equals(whole.subarray(0, good)));
+      assert.ok(repaired.subarray(good).every((byte) => byte === 0));
+      const again = await runLine(["log", "verify", world.path, "--field", "lastIndex"]);
+      assert.deepEqual([again.exit, again.output], [0, `${lastIndex}\n`]);
+    }
+    await world.dispose();
+  });
+
+  it("cuts nothing off a log whose segment is missing or without a header", async () => {
+    for (const harm of ["missing", "headless"] as const) {
+      await fresh();
+      if (harm === "missing") await rm(world.segment());
+      else await world.flip(world.segment(), 40);
+      const files = await contents(world.path);
+      const { exit, errors } = await runLine([
+        ...["log", "repair", world.path, "--truncate-tail", "--yes", "--confirm", "1"],
+      ]);
+      assert.equal(exit, 9, harm);
+      assert.match(errors, /not at the tail of the log/);
+      assert.match(errors, /raft recover rejoin --data/);
+      files.delete(`${world.path}/lock.1`);
+      const after = await contents(world.path);
+      for (const [path, bytes] of files) assert.equal(after.get(path), bytes, path);
+      await world.dispose();
+    }
   });
 
   it("finds a flipped byte in identity, hard state and snapshot", async () => {

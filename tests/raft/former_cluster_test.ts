@@ -1,0 +1,55 @@
+/** A node whose cluster is said to be over stops, but not while that cluster has a leader. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { FormerCluster } from "../../src/raft/former_cluster.ts";
+import type { HelloReply } from "../../src/wire/hello.ts";
+import type { Identity } from "../../src/wire/storage_codec.ts";
+import { DriverClock } from "./driver_world.ts";
+
+const PATIENCE_MS = 1_000;
+const REPLY = { reason: "it was recovered", address: "n1:7238" } as HelloReply;
+
+function told(isLed: () => boolean) {
+  const clock = new DriverClock();
+  const former = new FormerCluster({
+    clock,
+    identity: () => ({ nodeId: 3 }) as Identity,
+    hasLeader: isLed,
+    patienceMs: PATIENCE_MS,
+  });
+  return { clock, tell: () => former.told(REPLY) };
+}
+
+describe("FormerCluster", () => {
+  it("stops after having known no leader for long enough, and says how to go on", () => {
+    const { clock, tell } = told(() => false);
+    assert.equal(tell(), null);
+    clock.atMs += PATIENCE_MS - 1;
+    assert.equal(tell(), null);
+    clock.atMs += 1;
+    const error = tell();
+    assert.match(error?.message ?? "", /Node 3 belongs to a cluster that is over: it was recov/);
+    assert.match(error?.fix.join("\n") ?? "", /keep its data directory aside/);
+    assert.match(error?.fix.join("\n") ?? "", /raft start --id 3 --data NEW --join n1:7238/);
+  });
+
+  it("counts from when it was told first, not from its start", () => {
+    const { clock, tell } = told(() => false);
+    clock.atMs += 10 * PATIENCE_MS;
+    assert.equal(tell(), null);
+  });
+
+  it("goes on while it hears of a leader, and waits anew after that", () => {
+    let isLed = false;
+    const { clock, tell } = told(() => isLed);
+    tell();
+    clock.atMs += PATIENCE_MS;
+    isLed = true;
+    assert.equal(tell(), null);
+    isLed = false;
+    clock.atMs += PATIENCE_MS;
+    assert.equal(tell(), null, "the time before the leader does not count");
+    clock.atMs += PATIENCE_MS;
+    assert.notEqual(tell(), null);
+  });
+});
