@@ -15,6 +15,7 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import { AcknowledgedRecorder, parseAcknowledged } from "../bench/acknowledged_file.ts";
 import { benchKey, KeyPicker } from "../bench/bench_keys.ts";
 import { BenchTarget } from "../bench/bench_target.ts";
+import { loadDocument } from "../bench/load_document.ts";
 import { generateLoad, type LoadReport, type LoadSlot } from "../bench/load_generator.ts";
 import { findLostWrites } from "../bench/verify_acknowledged.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
@@ -27,6 +28,10 @@ type Operation = (typeof operations)[number];
 const IN_FLIGHT_MAX = 65_536;
 const CLIENTS_MAX = 1_024;
 const KEYS_MAX = 10 ** 9;
+const RATE_MAX = 10 ** 6;
+const COUNT_MAX = 10 ** 9;
+/** How many keys are written at the same time before they are read. */
+const PRELOAD_IN_FLIGHT = 256;
 /** How many lost writes the message names. */
 const LOST_SHOWN_MAX = 10;
 
@@ -59,11 +64,23 @@ const options = settings({
     defaultText: "10000",
   }),
   durationMs: duration({ flag: "for", summary: "How long to measure", defaultText: "10s" }),
+  warmUpMs: duration({
+    flag: "warm-up",
+    summary: "How long the load runs before it is measured",
+    defaultText: "0s",
+  }),
+  count: optional(integer({
+    placeholder: "N",
+    summary: "End the measurement when so many operations were answered, if that is earlier",
+    min: 1,
+    max: COUNT_MAX,
+  })),
   rate: optional(integer({
     placeholder: "OPS",
     summary: "Start so many a second whatever the answers do, and count latency from the " +
       "intended start; unless given, each answer starts the next operation",
     min: 1,
+    max: RATE_MAX,
   })),
   acknowledged: optional(text({
     placeholder: "FILE",
@@ -107,7 +124,7 @@ function preload({ values, target }: Run): Promise<void> {
       };
       target.put(next++, slot);
     };
-    const underWay = Math.min(values.keys, values.inFlight);
+    const underWay = Math.min(values.keys, PRELOAD_IN_FLIGHT);
     for (let number = 0; number < underWay; number += 1) writeNext(number);
   });
 }
@@ -139,35 +156,24 @@ function progressLine({ seconds, operations, errors, histogram }: LoadReport): s
 }
 
 function resultOf({ operation, values }: Run, report: LoadReport): CommandResult {
-  const { seconds, operations, errors, histogram, firstError } = report;
+  const { operations, errors, firstError } = report;
   if (operations === 0 && firstError !== null) throw firstError;
-  const document = {
-    operation,
-    clients: values.clients,
-    inFlight: values.inFlight,
-    valueBytes: values.valueBytes,
-    keys: values.keys,
-    ...(values.rate === undefined ? {} : { rate: values.rate }),
-    seconds: Math.round(seconds * 1000) / 1000,
-    operations,
-    errors,
-    opsPerSecond: Math.round(operations / seconds),
-    p50Micros: histogram.percentile(50),
-    p95Micros: histogram.percentile(95),
-    p99Micros: histogram.percentile(99),
-    maxMicros: histogram.maxMicros,
-    ...(firstError === null ? {} : { firstError: firstError.message }),
-  };
+  const document = loadDocument({ operation, ...values }, report);
   const millis = (micros: number): string => `${(micros / 1000).toFixed(2)}ms`;
-  const count = document.opsPerSecond.toLocaleString("en");
+  const { unstarted = 0 } = document;
   const lines = [
-    `${operation}: ${count} ops/s (${operations.toLocaleString("en")} in ${document.seconds}s, ` +
+    `${operation}: ${document.opsPerSecond.toLocaleString("en")} ops/s ` +
+    `(${operations.toLocaleString("en")} in ${document.seconds}s, ` +
     `${values.inFlight} in flight, ${values.clients} clients, ${values.valueBytes} byte values)`,
     `latency: p50 ${millis(document.p50Micros)}, p95 ${millis(document.p95Micros)}, ` +
-    `p99 ${millis(document.p99Micros)}, max ${millis(document.maxMicros)}`,
+    `p99 ${millis(document.p99Micros)}, p99.9 ${millis(document.p999Micros)}, ` +
+    `max ${millis(document.maxMicros)}`,
+    ...(unstarted === 0 ? [] : [
+      `not started: ${unstarted.toLocaleString("en")}, for all ${values.inFlight} in flight waited`,
+    ]),
     ...(errors === 0 ? [] : [`errors: ${errors}, the first: ${firstError?.message}`]),
   ];
-  return { document, text: lines.join("\n") };
+  return { document: { ...document }, text: lines.join("\n") };
 }
 
 async function measure(
@@ -201,8 +207,11 @@ async function measure(
       clock: runtime.clock,
       start: starterOf(run),
       inFlight: values.inFlight,
+      warmUpMs: values.warmUpMs,
       durationMs: values.durationMs,
+      ...(values.count === undefined ? {} : { operationsMax: values.count }),
       rate: values.rate ?? null,
+      onMeasuring: () => context.talk("measuring"),
       ...(host.standardError.isTerminal
         ? { onSecond: (sofar: LoadReport) => context.talk(progressLine(sofar)) }
         : {}),
@@ -244,8 +253,8 @@ export const bench = declareCommand({
   summary: "Measure puts or gets",
   description: "Every put is durable on a majority before it counts, every get is linearizable " +
     "unless --consistency says otherwise. mixed is half of each.\n\n" +
-    "What is under way when the time is over is waited for and not counted. --timeout is for " +
-    "each operation.",
+    "What is under way when the time is over is waited for; it counts with --rate only, where " +
+    "everything counts that was meant to start in that time. --timeout is for each operation.",
   examples: [
     { command: "raft bench put --for 5s", note: "64 in flight over 8 clients" },
     { command: "raft bench get --in-flight 1000", note: "as fast as it goes" },

@@ -49,17 +49,19 @@ type Done = (error: Error | null) => void;
 interface Load {
   readonly inFlight: number;
   readonly rate: number | null;
+  readonly warmUpMs?: number;
+  readonly operationsMax?: number;
+  readonly onMeasuring?: () => void;
   readonly respond: (clock: Clock, done: Done) => void;
 }
 
-async function measure({ inFlight, rate, respond }: Load): Promise<LoadReport & { peak: number }> {
+async function measure({ respond, ...load }: Load): Promise<LoadReport & { peak: number }> {
   const clock = new TestClock();
   let underWay = 0;
   let peak = 0;
   const report = generateLoad({
     clock,
-    inFlight,
-    rate,
+    ...load,
     durationMs: 1000,
     start: (slot) => {
       underWay += 1;
@@ -125,13 +127,55 @@ describe("generateLoad", () => {
     assert.ok(Math.abs(report.errors - 33) <= 1, `${report.errors}`);
   });
 
-  it("waits for what is under way at the end and does not count it", async () => {
+  it("waits for what is under way at the end and does not count it in a closed loop", async () => {
     const report = await measure({
       inFlight: 3,
       rate: null,
       respond: (clock, done) => clock.setTimer(() => done(null), 5000),
     });
     assert.deepEqual([report.operations, report.errors], [0, 0]);
+  });
+
+  it("counts what an open loop was to start in its time, also what was never started", async () => {
+    const report = await measure({
+      inFlight: 10,
+      rate: 100,
+      respond: (clock, done) => clock.setTimer(() => done(null), 5000),
+    });
+    assert.equal(report.operations, 10);
+    assert.equal(report.unstarted, 90);
+    // Those that were never started have waited from their intended starts to the end.
+    assert.equal(report.histogram.count, 100);
+    assert.ok(Math.abs(report.histogram.percentile(45) - 450_000) < 20_000);
+    assert.ok(report.histogram.percentile(95) >= 5_000_000);
+  });
+
+  it("measures nothing while it warms up, and says when that is over", async () => {
+    let count = 0;
+    let countAtStart = 0;
+    const report = await measure({
+      inFlight: 1,
+      rate: null,
+      warmUpMs: 500,
+      onMeasuring: () => countAtStart = count,
+      // Slow at first: the histogram would show it.
+      respond: (clock, done) => clock.setTimer(() => done(null), ++count <= 5 ? 99 : 10),
+    });
+    assert.equal(report.seconds, 1);
+    assert.ok(countAtStart === 5 || countAtStart === 6, `${countAtStart}`);
+    assert.ok(report.histogram.maxMicros <= 10_100, `${report.histogram.maxMicros}`);
+    assert.ok(report.operations >= 99 && report.operations <= 101, `${report.operations}`);
+  });
+
+  it("ends when so many operations were answered", async () => {
+    const report = await measure({
+      inFlight: 4,
+      rate: null,
+      operationsMax: 40,
+      respond: (clock, done) => clock.setTimer(() => done(null), 10),
+    });
+    assert.equal(report.operations, 40);
+    assert.ok(Math.abs(report.seconds - 0.1) < 0.001, `${report.seconds}`);
   });
 });
 

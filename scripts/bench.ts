@@ -1,0 +1,152 @@
+/**
+ * Measures clusters of three processes on loopback with their data on a real disk: the compiled
+ * binary, and beside it whatever else is named, in turn, round after round.
+ *
+ * Usage: npm run bench -- [--against NAME,…] [--scenarios NAME,…] [--seconds N] [--rounds N]
+ *   [--in-flight N,…] [--clients N] [--size BYTES] [--keys N] [--entries N] [--kills N] [--rate N]
+ *   [--heartbeat MS] [--election-timeout MS] [--dir FOLDER] [--output FILE] [--list]
+ *
+ *   --against    other systems, such as etcd; node, deno and bun are this one from its source
+ *   --scenarios  what to measure; everything unless given
+ *   --seconds    how long each load is measured; 5 unless given
+ *   --rounds     3 unless given; the tables have medians
+ *   --dir        where the data goes; tmp/bench unless given
+ *   --output     where the document with all figures goes; FOLDER/results.json unless given
+ *   --list       tells systems and scenarios, and measures nothing
+ *
+ * One load generator drives all: its loops, keys, values and histogram are those of `raft bench`,
+ * and its share of the processor is in the tables, with that of everything else on the machine:
+ * where that is not small, processor time and ratios mean something, and rates do not.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { arch, cpus, loadavg, platform, release } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { systems } from "./bench/systems.ts";
+import type { System } from "./bench/cluster.ts";
+import { Results, tablesOf } from "./bench/results.ts";
+import type { BenchSettings, Scenario } from "./bench/scenario.ts";
+import { catchUp, failover, idle, restart } from "./bench/scenarios/event_scenarios.ts";
+import { gets, large, memory, openLoop, puts } from "./bench/scenarios/load_scenarios.ts";
+
+const scenarios: readonly Scenario[] = [
+  ...[puts, gets, large, openLoop, failover, restart, catchUp, memory, idle],
+];
+
+const { values } = parseArgs({
+  options: {
+    "against": { type: "string", default: "" },
+    "scenarios": { type: "string", default: scenarios.map(({ name }) => name).join(",") },
+    "seconds": { type: "string", default: "5" },
+    "rounds": { type: "string", default: "3" },
+    "in-flight": { type: "string", default: "1,64,256,1000" },
+    "clients": { type: "string", default: "8" },
+    "size": { type: "string", default: "128" },
+    "keys": { type: "string", default: "10000" },
+    "entries": { type: "string", default: "1000000" },
+    "kills": { type: "string", default: "5" },
+    "rate": { type: "string" },
+    "heartbeat": { type: "string", default: "100" },
+    "election-timeout": { type: "string", default: "1000" },
+    "dir": { type: "string", default: join("tmp", "bench") },
+    "output": { type: "string" },
+    "list": { type: "boolean", default: false },
+  },
+});
+
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (number > 0) return number;
+  throw new RangeError(`--${name}: want a number above 0, not ${text}`);
+}
+
+/** The members of `all` that a flag names. */
+function named<T extends { readonly name: string }>(flag: string, all: readonly T[]): T[] {
+  const text = flag === "against" ? values.against : values.scenarios;
+  return text.split(",").filter((name) => name !== "").map((name) => {
+    const found = all.find((candidate) => candidate.name === name);
+    if (found !== undefined) return found;
+    throw new RangeError(`--${flag}: want one of ${all.map((one) => one.name)}, not "${name}"`);
+  });
+}
+
+const settings: BenchSettings = {
+  warmUpMs: 1_000,
+  durationMs: 1_000 * positive("seconds", values.seconds),
+  inFlight: values["in-flight"].split(",").map((text) => positive("in-flight", text)),
+  clients: positive("clients", values.clients),
+  valueBytes: positive("size", values.size),
+  keys: positive("keys", values.keys),
+  entries: positive("entries", values.entries),
+  kills: positive("kills", values.kills),
+  rate: values.rate === undefined ? null : positive("rate", values.rate),
+};
+
+async function measure(system: System, scenario: Scenario, results: Results): Promise<void> {
+  const cluster = await system.create({
+    folder: join(values.dir, system.name),
+    heartbeatMs: positive("heartbeat", values.heartbeat),
+    electionTimeoutMs: positive("election-timeout", values["election-timeout"]),
+    compaction: scenario.compaction,
+  });
+  try {
+    await cluster.start();
+    const measurements = await scenario.measure(cluster, settings);
+    results.add({ scenario: scenario.name, system: system.name }, measurements);
+    for (const { name, figures } of measurements) {
+      console.error(`${system.name}: ${name}: ${JSON.stringify(figures)}`);
+    }
+  } finally {
+    await cluster.dispose();
+  }
+}
+
+function write(path: string, chosen: readonly System[], results: Results): void {
+  const document = {
+    at: new Date().toISOString(),
+    machine: {
+      processors: cpus().length,
+      model: cpus()[0]?.model,
+      system: `${platform()} ${release()} ${arch()}`,
+      load: loadavg(),
+    },
+    settings,
+    systems: chosen.map((system) => ({ name: system.name, description: system.describe() })),
+    results: results.list(),
+  };
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(document, null, 2)}\n`);
+}
+
+async function main(): Promise<void> {
+  const [own, ...others] = systems;
+  const chosen = [own!, ...named("against", others)];
+  for (const system of chosen) {
+    const missing = system.missing();
+    if (missing !== null) throw new Error(`Cannot measure ${system.name}: ${missing}`);
+  }
+  const rounds = positive("rounds", values.rounds);
+  const results = new Results();
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const scenario of named("scenarios", scenarios)) {
+      for (const system of chosen) {
+        console.error(`round ${round} of ${rounds}: ${scenario.name} of ${system.name}`);
+        await measure(system, scenario, results);
+      }
+    }
+    write(values.output ?? join(values.dir, "results.json"), chosen, results);
+  }
+  console.log(tablesOf(results.list()));
+}
+
+if (values.list) {
+  for (const { name, summary } of scenarios) console.log(`${name.padEnd(10)} ${summary}`);
+  for (const system of systems) {
+    console.log(`${system.name.padEnd(10)} ${system.missing() ?? system.describe()}`);
+  }
+} else {
+  await main();
+}
+// Clients that failed to connect may still wait for something.
+process.exit(0);

@@ -1,0 +1,119 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { StatusAnswer } from "../../../src/wire/client_messages.ts";
+import { detectRuntime, KeyValueClient, RaftClient } from "../../../mod.ts";
+import { findFreePorts } from "../../../tests/e2e/kit/free_ports.ts";
+import { cleanEnvironment } from "../../../tests/e2e/kit/run_raft.ts";
+import {
+  Cluster,
+  type ClusterNode,
+  type ClusterOptions,
+  type Prober,
+  type System,
+} from "../cluster.ts";
+import type { LoadPlan } from "../load_plan.ts";
+
+const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
+const binary = join(root, "dist", "raft");
+const STATUS_TIMEOUT_MS = 500;
+const PUT_TIMEOUT_MS = 20_000;
+/** As often as never. */
+const SNAPSHOT_NEVER = ["--snapshot-every", "1000000000", "--snapshot-bytes", "1024GiB"];
+
+/** This project's cluster, by whatever command runs the program. */
+class RaftCluster extends Cluster {
+  readonly #command: readonly string[];
+  readonly #peers: string;
+  readonly #client: RaftClient;
+
+  constructor(
+    options: ClusterOptions,
+    { command, addresses, client }: {
+      readonly command: readonly string[];
+      readonly addresses: readonly string[];
+      readonly client: RaftClient;
+    },
+  ) {
+    super(options, addresses);
+    this.#command = command;
+    this.#client = client;
+    this.#peers = addresses.map((address, position) => `${position + 1}=${address}`).join(",");
+  }
+
+  protected override nodeCommand(position: number): readonly string[] {
+    const { heartbeatMs, electionTimeoutMs, compaction } = this.options;
+    const { address, dataPath } = this.nodes[position]!;
+    return [
+      ...this.#command,
+      ...["start", "--id", String(position + 1), "--data", dataPath, "--listen", address],
+      ...["--peers", this.#peers, "--cluster", "bench", "--log-format", "text"],
+      ...["--heartbeat", `${heartbeatMs}ms`, "--election-timeout", `${electionTimeoutMs}ms`],
+      ...(compaction ? [] : SNAPSHOT_NEVER),
+    ];
+  }
+
+  protected override environment(): Readonly<Record<string, string | undefined>> {
+    return cleanEnvironment();
+  }
+
+  override loadCommand(plan: LoadPlan): readonly string[] {
+    // The binary whatever the nodes run on, so that runtimes are measured by one client.
+    return [
+      ...[binary, "bench", plan.operation, "-o", "json", "--endpoints", plan.endpoint],
+      ...["--timeout", "60s", "--keys", String(plan.keys), "--size", `${plan.valueBytes}B`],
+      ...["--clients", String(plan.clients), "--in-flight", String(plan.inFlight)],
+      ...["--warm-up", `${plan.warmUpMs}ms`, "--for", `${plan.durationMs}ms`],
+      ...(plan.count === null ? [] : ["--count", String(plan.count)]),
+      ...(plan.rate === null ? [] : ["--rate", String(plan.rate)]),
+      ...(plan.skipPreload ? ["--skip-preload"] : []),
+    ];
+  }
+
+  override async isLeader({ address }: ClusterNode): Promise<boolean> {
+    const status = await this.#status(address);
+    return status !== null && status.nodeId === status.leaderId;
+  }
+
+  override async appliedIndex({ address }: ClusterNode): Promise<number | null> {
+    return (await this.#status(address))?.appliedIndex ?? null;
+  }
+
+  #status(endpoint: string): Promise<StatusAnswer | null> {
+    return this.#client.status({ endpoint, timeoutMs: STATUS_TIMEOUT_MS }).catch(() => null);
+  }
+
+  override async prober(): Promise<Prober> {
+    const endpoints = this.nodes.map(({ address }) => address);
+    const client = new RaftClient(await detectRuntime(), { endpoints, timeoutMs: PUT_TIMEOUT_MS });
+    const store = new KeyValueClient(client);
+    return {
+      put: () => store.put("probe-key-000000", "v".repeat(128)).then(() => true, () => false),
+      close: () => client.close(),
+    };
+  }
+
+  override async dispose(): Promise<void> {
+    this.#client.close();
+    await super.dispose();
+  }
+}
+
+/**
+ * This project as a system to measure.
+ *
+ * @param name How it is called in the results.
+ * @param command What runs the program: the binary, or a runtime with the source.
+ */
+export function raftSystem(name: string, command: readonly string[] = [binary]): System {
+  return {
+    name,
+    describe: () => `raft: ${command.join(" ").replace(`${root}/`, "")}`,
+    missing: () => existsSync(binary) ? null : "there is no dist/raft: run npm run build first",
+    create: async (options) => {
+      const addresses = (await findFreePorts(3)).map((port) => `127.0.0.1:${port}`);
+      const client = new RaftClient(await detectRuntime(), { endpoints: addresses });
+      return new RaftCluster(options, { command, addresses, client });
+    },
+  };
+}
