@@ -31,6 +31,13 @@ export function endOfPrefix(prefix: string): string {
   return `${prefix}\u0100`;
 }
 
+/** Whether `one` comes before `other`, byte by byte. */
+export function comesBefore(one: Uint8Array, other: Uint8Array): boolean {
+  const length = Math.min(one.length, other.length);
+  for (let i = 0; i < length; i += 1) if (one[i] !== other[i]) return one[i]! < other[i]!;
+  return one.length < other.length;
+}
+
 function charactersOf(bytes: Uint8Array): string {
   return String.fromCharCode.apply(null, bytes as unknown as number[]);
 }

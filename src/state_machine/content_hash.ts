@@ -51,6 +51,16 @@ export function hashByteString(hash: number, text: string): number {
   return hashInteger(sum, text.length);
 }
 
+/** The same for the bytes that the string has as characters. */
+export function hashKey(hash: number, bytes: Uint8Array): number {
+  let sum = hash;
+  for (let at = 0; at < bytes.length; at += 1) {
+    sum = Math.imul(sum ^ bytes[at]!, FIRST_FACTOR);
+    sum ^= sum >>> 15;
+  }
+  return hashInteger(sum, bytes.length);
+}
+
 /** `hash` with an integer added to it: its low 32 bits, and what is above them. */
 export function hashInteger(hash: number, integer: number): number {
   const low = integer | 0;

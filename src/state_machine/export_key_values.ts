@@ -6,7 +6,6 @@
  */
 import type { Index, LogTimeMs } from "../types.ts";
 import { ByteSource } from "./byte_source.ts";
-import { fromByteString } from "./byte_string.ts";
 import { ANSWERS_FORMAT } from "./deduplication_snapshot.ts";
 import {
   KEY_VALUE_FORMAT,
@@ -76,7 +75,7 @@ class Batch implements KeyValueRecordSink {
     const { key, value, revision, createRevision, version, leaseId } = record;
     const deadlineMs = leaseId === 0 ? record.deadlineMs : this.#leases.get(leaseId)!.deadlineMs;
     this.#items.push({
-      key: fromByteString(key),
+      key: key.slice(),
       value: value.slice(),
       revision,
       createRevision,

@@ -27,7 +27,12 @@ import {
   ttlFault,
 } from "./key_value_lease_commands.ts";
 import { createAttachment, type KeyAttachment, type KeyValueLeases } from "./key_value_leases.ts";
-import type { KeyValueEntry } from "./key_value_table.ts";
+import {
+  type EntryId,
+  type KeyValueEntry,
+  type KeyValueTable,
+  NO_ENTRY,
+} from "./key_value_table.ts";
 
 const NO_KEY = new Uint8Array(0);
 /** An integer as increment writes it: no sign but a minus, no leading zeros. */
@@ -88,14 +93,14 @@ function applyPut(data: KeyValueData, command: KvPut, revision: Index): KvResult
     const refusal = lifetimeRefusal(leases, lifetime, revision);
     if (refusal !== null) return refusal;
   }
-  const key = toByteString(command.key);
-  const entry = table.get(key);
-  if (!conditionHolds(condition, entry)) return conditionFailed(entry);
-  const created = entry === undefined;
-  const previous = command.returnPrevious && !created ? itemOf(entry) : null;
-  const before = created ? null : entry.attachment;
+  const { key } = command;
+  const found = table.find(key);
+  if (!conditionHolds(table, condition, found)) return conditionFailed(table, found);
+  const created = found === NO_ENTRY;
+  const previous = command.returnPrevious && !created ? itemOf(table.entryOf(found)) : null;
+  const before = created ? null : table.attachmentOf(found);
   const attachment = lifetime === undefined ? null : attachmentOf(leases, key, lifetime);
-  table.put(key, { value, revision, attachment });
+  table.put(key, { found, value, revision, attachment });
   if (before !== attachment) leases.replace(before, attachment);
   return { type: "put", revision, created, previous };
 }
@@ -114,21 +119,25 @@ function lifetimeRefusal(
   return leases.get(leaseId) === undefined ? { type: "leaseNotFound", revision, leaseId } : null;
 }
 
-function attachmentOf(leases: KeyValueLeases, key: string, lifetime: KvLifetime): KeyAttachment {
-  if (lifetime.type === "lease") return createAttachment(key, { leaseId: lifetime.leaseId });
-  return createAttachment(key, { deadlineMs: leases.nowMs + lifetime.ttlMs });
+function attachmentOf(
+  leases: KeyValueLeases,
+  key: Uint8Array,
+  lifetime: KvLifetime,
+): KeyAttachment {
+  const name = toByteString(key);
+  if (lifetime.type === "lease") return createAttachment(name, { leaseId: lifetime.leaseId });
+  return createAttachment(name, { deadlineMs: leases.nowMs + lifetime.ttlMs });
 }
 
 function applyDelete(data: KeyValueData, command: KvDelete, revision: Index): KvResult {
   const { table, leases } = data;
   const fault = keyFault(command.key);
   if (fault !== null) return invalidResult(fault);
-  const key = toByteString(command.key);
-  const entry = table.get(key);
-  if (!conditionHolds(command.condition, entry)) return conditionFailed(entry);
-  if (entry === undefined) return { type: "delete", revision, count: 0 };
-  const { attachment } = entry;
-  table.delete(key);
+  const found = table.find(command.key);
+  if (!conditionHolds(table, command.condition, found)) return conditionFailed(table, found);
+  if (found === NO_ENTRY) return { type: "delete", revision, count: 0 };
+  const attachment = table.attachmentOf(found);
+  table.delete(found);
   if (attachment !== null) leases.replace(attachment, null);
   return { type: "delete", revision, count: 1 };
 }
@@ -141,10 +150,10 @@ function applyDeletePrefix(
   const { table, leases } = data;
   const fault = prefixFault(command.prefix);
   if (fault !== null) return invalidResult(fault);
-  const prefix = toByteString(command.prefix);
+  const { prefix } = command;
   if (command.dryRun) return { type: "delete", revision, count: table.countPrefix(prefix) };
   const count = table.deletePrefix(prefix, (attachment) => leases.replace(attachment, null));
-  if (prefix === "") leases.detachAll();
+  if (prefix.length === 0) leases.detachAll();
   return { type: "delete", revision, count };
 }
 
@@ -155,9 +164,8 @@ function applyIncrement(data: KeyValueData, command: KvIncrement, revision: Inde
   if (!Number.isSafeInteger(command.amount)) {
     return invalidResult(`The amount is not an integer within ±${INTEGER_MAX}`);
   }
-  const key = toByteString(command.key);
-  const entry = table.get(key);
-  const current = entry === undefined ? 0 : readInteger(entry.value);
+  const found = table.find(command.key);
+  const current = found === NO_ENTRY ? 0 : readInteger(table.entryOf(found).value);
   if (current === null) {
     return invalidResult(`The value is not a decimal integer within ±${INTEGER_MAX}`);
   }
@@ -169,8 +177,8 @@ function applyIncrement(data: KeyValueData, command: KvIncrement, revision: Inde
     );
   }
   // What expires the key goes on doing so: it is counted, not written anew.
-  const attachment = entry?.attachment ?? null;
-  table.put(key, { value: fromByteString(String(value)), revision, attachment });
+  const attachment = found === NO_ENTRY ? null : table.attachmentOf(found);
+  table.put(command.key, { found, value: fromByteString(String(value)), revision, attachment });
   return { type: "increment", revision, value };
 }
 
@@ -183,18 +191,18 @@ function readInteger(value: Uint8Array): number | null {
   return Number.isSafeInteger(integer) ? integer : null;
 }
 
-function conditionHolds(condition: KvCondition, entry: KeyValueEntry | undefined): boolean {
+function conditionHolds(table: KeyValueTable, condition: KvCondition, found: EntryId): boolean {
   switch (condition.type) {
     case "none":
       return true;
     case "revision":
-      return (entry === undefined ? 0 : entry.revision) === condition.revision;
+      return (found === NO_ENTRY ? 0 : table.entryOf(found).revision) === condition.revision;
     case "value":
-      return entry !== undefined && areEqual(entry.value, condition.value);
+      return found !== NO_ENTRY && areEqual(table.entryOf(found).value, condition.value);
     case "absent":
-      return entry === undefined;
+      return found === NO_ENTRY;
     case "present":
-      return entry !== undefined;
+      return found !== NO_ENTRY;
     default:
       return unreachable(condition);
   }
@@ -208,8 +216,9 @@ function areEqual(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-function conditionFailed(entry: KeyValueEntry | undefined): KvConditionFailed {
-  if (entry === undefined) return { type: "conditionFailed", revision: 0, current: null };
+function conditionFailed(table: KeyValueTable, found: EntryId): KvConditionFailed {
+  if (found === NO_ENTRY) return { type: "conditionFailed", revision: 0, current: null };
+  const entry = table.entryOf(found);
   return { type: "conditionFailed", revision: entry.revision, current: itemOf(entry) };
 }
 

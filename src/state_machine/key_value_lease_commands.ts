@@ -52,7 +52,7 @@ export function applyLeaseCommand(
     leases.keepAlive(leaseId);
     return leaseResult(describeLease(lease, leases.nowMs), revision);
   }
-  const count = leases.revoke(leaseId, (key) => void table.delete(key));
+  const count = leases.revoke(leaseId, (key) => table.delete(table.find(fromByteString(key))));
   return { type: "delete", revision, count };
 }
 
@@ -88,9 +88,10 @@ export function answerLeaseQuery(
       bytes += key.length;
       more = items.length >= countMaxOf(query) || (bytes > LIST_BYTES_MAX && items.length > 0);
       if (more) return false;
-      const { revision, createRevision, version } = data.table.get(key)!;
-      const item = { value: NO_BYTES, revision, createRevision, version };
-      items.push({ key: fromByteString(key), ...item });
+      const { table } = data;
+      const name = fromByteString(key);
+      const { revision, createRevision, version } = table.entryOf(table.find(name));
+      items.push({ key: name, value: NO_BYTES, revision, createRevision, version });
       return true;
     },
   });

@@ -6,7 +6,7 @@
  */
 import { KEY_BYTES_MAX, TTL_MS_MAX, VALUE_BYTES_MAX } from "../limits.ts";
 import { type Index, INTEGER_MAX, type LogTimeMs } from "../types.ts";
-import { toByteString } from "./byte_string.ts";
+import { comesBefore } from "./byte_string.ts";
 import type { KeyLeaseView } from "./key_value_leases.ts";
 import { badSnapshot, type SnapshotFormat } from "./snapshot_frames.ts";
 import { SnapshotRecordReader } from "./snapshot_records.ts";
@@ -14,11 +14,12 @@ import { SnapshotRecordReader } from "./snapshot_records.ts";
 /** The format of the frames that hold them. */
 export const KEY_VALUE_FORMAT: SnapshotFormat = { name: "key-value store", kind: 2, version: 2 };
 
+const NO_KEY = new Uint8Array(0);
+
 /** A key as a snapshot has it. */
 export interface KeyValueRecord {
-  /** A byte string. */
-  readonly key: string;
-  /** A view, valid until the next record. */
+  /** A view, valid until the next record, as is the value. */
+  readonly key: Uint8Array;
   readonly value: Uint8Array;
   readonly createRevision: Index;
   readonly revision: Index;
@@ -51,7 +52,7 @@ export class KeyValueRecords {
   /** How many keys there will be; -1 until the first record came. */
   #count = -1;
   #countRead = 0;
-  #lastKey = "";
+  #lastKey = NO_KEY;
 
   /** Hands records to `sink`. */
   constructor(sink: KeyValueRecordSink) {
@@ -129,14 +130,14 @@ export class KeyValueRecords {
     if (createRevision < 1 || revision > Math.min(this.revision, INTEGER_MAX) || version < 1) {
       throw this.#badEntry(`its revisions are ${createRevision} and ${revision}`);
     }
-    const key = toByteString(bytes.subarray(0, keyBytes));
-    if (key <= this.#lastKey) throw this.#badEntry("its key does not follow");
+    const key = bytes.subarray(0, keyBytes);
+    if (!comesBefore(this.#lastKey, key)) throw this.#badEntry("its key does not follow");
     if (leaseId !== 0 && (deadlineMs !== 0 || !this.#leaseIds.has(leaseId))) {
       throw this.#badEntry(`its lease is ${leaseId}, its deadline ${deadlineMs}`);
     }
     const value = bytes.subarray(keyBytes);
     this.#sink.entry({ key, value, createRevision, revision, version, leaseId, deadlineMs });
-    this.#lastKey = key;
+    this.#lastKey = key.slice();
     this.#countRead += 1;
     return true;
   }

@@ -16,6 +16,7 @@
  * @module
  */
 import type { Index, LogTimeMs } from "../types.ts";
+import { toByteString } from "./byte_string.ts";
 import { ByteSource } from "./byte_source.ts";
 import { createAttachment, type KeyLeaseView, KeyValueLeases } from "./key_value_leases.ts";
 import {
@@ -47,12 +48,12 @@ export interface KeyValueStoreView {
 
 /** The chunks of a snapshot. Equal stores give equal bytes. */
 export function* encodeKeyValueStore(view: KeyValueStoreView): Generator<Uint8Array, void> {
-  const { entries: { count, entries }, leases, nowMs, revision } = view;
+  const { entries, leases, nowMs, revision } = view;
   const writer = new SnapshotFrameWriter(KEY_VALUE_FORMAT);
   writer.putInteger(revision);
   writer.putInteger(nowMs);
   writer.putInteger(leases.length);
-  writer.putInteger(count);
+  writer.putInteger(entries.count);
   for (const { id, ttlMs, deadlineMs, isEnding } of leases) {
     writer.putInteger(id);
     writer.putInteger(ttlMs);
@@ -60,8 +61,7 @@ export function* encodeKeyValueStore(view: KeyValueStoreView): Generator<Uint8Ar
     writer.putInteger(isEnding ? 1 : 0);
     for (let frame = writer.takeReady(); frame; frame = writer.takeReady()) yield frame;
   }
-  for (let next = entries.next(); next.done !== true; next = entries.next()) {
-    const entry = next.value;
+  for (let entry = entries.next(); entry !== null; entry = entries.next()) {
     writer.putInteger(entry.key.length);
     writer.putInteger(entry.value.length);
     writer.putInteger(entry.createRevision);
@@ -69,7 +69,7 @@ export function* encodeKeyValueStore(view: KeyValueStoreView): Generator<Uint8Ar
     writer.putInteger(entry.version);
     writer.putInteger(entry.attachment?.leaseId ?? 0);
     writer.putInteger(entry.attachment?.deadlineMs ?? 0);
-    writer.putByteString(entry.key);
+    writer.putBytes(entry.key);
     writer.putBytes(entry.value);
     for (let frame = writer.takeReady(); frame; frame = writer.takeReady()) yield frame;
   }
@@ -149,7 +149,8 @@ class Restorer implements KeyValueRecordSink {
   entry(record: KeyValueRecord): void {
     const { key, value, createRevision, revision, version, leaseId, deadlineMs } = record;
     const until = leaseId === 0 ? { deadlineMs } : { leaseId };
-    const attachment = leaseId === 0 && deadlineMs === 0 ? null : createAttachment(key, until);
+    const isAttached = leaseId !== 0 || deadlineMs !== 0;
+    const attachment = isAttached ? createAttachment(toByteString(key), until) : null;
     this.#table.restore({ key, value, createRevision, revision, version, attachment });
     this.#leases.replace(null, attachment);
   }

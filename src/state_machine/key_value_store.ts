@@ -15,6 +15,7 @@ import {
 } from "../wire/kv_codec.ts";
 import type { KvCommand, KvQuery, KvResult } from "../wire/kv_messages.ts";
 import { UnknownMemberError } from "../wire/message_check.ts";
+import { fromByteString } from "./byte_string.ts";
 import { finishHash, HASH_SEED, hashInteger } from "./content_hash.ts";
 import { applyKeyValueCommand } from "./key_value_commands.ts";
 import { invalidResult } from "./key_value_lease_commands.ts";
@@ -59,7 +60,10 @@ export class KeyValueStore implements StateMachine {
   #data = { table: new KeyValueTable(), leases: new KeyValueLeases() };
   /** The index of the last command or tick that was applied, whatever it was answered. */
   #revision: Index = 0;
-  readonly #removeKey = (key: string): void => void this.#data.table.delete(key);
+  readonly #removeKey = (key: string): void => {
+    const { table } = this.#data;
+    table.delete(table.find(fromByteString(key)));
+  };
 
   /** How many keys there are. */
   get keyCount(): number {
@@ -138,12 +142,21 @@ export class KeyValueStore implements StateMachine {
   /** The state as it is now; see {@linkcode StateMachine.takeSnapshot}. */
   takeSnapshot(): Iterator<Uint8Array, void> {
     const { table, leases } = this.#data;
-    return encodeKeyValueStore({
-      entries: table.view(),
+    const entries = table.view();
+    const chunks = encodeKeyValueStore({
+      entries,
       leases: leases.view(),
       nowMs: leases.nowMs,
       revision: this.#revision,
     });
+    // A generator that was never started would not end the view.
+    return {
+      next: () => chunks.next(),
+      return: () => {
+        entries.close();
+        return chunks.return();
+      },
+    };
   }
 
   /** Replaces the state; where it rejects, the state is as before. */

@@ -1,69 +1,44 @@
 /**
- * The entries of the key-value store, kept twice: a hash map finds one by its key (the way of every
- * command), an ordered map walks them in order and makes cheap copies for snapshots. Both hold the
- * same entry objects.
+ * The entries of the key-value store: their bytes lie in pages (entry_pages.ts), an index finds one
+ * by its key (key_index.ts, the way of every command), and the order of the keys is kept aside
+ * (key_order.ts) for whoever walks through them.
  *
- * **Copy on write.** An entry is changed in place, its value buffer too where the length stays,
- * but only while no view can see it: each view starts a new generation, and an entry of an earlier
- * one is replaced instead. So nothing outside may keep an entry or its value beyond the call that
- * got it, except from a view.
+ * **Copy on write.** An entry is changed in place. Each view starts a new generation; an entry of
+ * an earlier one that is changed or removed while a view is drawn is first copied for that view. So
+ * nothing outside may keep an entry or its value beyond the call that got it.
  *
  * @module
  */
 import { assert } from "../assert.ts";
 import type { Index } from "../types.ts";
-import { endOfPrefix } from "./byte_string.ts";
-import { finishHash, HASH_SEED, hashBytes, hashByteString, hashInteger } from "./content_hash.ts";
+import { comesBefore } from "./byte_string.ts";
+import { finishHash, HASH_SEED, hashBytes, hashInteger, hashKey } from "./content_hash.ts";
+import { type EntryId, EntryPages, NO_ENTRY } from "./entry_pages.ts";
+import { KeyIndex } from "./key_index.ts";
+import { KeyCursor, KeyOrder } from "./key_order.ts";
 import type { KeyAttachment } from "./key_value_leases.ts";
-import { createOrderedMap, type OrderedMap } from "./ordered_map.ts";
+import { type KeyValueEntry, KeyValueView, readEntry } from "./key_value_view.ts";
 
-/** A key and what it holds. */
-export interface KeyValueEntry {
-  /** The key as a byte string. */
-  readonly key: string;
-  /** Bytes of its own: never a view that would hold a batch of commands in memory. */
-  readonly value: Uint8Array;
-  /** The index that created it. */
-  readonly createRevision: Index;
-  /** The index that wrote it last. */
-  readonly revision: Index;
-  /** How often it was written since it was created, from 1 on. */
-  readonly version: number;
-  /** What expires it, for whoever looks after that; null where nothing does. */
-  readonly attachment: KeyAttachment | null;
-}
+export { type EntryId, type KeyValueEntry, type KeyValueView, NO_ENTRY };
 
 /** What a put writes. */
 export interface KeyValueWrite {
+  /** What {@linkcode KeyValueTable.find} said of the key, which has not changed since. */
+  readonly found: EntryId;
   readonly value: Uint8Array;
   readonly revision: Index;
   readonly attachment: KeyAttachment | null;
 }
 
-interface OwnedEntry extends KeyValueEntry {
-  value: Uint8Array;
-  revision: Index;
-  version: number;
-  attachment: KeyAttachment | null;
-  generation: number;
-  /** The hash of the key, so that writing it again need not compute it again. */
-  keyHash: number;
-  /** What the entry adds to the hash of the table. */
-  hash: number;
-}
-
-/** Entries in the order of their keys, as they were when the view was made. */
-export interface KeyValueView {
-  readonly count: number;
-  readonly entries: Iterator<KeyValueEntry, void>;
-}
-
-const DELETE = { delete: true };
-
 /** See the comment of this module. */
 export class KeyValueTable {
-  readonly #byKey = new Map<string, OwnedEntry>();
-  #ordered: OrderedMap<OwnedEntry> = createOrderedMap();
+  #pages = new EntryPages();
+  #index = new KeyIndex(this.#pages);
+  #order = new KeyOrder(this.#pages);
+  /** Of the entries that have one: few, as a rule. */
+  #attachments = new Map<EntryId, KeyAttachment>();
+  /** Those that are drawn. */
+  #views: KeyValueView[] = [];
   #generation = 0;
   #hash = 0;
 
@@ -74,87 +49,91 @@ export class KeyValueTable {
 
   /** How many keys there are. */
   get count(): number {
-    return this.#byKey.size;
+    return this.#index.count;
   }
 
-  /** The entry of a key; valid until the table changes. */
-  get(key: string): KeyValueEntry | undefined {
-    return this.#byKey.get(key);
+  /** The bytes of the pages that hold the entries. */
+  get pageBytes(): number {
+    return this.#pages.bytes;
+  }
+
+  /** The entry of a key, or none. */
+  find(key: Uint8Array): EntryId {
+    return this.#index.find(key, hashKey(HASH_SEED, key));
+  }
+
+  /** What an entry holds. */
+  entryOf(id: EntryId): KeyValueEntry {
+    return readEntry(this.#pages, this.#attachments, id);
+  }
+
+  /** What expires an entry. */
+  attachmentOf(id: EntryId): KeyAttachment | null {
+    return this.#pages.isAttached(id) ? this.#attachments.get(id)! : null;
   }
 
   /** Sets a key to a copy of `value`. */
-  put(key: string, write: KeyValueWrite): void {
-    const { value, revision, attachment } = write;
-    const entry = this.#byKey.get(key);
-    const generation = this.#generation;
-    if (entry === undefined) {
-      const createRevision = revision;
-      this.#insert(
-        { key, value: value.slice(), createRevision, revision, version: 1, attachment },
-        hashByteString(HASH_SEED, key),
-      );
+  put(key: Uint8Array, write: KeyValueWrite): void {
+    const { found, value, revision, attachment } = write;
+    const pages = this.#pages;
+    if (found === NO_ENTRY) {
+      const fields = { createRevision: revision, revision, version: 1, attachment };
+      this.#insert(key, value, fields);
       return;
     }
-    this.#hash -= entry.hash;
-    if (entry.generation !== generation) {
-      const { createRevision, keyHash } = entry;
-      const version = entry.version + 1;
-      this.#insert(
-        { key: entry.key, value: value.slice(), createRevision, revision, version, attachment },
-        keyHash,
-      );
-      return;
-    }
-    if (entry.value.length === value.length) entry.value.set(value);
-    else entry.value = value.slice();
-    entry.revision = revision;
-    entry.version += 1;
-    entry.attachment = attachment;
-    entry.hash = hashOf(entry, entry.keyHash);
-    this.#hash = (this.#hash + entry.hash) | 0;
+    if (this.#views.length > 0) this.#keepForViews(found);
+    const createRevision = pages.createRevision(found);
+    const version = pages.version(found) + 1;
+    this.#hash = (this.#hash - pages.hash(found)) | 0;
+    const fields = { createRevision, revision, version, attachment };
+    if (pages.fits(found, value.length)) {
+      pages.writeValue(found, value);
+      this.#write(found, value, fields);
+    } else this.#move(found, value, fields);
   }
 
-  /** Adds an entry of a snapshot, with a copy of its value. */
+  /** Adds an entry of a snapshot, with copies of key and value. */
   restore(entry: KeyValueEntry): void {
-    const restored = { ...entry, value: entry.value.slice() };
-    this.#insert(restored, hashByteString(HASH_SEED, entry.key));
+    this.#insert(entry.key, entry.value, entry);
   }
 
-  /** Removes a key and says whether it was there. */
-  delete(key: string): boolean {
-    const entry = this.#byKey.get(key);
-    if (entry === undefined) return false;
-    this.#byKey.delete(key);
-    this.#hash = (this.#hash - entry.hash) | 0;
-    const wasThere = this.#ordered.delete(key);
-    assert(wasThere, "a key is in the hash map and not in the ordered map");
-    return true;
+  /** Removes an entry. */
+  delete(id: EntryId): void {
+    if (this.#views.length > 0) this.#keepForViews(id);
+    const pages = this.#pages;
+    this.#hash = (this.#hash - pages.hash(id)) | 0;
+    this.#index.remove(pages.keyHash(id), id);
+    if (pages.isAttached(id)) this.#attachments.delete(id);
+    this.#order.remove(id);
   }
 
   /**
    * Removes every key that starts with `prefix` and returns how many there were. `detached` is told
    * the attachments of those that had one, but for the empty prefix: all are gone then.
    */
-  deletePrefix(prefix: string, detached: (attachment: KeyAttachment) => void): number {
-    if (prefix === "") {
-      const count = this.count;
-      this.#byKey.clear();
-      this.#ordered = createOrderedMap();
-      this.#hash = 0;
+  deletePrefix(prefix: Uint8Array, detached: (attachment: KeyAttachment) => void): number {
+    const { count } = this;
+    if (prefix.length === 0) {
+      this.#clear();
       return count;
     }
-    return this.#ordered.editRange(prefix, endOfPrefix(prefix), false, (key, entry) => {
-      const { attachment, hash } = entry;
-      this.#byKey.delete(key);
-      this.#hash = (this.#hash - hash) | 0;
+    const ids: EntryId[] = [];
+    this.#visit(prefix, prefix, (id) => ids.push(id) > 0);
+    for (const id of ids) {
+      const attachment = this.attachmentOf(id);
+      this.delete(id);
       if (attachment !== null) detached(attachment);
-      return DELETE;
-    });
+    }
+    assert(this.count === count - ids.length, () => `${this.count} of ${count} keys are left`);
+    return ids.length;
   }
 
   /** How many keys start with `prefix`. */
-  countPrefix(prefix: string): number {
-    return this.#ordered.forRange(prefix, endOfPrefix(prefix), false);
+  countPrefix(prefix: Uint8Array): number {
+    if (prefix.length === 0) return this.count;
+    let count = 0;
+    this.#visit(prefix, prefix, () => (count += 1) > 0);
+    return count;
   }
 
   /**
@@ -162,62 +141,110 @@ export class KeyValueTable {
    * until it returns false.
    */
   visitPrefix(
-    prefix: string,
-    options: { readonly from: string; readonly visit: (entry: KeyValueEntry) => boolean },
+    prefix: Uint8Array,
+    options: {
+      readonly from: Uint8Array;
+      readonly visit: (entry: KeyValueEntry) => boolean;
+    },
   ): void {
-    const low = options.from > prefix ? options.from : prefix;
-    const { visit } = options;
-    this.#ordered.forRange(low, endOfPrefix(prefix), false, (_key, entry) => {
-      if (!visit(entry)) return { break: true };
-    });
+    const { from, visit } = options;
+    const start = comesBefore(from, prefix) ? prefix : from;
+    this.#visit(prefix, start, (id) => visit(this.entryOf(id)));
   }
 
   /** All entries as they are now; what comes later does not change the view. */
   view(): KeyValueView {
+    const view = new KeyValueView({
+      pages: this.#pages,
+      attachments: this.#attachments,
+      runs: this.#order.runs(),
+      count: this.count,
+      generation: this.#generation,
+      ended: (view) => this.#views = this.#views.filter((other) => other !== view),
+    });
     this.#generation += 1;
-    const copy = this.#ordered.clone();
-    const pairs = copy.entries();
-    const entries: Iterator<KeyValueEntry, void> = {
-      next: () => {
-        const pair = pairs.next();
-        if (pair.done === true) return { done: true, value: undefined };
-        return { done: false, value: pair.value[1] };
-      },
-    };
-    return { count: copy.size, entries };
+    this.#views.push(view);
+    return view;
   }
 
-  /** Adds an entry, or puts it in the place of one whose hash was subtracted before. */
-  #insert(fields: KeyValueEntry, keyHash: number): void {
-    const { key, value, createRevision, revision, version, attachment } = fields;
-    const hash = hashOf(fields, keyHash);
+  #insert(
+    key: Uint8Array,
+    value: Uint8Array,
+    fields: Pick<KeyValueEntry, "createRevision" | "revision" | "version" | "attachment">,
+  ): void {
+    const keyHash = hashKey(HASH_SEED, key);
+    const id = this.#pages.allocate(key.length, value.length);
+    this.#pages.writeKey(id, key, keyHash);
+    this.#pages.writeValue(id, value);
+    this.#write(id, value, fields);
+    this.#index.add(keyHash, id);
+    this.#order.add(id);
+  }
+
+  /** Writes a value where there is room for it. */
+  #move(from: EntryId, value: Uint8Array, fields: Omit<KeyValueEntry, "key" | "value">): void {
+    const pages = this.#pages;
+    const key = pages.key(from);
+    const keyHash = pages.keyHash(from);
+    const to = pages.allocate(key.length, value.length);
+    pages.writeKey(to, key, keyHash);
+    pages.writeValue(to, value);
+    this.#attachments.delete(from);
+    this.#write(to, value, fields);
+    this.#index.replace(keyHash, { from, to });
+    this.#order.remove(from);
+    this.#order.add(to);
+  }
+
+  /** Writes all but key and value of an entry whose hash was subtracted before, if it had one. */
+  #write(
+    id: EntryId,
+    value: Uint8Array,
+    fields: Pick<KeyValueEntry, "createRevision" | "revision" | "version" | "attachment">,
+  ): void {
+    const { createRevision, revision, version, attachment } = fields;
+    const pages = this.#pages;
+    const isAttached = attachment !== null;
+    if (isAttached) this.#attachments.set(id, attachment);
+    else if (this.#attachments.size > 0) this.#attachments.delete(id);
     const generation = this.#generation;
-    const entry: OwnedEntry = {
-      key,
-      value,
-      createRevision,
-      revision,
-      version,
-      attachment,
-      generation,
-      keyHash,
-      hash,
-    };
-    this.#byKey.set(key, entry);
-    this.#ordered.set(key, entry);
+    pages.writeFields(id, { createRevision, revision, version, generation, isAttached });
+    let hash = hashBytes(pages.keyHash(id), value);
+    hash = hashInteger(hash, createRevision);
+    hash = hashInteger(hash, revision);
+    hash = hashInteger(hash, version);
+    if (isAttached) {
+      hash = hashInteger(hashInteger(hash, attachment.leaseId), attachment.deadlineMs);
+    }
+    hash = finishHash(hash);
+    pages.setHash(id, hash);
     this.#hash = (this.#hash + hash) | 0;
   }
-}
 
-/** The hash of an entry whose key has the hash `keyHash`. */
-function hashOf(entry: KeyValueEntry, keyHash: number): number {
-  const { value, createRevision, revision, version, attachment } = entry;
-  let hash = hashBytes(keyHash, value);
-  hash = hashInteger(hash, createRevision);
-  hash = hashInteger(hash, revision);
-  hash = hashInteger(hash, version);
-  if (attachment !== null) {
-    hash = hashInteger(hashInteger(hash, attachment.leaseId), attachment.deadlineMs);
+  /** Views go on reading what there was. */
+  #clear(): void {
+    this.#pages = new EntryPages();
+    this.#index = new KeyIndex(this.#pages);
+    this.#order = new KeyOrder(this.#pages);
+    this.#attachments = new Map();
+    this.#views = [];
+    this.#hash = 0;
   }
-  return finishHash(hash);
+
+  #keepForViews(id: EntryId): void {
+    const generation = this.#pages.generation(id);
+    for (const view of this.#views) {
+      if (generation <= view.generation) view.keep(id);
+    }
+  }
+
+  /** Visits the entries whose keys start with `prefix`, from a key that does on. */
+  #visit(prefix: Uint8Array, from: Uint8Array, visit: (id: EntryId) => boolean): void {
+    const pages = this.#pages;
+    const cursor = new KeyCursor(pages, this.#order.runs(), from);
+    for (let id = cursor.next(); id !== NO_ENTRY; id = cursor.next()) {
+      if (!pages.startsWith(id, prefix)) return;
+      if (!pages.isDead(id) && !visit(id)) return;
+    }
+  }
 }

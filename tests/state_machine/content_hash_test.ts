@@ -7,6 +7,7 @@ import {
   hashBytes,
   hashByteString,
   hashInteger,
+  hashKey,
 } from "../../src/state_machine/content_hash.ts";
 
 const BYTES = Uint8Array.from({ length: 133 }, (_, i) => (i * 37) & 0xff);
@@ -51,5 +52,6 @@ describe("content_hash", () => {
       finishHash(-1),
     ];
     assert.deepEqual(all, [1063059152, -428630119, 2069192809, -2114883783]);
+    assert.equal(hashKey(HASH_SEED, Uint8Array.from([0x6b, 0xe9, 0x6b])), all[1]);
   });
 });
