@@ -93,7 +93,10 @@ export interface Listener {
 
 /** Receives what happens on a {@linkcode ByteStream}; its calls never overlap. */
 export interface ByteStreamHandler {
-  /** Bytes arrived. The chunk belongs to the receiver: nobody writes to it afterwards. */
+  /**
+   * Bytes arrived. The chunk belongs to the receiver: nobody writes to it afterwards. It is a plain
+   * Uint8Array, never a Buffer, whose slices are views.
+   */
   data(chunk: Uint8Array): void;
   /**
    * The stream ended, once, and nothing follows; `error` is null where either side closed it. There

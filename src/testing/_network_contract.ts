@@ -24,6 +24,7 @@ export const networkContract: readonly ContractTest[] = [
   { name: "network keeps the order of many writes of all sizes", body: keepsOrder },
   { name: "network moves a large transfer in pieces", body: movesLargeTransfer },
   { name: "network gives chunks that nobody writes to again", body: givesChunksAway },
+  { name: "network gives chunks whose slices are copies", body: givesPlainBytes },
   { name: "network says who is on the other side", body: saysRemoteAddress },
   { name: "network keeps what arrives before start", body: keepsBytesBeforeStart },
   { name: "network holds the sender back while the receiver pauses", body: holdsSenderBack },
@@ -94,6 +95,21 @@ function givesChunksAway(harness: RuntimeHarness): Promise<void> {
     client.stream.write(new Uint8Array(100).fill(7));
     await server.received(150_100);
     assert.deepEqual(server.bytes().slice(-100), new Uint8Array(100).fill(7));
+  });
+}
+
+/** A Buffer's slice is a view: whoever keeps one sees it change. */
+function givesPlainBytes(harness: RuntimeHarness): Promise<void> {
+  return withPair(harness, async ({ client, server }) => {
+    server.onData = (chunk) => server.stream.write(chunk);
+    client.stream.write(patternBytes(1000));
+    await client.received(1000);
+    for (const chunk of [...client.chunks, ...server.chunks]) {
+      assert.equal(Object.getPrototypeOf(chunk), Uint8Array.prototype);
+      const kept = chunk.slice(0, 1);
+      chunk[0]! ^= 255;
+      assert.notEqual(kept[0], chunk[0]);
+    }
   });
 }
 

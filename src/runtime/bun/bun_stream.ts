@@ -6,6 +6,7 @@
  */
 import { clearTimeout, setTimeout } from "node:timers";
 import type { ByteStream, ByteStreamHandler } from "../runtime.ts";
+import { plainBytes } from "../shared/plain_bytes.ts";
 import { formatAddress, LINGER_MS } from "../shared/socket_stream.ts";
 import { networkError } from "../shared/system_error.ts";
 import type { BunSocket, BunSocketHandler } from "./bun_namespace.ts";
@@ -95,7 +96,7 @@ export class BunStream implements ByteStream {
   }
 
   #data(chunk: Uint8Array): void {
-    if (!this.#closing && !this.#ended) this.#handler?.data(chunk);
+    if (!this.#closing && !this.#ended) this.#handler?.data(plainBytes(chunk));
   }
 
   #drain(): void {

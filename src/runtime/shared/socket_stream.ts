@@ -13,6 +13,7 @@
 import type { Socket } from "node:net";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { ByteStream, ByteStreamHandler } from "../runtime.ts";
+import { plainBytes } from "./plain_bytes.ts";
 import { networkError } from "./system_error.ts";
 
 /** How long a socket waits for the other side's FIN after it sent its own. */
@@ -63,7 +64,7 @@ export class SocketStream implements ByteStream {
       return;
     }
     this.#socket.on("data", (chunk: Uint8Array) => {
-      if (!this.#closing && !this.#ended) handler.data(chunk);
+      if (!this.#closing && !this.#ended) handler.data(plainBytes(chunk));
     });
   }
 

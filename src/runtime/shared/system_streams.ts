@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import type { InputStream, OutputStream } from "../process.ts";
+import { plainBytes } from "./plain_bytes.ts";
 import { systemErrorCode } from "./system_error.ts";
 
 const COLUMNS_DEFAULT = 80;
@@ -75,7 +76,7 @@ export class SystemInput implements InputStream {
   /** The chunks up to the end of input. */
   async *chunks(): AsyncIterable<Uint8Array> {
     for await (const chunk of process.stdin) {
-      yield typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk;
+      yield typeof chunk === "string" ? new TextEncoder().encode(chunk) : plainBytes(chunk);
     }
   }
 

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { AppendFile, UserFiles } from "../process.ts";
+import { plainBytes } from "./plain_bytes.ts";
 import { fileError } from "./system_error.ts";
 
 /** Turns what a call rejects with into a FileError that names the file. */
@@ -23,7 +24,7 @@ async function named<T>(verb: string, path: string, call: () => Promise<T>): Pro
 export class SystemUserFiles implements UserFiles {
   /** The whole file. */
   read(path: string): Promise<Uint8Array> {
-    return named("read", path, () => fs.promises.readFile(path));
+    return named("read", path, async () => plainBytes(await fs.promises.readFile(path)));
   }
 
   /** Writes beside the file and renames. */
