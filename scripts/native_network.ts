@@ -50,7 +50,8 @@ class DenoNetwork implements Network {
     void (async () => {
       for await (const connection of listener) onConnection(new DenoStream(connection));
     })();
-    return Promise.resolve({ port: listener.addr.port, close: async () => listener.close() });
+    const close = async () => listener.close();
+    return Promise.resolve({ port: listener.addr.port, openFilesMax: null, close });
   }
 
   async connect({ host, port }: ConnectOptions): Promise<ByteStream> {
@@ -165,7 +166,8 @@ class BunNetwork implements Network {
   listen({ host, port, onConnection }: ListenOptions): Promise<Listener> {
     const socket = bunHandler(onConnection);
     const listener = bun().listen({ hostname: host, port, socket });
-    return Promise.resolve({ port: listener.port, close: async () => listener.stop() });
+    const close = async () => listener.stop();
+    return Promise.resolve({ port: listener.port, openFilesMax: null, close });
   }
 
   async connect({ host, port }: ConnectOptions): Promise<ByteStream> {

@@ -95,6 +95,17 @@ export const WRITE_BUFFER_BYTES_MAX = 64 * MIB;
 /** The most connections that one node accepts. */
 export const CONNECTIONS_MAX = 4096;
 
+/**
+ * Of the files that a process may have open, so many are kept for the log, the snapshots and the
+ * connections that the node dials: as a share, and at least.
+ */
+export const OPEN_FILES_KEPT_SHARE = 0.25;
+/** The least of them; a log of some segments starts with fewer. */
+export const OPEN_FILES_KEPT_MIN = 32;
+
+/** Of the connections that a node accepts, the share that clients leave to the other nodes. */
+export const PEER_CONNECTIONS_SHARE = 0.25;
+
 /** The most requests that one client connection may have unanswered. */
 export const CLIENT_REQUESTS_MAX = 16 * 1024;
 

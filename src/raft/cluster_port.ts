@@ -5,16 +5,21 @@
  * @module
  */
 import { joinAddress } from "../address.ts";
-import { MEMBERS_MAX } from "../limits.ts";
+import { CONNECTIONS_MAX, MEMBERS_MAX } from "../limits.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { Acceptor, type GreetedConnection } from "../transport/acceptor.ts";
+import { Acceptor, type Crowd, type GreetedConnection } from "../transport/acceptor.ts";
 import { TcpTransport } from "../transport/tcp_transport.ts";
 import type { TransportHandler } from "../transport/transport.ts";
 import type { Address, NodeId } from "../types.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
 import { encodePeerMessage } from "../wire/peer_codec.ts";
 import type { Greeter } from "./greeter.ts";
+
+/** Fewer than that are worth a word. */
+const FEW_CONNECTIONS = 512;
+
+const RAISE_LIMIT = "raise the limit of open files of this process (LimitNOFILE, ulimit -n)";
 
 /** What a port works with. */
 export interface ClusterPortOptions {
@@ -57,6 +62,7 @@ export class ClusterPort {
       greeted: (connection) => this.#greeted(connection),
       rejected: (remoteAddress, reason) =>
         logger.warn("Closed a connection", { remoteAddress, reason }),
+      crowded: (crowd) => this.#crowded(crowd),
     });
     this.transport = new TcpTransport({
       runtime,
@@ -76,6 +82,12 @@ export class ClusterPort {
   /** Listens. Rejects with a NetworkError. */
   async listen(): Promise<void> {
     await this.#acceptor.listen();
+    const { connectionsMax } = this.#acceptor;
+    if (connectionsMax >= FEW_CONNECTIONS) return;
+    this.#options.logger.warn("Takes few connections, as this process may open few files", {
+      connectionsMax,
+      fix: RAISE_LIMIT,
+    });
   }
 
   /** Ends every connection and stops listening. */
@@ -87,6 +99,13 @@ export class ClusterPort {
   #greeted(connection: GreetedConnection): void {
     const { greeter, serveClient, peerAccepted } = this.#options;
     const { hello, stream } = connection;
+    if (hello.role === "client" && this.#acceptor.refusesClient()) {
+      const reason = "the node has as many connections as it takes";
+      const reply = { ...greeter.reply(hello), refusal: "tooManyConnections" as const, reason };
+      stream.write(encodePeerMessage({ type: "helloReply", reply }));
+      stream.close();
+      return;
+    }
     if (hello.role === "client" && serveClient !== undefined) {
       serveClient(connection);
       return;
@@ -126,6 +145,22 @@ export class ClusterPort {
     options.stored.then(() => {
       if (!isGone) this.#accept(connection, options.reply);
     }, () => stream.destroy());
+  }
+
+  /** Says once that connections are refused, and once that they are taken again. */
+  #crowded(crowd: Crowd | { readonly refusedCount: number }): void {
+    const { logger } = this.#options;
+    if ("refusedCount" in crowd) {
+      logger.info("Further connections are taken again", crowd);
+      return;
+    }
+    const { connectionsMax, clientsMax, openFilesMax } = crowd;
+    logger.error("There are too many connections: further ones are refused", {
+      connectionsMax,
+      clientsMax,
+      ...(openFilesMax === null ? {} : { openFilesMax }),
+      fix: connectionsMax < CONNECTIONS_MAX ? RAISE_LIMIT : "see which clients open so many",
+    });
   }
 
   #refused({ hello, stream }: GreetedConnection, reason: string): void {

@@ -87,6 +87,8 @@ export interface ConnectOptions {
 export interface Listener {
   /** The port in use, also where 0 was asked for. */
   readonly port: number;
+  /** How many files and connections the process may have open; null where that is not known. */
+  readonly openFilesMax: number | null;
   /** Stops accepting; connections that were accepted live on. */
   close(): Promise<void>;
 }

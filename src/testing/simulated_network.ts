@@ -87,6 +87,8 @@ export interface SimulatedNetworkOptions {
 export class SimulatedNetwork {
   /** How the network behaves; may be changed at any time. */
   readonly faults: NetworkFaults;
+  /** How many files and connections each process may have open, as those are told who listen. */
+  openFilesMax: number | null = null;
   readonly #scheduler: SimulatedScheduler;
   readonly #prng: Prng;
   readonly #hosts = new Map<string, Host>();
@@ -214,7 +216,8 @@ export class SimulatedNetwork {
         const port = options.port === 0 ? host.freePort() : options.port;
         const open: OpenPort = { owner, options };
         host.ports.set(port, open);
-        resolve({ port, close: () => this.#closeListener({ host, port, open }) });
+        const close = () => this.#closeListener({ host, port, open });
+        resolve({ port, openFilesMax: this.openFilesMax, close });
       }, 0);
     });
   }

@@ -8,11 +8,19 @@ import { Greeter } from "../../src/raft/greeter.ts";
 import type { SimulatedRuntime } from "../../src/testing/simulated_runtime.ts";
 import type { Hello } from "../../src/wire/hello.ts";
 import { encodePeerMessage } from "../../src/wire/peer_codec.ts";
-import { dial, helloFrom, instanceOf, PORT, TransportWorld } from "../transport/transport_world.ts";
+import {
+  dial,
+  type HandEnd,
+  helloFrom,
+  instanceOf,
+  PORT,
+  TransportWorld,
+} from "../transport/transport_world.ts";
 
 /** A machine that dials node 1, which knows node 2 and nobody else. */
 class PortWorld extends TransportWorld {
   readonly refusals: LogFields[] = [];
+  readonly alarms: LogFields[] = [];
   readonly port: ClusterPort;
   readonly #dialer: SimulatedRuntime;
 
@@ -26,7 +34,7 @@ class PortWorld extends TransportWorld {
       warn: (message, fields = {}) => {
         if (message === "Refused a connection") this.refusals.push(fields);
       },
-      error: () => {},
+      error: (message, fields = {}) => this.alarms.push({ message, ...fields }),
     };
     this.port = new ClusterPort({
       runtime: this.boot(1),
@@ -65,10 +73,23 @@ class PortWorld extends TransportWorld {
 
   /** Dials node 1, says hello as node 2 would with these changes, and hears the answer. */
   async greet(changes: Partial<Hello> = {}): Promise<void> {
-    const end = await this.result(dial(this.#dialer, "node-1"));
+    const end = await this.dial();
+    await this.hello(end, changes);
+    end.stream.destroy();
+  }
+
+  /** Dials node 1 and says nothing. */
+  dial(): Promise<HandEnd> {
+    return this.result(dial(this.#dialer, "node-1"));
+  }
+
+  /** Says hello as node 2 would with these changes, and returns how it is answered. */
+  async hello(end: HandEnd, changes: Partial<Hello>): Promise<string> {
     end.write(encodePeerMessage({ type: "hello", hello: { ...helloFrom(2, 1), ...changes } }));
     await this.until(() => end.types.includes("helloReply"));
-    end.stream.destroy();
+    const [reply] = end.received;
+    assert.ok(reply?.type === "helloReply");
+    return reply.reply.refusal;
   }
 }
 
@@ -78,6 +99,31 @@ async function inWorld(seed: string, body: (world: PortWorld) => Promise<void>):
   await body(world);
   await world.result(world.port.close());
 }
+
+describe("a port with many connections", () => {
+  it("has no place left for clients, but for peers, and says so once", async () => {
+    const world = new PortWorld("crowd");
+    // Of 48 files 32 are for the log and the like, of 16 connections 4 for peers.
+    world.world.network.openFilesMax = 48;
+    await world.result(world.port.listen());
+    for (let count = 0; count < 12; count += 1) await world.dial();
+    const [one, other] = [await world.dial(), await world.dial()];
+    for (const end of [one, other]) {
+      assert.equal(await world.hello(end, { role: "client" }), "tooManyConnections");
+    }
+    assert.equal(await world.hello(await world.dial(), {}), "none");
+    assert.equal(world.alarms.length, 1);
+    const { message, ...fields } = world.alarms[0]!;
+    assert.match(String(message), /too many connections/);
+    assert.deepEqual(fields, {
+      connectionsMax: 16,
+      clientsMax: 12,
+      openFilesMax: 48,
+      fix: "raise the limit of open files of this process (LimitNOFILE, ulimit -n)",
+    });
+    await world.result(world.port.close());
+  });
+});
 
 describe("a port that refuses a peer", () => {
   const replaced = { instanceId: instanceOf(7) };

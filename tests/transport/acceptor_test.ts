@@ -2,9 +2,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { putUint32 } from "../../src/bytes.ts";
-import { CONNECTIONS_MAX, HELLO_TIMEOUT_MS } from "../../src/limits.ts";
+import { CONNECTIONS_MAX, HELLO_TIMEOUT_MS, MEMBERS_MAX } from "../../src/limits.ts";
 import type { SimulatedRuntime } from "../../src/testing/simulated_runtime.ts";
-import { Acceptor, type GreetedConnection } from "../../src/transport/acceptor.ts";
+import {
+  Acceptor,
+  type AcceptorOptions,
+  type GreetedConnection,
+} from "../../src/transport/acceptor.ts";
 import { HELLO_FRAME_BYTES_MAX } from "../../src/wire/frame.ts";
 import { CHECKSUM_OFFSET, sealFrame } from "../../src/wire/frame_checksum.ts";
 import { encodePeerMessage } from "../../src/wire/peer_codec.ts";
@@ -18,6 +22,8 @@ class AcceptorWorld extends TransportWorld {
   readonly rejected: { readonly remoteAddress: string; readonly reason: string }[] = [];
   /** What came on each greeted connection after its hello. */
   readonly later: { bytes: number; isClosed: boolean }[] = [];
+  /** What was said of the number of connections. */
+  readonly crowds: Parameters<AcceptorOptions["crowded"]>[0][] = [];
   readonly acceptor: Acceptor;
   readonly dialer: SimulatedRuntime;
 
@@ -37,6 +43,7 @@ class AcceptorWorld extends TransportWorld {
         });
       },
       rejected: (remoteAddress, reason) => this.rejected.push({ remoteAddress, reason }),
+      crowded: (crowd) => this.crowds.push(crowd),
     });
     this.dialer = this.boot(2);
   }
@@ -202,12 +209,35 @@ describe("Acceptor", () => {
     await world.until(() => ends.length === CONNECTIONS_MAX);
     const tooMany = await world.dial();
     await world.until(() => tooMany.isClosed);
-    assert.deepEqual(world.rejected.map((line) => line.reason), ["too many connections"]);
+    const crowd = { connectionsMax: CONNECTIONS_MAX, clientsMax: CONNECTIONS_MAX - MEMBERS_MAX };
+    assert.deepEqual(world.crowds, [{ ...crowd, openFilesMax: null }]);
     ends[0]!.stream.destroy();
     await world.pass(100);
     const next = await world.dial();
     next.write(HELLO);
     await world.until(() => world.greeted.length === 1);
+  });
+
+  it("takes fewer where few files may be open, and says so once", async () => {
+    const world = new AcceptorWorld("files");
+    world.world.network.openFilesMax = 48;
+    await world.start();
+    const ends: HandEnd[] = [];
+    for (let i = 0; i < 20; i += 1) ends.push(await world.dial());
+    await world.until(() => ends.filter(({ isClosed }) => isClosed).length === 4);
+    // Those that are left are for peers.
+    assert.equal(world.acceptor.refusesClient(), true);
+    const crowd = { connectionsMax: 16, clientsMax: 12, openFilesMax: 48 };
+    assert.deepEqual(world.crowds, [crowd]);
+    const open = ends.filter(({ isClosed }) => !isClosed);
+    for (const end of open.splice(0, 4)) end.stream.destroy();
+    await world.pass(100);
+    assert.equal(world.acceptor.refusesClient(), false);
+    assert.equal(world.crowds.length, 1, "it is as good as full");
+    for (const end of open.splice(0, 3)) end.stream.destroy();
+    await world.pass(100);
+    assert.deepEqual(world.crowds, [crowd, { refusedCount: 5 }]);
+    assert.deepEqual(world.rejected, []);
   });
 
   it("ends every connection when it closes", async () => {

@@ -58,6 +58,7 @@ class TransportNode {
       port: PORT,
       greeted: (connection) => this.transport.accept(connection, replyOf(id)),
       rejected: () => {},
+      crowded: () => {},
     });
   }
 

@@ -7,6 +7,7 @@
  */
 import type { ByteStream, ConnectOptions, Listener, ListenOptions, Network } from "../runtime.ts";
 import { SocketNetwork } from "../shared/socket_network.ts";
+import { openFilesMax } from "../shared/open_files.ts";
 import { formatAddress } from "../shared/socket_stream.ts";
 import { networkError } from "../shared/system_error.ts";
 import { bunNamespace } from "./bun_namespace.ts";
@@ -20,6 +21,7 @@ export class BunNetwork implements Network {
   async listen(options: ListenOptions): Promise<Listener> {
     const { host, port, tls, onConnection } = options;
     if (tls !== undefined) return this.#sockets.listen(options);
+    const filesMax = await openFilesMax();
     try {
       const listener = bunNamespace().listen({
         hostname: host,
@@ -28,7 +30,8 @@ export class BunNetwork implements Network {
         allowHalfOpen: true,
         socket: BunStream.socketHandler(onConnection),
       });
-      return { port: listener.port, close: async () => listener.stop() };
+      const close = async () => listener.stop();
+      return { port: listener.port, openFilesMax: filesMax, close };
     } catch (error) {
       throw networkError(`Cannot listen on "${formatAddress(host, port)}"`, error);
     }

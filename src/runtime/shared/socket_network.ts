@@ -15,6 +15,7 @@ import {
   NetworkError,
 } from "../runtime.ts";
 import { formatAddress, SocketStream } from "./socket_stream.ts";
+import { openFilesMax } from "./open_files.ts";
 import { networkError } from "./system_error.ts";
 import { connectTls, createTlsServer } from "./tls.ts";
 
@@ -24,13 +25,14 @@ const BACKLOG = 511;
 /** The network of this machine. */
 export class SocketNetwork implements Network {
   /** Listens; connections are given to `onConnection` with TCP_NODELAY on. */
-  listen(options: ListenOptions): Promise<Listener> {
+  async listen(options: ListenOptions): Promise<Listener> {
+    const filesMax = await openFilesMax();
     const { host, port, tls, onConnection } = options;
     const onSocket = (socket: net.Socket): void => {
       socket.setNoDelay(true);
       onConnection(new SocketStream(socket));
     };
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         reject(networkError(`Cannot listen on "${formatAddress(host, port)}"`, error));
       };
@@ -42,7 +44,7 @@ export class SocketNetwork implements Network {
         // Those end; the dialling side sees it, and listening goes on.
         server.on("error", fail);
         server.listen({ host, port, backlog: BACKLOG, exclusive: true }, () => {
-          resolve(new SocketListener(server));
+          resolve(new SocketListener(server, filesMax));
         });
       } catch (error) {
         // A certificate or key that cannot be read, for one.
@@ -95,10 +97,12 @@ function dial({ tls, ...options }: ConnectOptions): net.Socket {
 /** A listening socket. */
 class SocketListener implements Listener {
   readonly port: number;
+  readonly openFilesMax: number | null;
   readonly #server: net.Server;
 
-  constructor(server: net.Server) {
+  constructor(server: net.Server, openFilesMax: number | null) {
     this.#server = server;
+    this.openFilesMax = openFilesMax;
     const address = server.address();
     this.port = typeof address === "object" && address !== null ? address.port : 0;
   }

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { readFile, stat, statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import process from "node:process";
 import type { MachineFacts } from "../process.ts";
+import { openFilesMax } from "./open_files.ts";
 
 const MODE_BITS = 0o777;
-const OPEN_FILES = /^Max open files +(\d+)/m;
 
 /** What `read` resolves to; null where the system cannot tell. */
 async function orNull<Result>(read: () => Promise<Result>): Promise<Result | null> {
@@ -33,10 +33,5 @@ export const systemMachine: MachineFacts = {
       return { isOwn: process.getuid?.() === uid, mode: mode & MODE_BITS };
     }),
 
-  openFilesMax: () =>
-    orNull(async () => {
-      // Linux alone says it in a file, and no runtime offers the call.
-      const limit = OPEN_FILES.exec(await readFile("/proc/self/limits", "utf8"))?.[1];
-      return limit === undefined ? null : Number(limit);
-    }),
+  openFilesMax,
 };

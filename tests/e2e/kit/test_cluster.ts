@@ -32,6 +32,8 @@ export interface ClusterOptions {
   readonly nodeCount?: number;
   /** More flags of every `raft start`. */
   readonly flags?: readonly string[];
+  /** What the command line of every node begins with. */
+  readonly prefix?: readonly string[];
   /** Whether the nodes reach each other by proxies, see `isolate`. */
   readonly isProxied?: boolean;
 }
@@ -55,7 +57,7 @@ export class TestCluster {
 
   /** Makes a cluster of which no node runs. */
   static async create(options: ClusterOptions = {}): Promise<TestCluster> {
-    const { nodeCount = 3, flags = [], isProxied = false } = options;
+    const { nodeCount = 3, flags = [], prefix = [], isProxied = false } = options;
     const folder = mkdtempSync(join(tmpdir(), "raft-e2e-"));
     const ports = await findFreePorts(nodeCount);
     const proxyPorts = isProxied ? await findFreePorts(nodeCount) : ports;
@@ -65,6 +67,7 @@ export class TestCluster {
         id: position + 1,
         address: `127.0.0.1:${port}`,
         folder,
+        prefix,
         flags: ["--peers", peers.join(","), "--cluster", "e2e", ...flags],
       })
     );

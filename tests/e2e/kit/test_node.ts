@@ -13,6 +13,8 @@ export interface TestNodeOptions {
   readonly folder: string;
   /** Flags of `raft start` besides id, data and where to listen. */
   readonly flags: readonly string[];
+  /** What the command line begins with, such as words that limit what the process may have. */
+  readonly prefix?: readonly string[];
 }
 
 /** A node of a test: `raft start` as a process that can be stopped, killed and started again. */
@@ -23,16 +25,18 @@ export class TestNode {
   readonly logPath: string;
   readonly #readyPath: string;
   readonly #flags: readonly string[];
+  readonly #prefix: readonly string[];
   #process: OwnProcess | null = null;
 
   /** Creates a node that does not run. */
-  constructor({ id, address, folder, flags }: TestNodeOptions) {
+  constructor({ id, address, folder, flags, prefix = [] }: TestNodeOptions) {
     this.id = id;
     this.address = address;
     this.dataPath = join(folder, String(id));
     this.logPath = join(folder, `${id}.log`);
     this.#readyPath = join(folder, `${id}.ready`);
     this.#flags = flags;
+    this.#prefix = prefix;
   }
 
   /** The process of its last start. */
@@ -61,6 +65,7 @@ export class TestNode {
     rmSync(this.#readyPath, { force: true });
     this.#process = new OwnProcess({
       command: [
+        ...this.#prefix,
         ...raftCommand,
         ...["start", "--id", String(this.id), "--data", this.dataPath],
         ...["--ready-file", this.#readyPath, "--log-format", "text", "--stop-with-input"],
