@@ -13,7 +13,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import { ProtocolError } from "../errors.ts";
+import { ProtocolError, StorageError } from "../errors.ts";
 import { type File, FileError, type Runtime } from "../runtime/runtime.ts";
 import {
   readSnapshotEnds,
@@ -181,7 +181,10 @@ export class SnapshotDirectory implements SnapshotStore {
     const { snapshotId, lastIncludedIndex, totalBytes } = reception;
     const isSame = current !== null && !current.isOver && current.snapshotId === snapshotId &&
       current.lastIncludedIndex === lastIncludedIndex && current.totalBytes === totalBytes;
-    if (isSame) return current;
+    if (isSame) {
+      await this.#checkRoom(current);
+      return current;
+    }
     try {
       if (current !== null && !current.isOver) await current.abort();
       this.#receiver = null;
@@ -201,10 +204,22 @@ export class SnapshotDirectory implements SnapshotStore {
       });
       this.#receiver = receiver;
       await receiver.resume();
+      await this.#checkRoom(receiver);
       return receiver;
     } catch (error) {
       throw storageError(`Cannot receive a snapshot into "${this.#path}"`, error);
     }
+  }
+
+  /** Refuses what would fill the disk on its way: others need the room that there is. */
+  async #checkRoom({ totalBytes, storedBytes }: SnapshotFileReceiver): Promise<void> {
+    const freeBytes = await this.#runtime.files.freeBytes(this.#path).catch(() => null);
+    const neededBytes = totalBytes - storedBytes;
+    if (freeBytes === null || freeBytes >= neededBytes) return;
+    throw new StorageError(
+      `Cannot receive a snapshot into "${this.#path}" as there is no room for it: it takes ` +
+        `${neededBytes} bytes more, and ${freeBytes} are free`,
+    );
   }
 
   /** Gives a complete and synced file its name, durably: the commit point. */

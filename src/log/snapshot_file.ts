@@ -93,7 +93,9 @@ export function snapshotError(path: string, error: unknown): unknown {
 /** A StorageError around a failed call to a file; every other error as it is. */
 export function storageError(what: string, error: unknown): unknown {
   if (!(error instanceof FileError)) return error;
-  return new StorageError(`${what}: ${error.message}`, { cause: error });
+  // Where the call says the same, once is enough.
+  const message = error.message.startsWith(what) ? error.message : `${what}: ${error.message}`;
+  return new StorageError(message, { cause: error });
 }
 
 /** The bytes of the header, as far as the file has them. */

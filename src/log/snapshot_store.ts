@@ -90,6 +90,8 @@ export interface SnapshotStore {
   /**
    * Takes a snapshot that another node sends, or goes on with it where a connection broke or this
    * process was started again. What was received of any other one is thrown away.
+   *
+   * @throws {StorageError} If it cannot be stored, as there is no room for the rest of it, say.
    */
   receive(reception: {
     readonly snapshotId: SnapshotId;

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { assert, AssertionError } from "../assert.ts";
+import { assert } from "../assert.ts";
 import type { Input } from "../consensus/input.ts";
 import { InvalidRequestError, type RaftError, ShutdownError, StorageError } from "../errors.ts";
 import { APPEND_BYTES_MAX, TAIL_CACHE_BYTES_MAX, UNIT_BYTES_MAX } from "../limits.ts";
@@ -26,6 +26,7 @@ import { type Query, Reads } from "./reads.ts";
 import { SnapshotIntake } from "./snapshot_intake.ts";
 import { SnapshotSender } from "./snapshot_sender.ts";
 import { SnapshotTaker } from "./snapshot_taker.ts";
+import { SnapshotTrouble } from "./snapshot_trouble.ts";
 import { createStateComparison, type StateComparison } from "./state_comparison.ts";
 import { TailCache } from "./tail_cache.ts";
 import { SyncWatchdog } from "./sync_watchdog.ts";
@@ -38,6 +39,7 @@ export class DriverLoop {
   readonly logTime: LogTime;
   readonly taker: SnapshotTaker;
   readonly room: DiskRoom;
+  readonly trouble: SnapshotTrouble;
   /** Compares the state with those of the others. */
   readonly states: StateComparison;
   readonly #options: DriverLoopOptions;
@@ -80,6 +82,7 @@ export class DriverLoop {
     this.#ticks = this.#createTicks(options);
     this.room = new DiskRoom(consensus, log, options.snapshots.logger);
     this.taker = this.#createTaker();
+    this.trouble = this.#createTrouble();
     this.#applyLoop = this.#createApplyLoop(cache);
     this.states = createStateComparison(options, this.#applyLoop);
     this.#reads = this.#createReads(options);
@@ -252,6 +255,7 @@ export class DriverLoop {
     this.states.close();
     this.#snapshotSender.stop();
     this.#snapshotIntake.stop();
+    this.trouble.close();
     this.#performer.stop(shutdown);
     this.#timers.close();
     this.#ticks.close();
@@ -330,7 +334,8 @@ export class DriverLoop {
       logger: this.#options.snapshots.logger,
       leadingTerm: () => this.#leadingTerm(),
       ended: (input) => this.input(input),
-      failed: (error) => this.#snapshotFailed(error),
+      unusable: (snapshot, error) => this.trouble.unusable(snapshot, error),
+      refused: (snapshot) => this.trouble.refused(snapshot),
     });
   }
 
@@ -340,8 +345,11 @@ export class DriverLoop {
       snapshots: this.#options.snapshots.store,
       logger: this.#options.snapshots.logger,
       term: () => this.#options.consensus.term,
-      received: (input) => this.input(input),
-      failed: (error) => this.#snapshotFailed(error),
+      received: (input) => {
+        this.trouble.received();
+        this.input(input);
+      },
+      failed: (error) => this.trouble.notReceived(error),
     });
   }
 
@@ -358,6 +366,12 @@ export class DriverLoop {
       compacted: (index) => this.input({ type: "compacted", index }),
       failed: (error) => this.#fail(error),
     });
+  }
+
+  #createTrouble(): SnapshotTrouble {
+    const { clock, snapshots: { store, logger } } = this.#options;
+    const failed = (error: Error) => this.#fail(error);
+    return new SnapshotTrouble({ clock, store, logger, taker: this.taker, failed });
   }
 
   #roomChanged(): void {
@@ -427,14 +441,6 @@ export class DriverLoop {
     if (input.type === "connectionLost") this.#snapshotSender.connectionLost(input.peer);
     if (input.type !== "message" || input.message.type !== "installSnapshotResponse") return;
     this.#snapshotSender.answered(input.from, input.message);
-  }
-
-  #snapshotFailed(error: unknown): void {
-    if (error instanceof AssertionError || !(error instanceof Error)) this.#fail(error);
-    else if (!this.#stopped) {
-      const { logger } = this.#options.snapshots;
-      logger.warn("A snapshot was not sent or received", { reason: error.message });
-    }
   }
 
   #stepProposals(): void {

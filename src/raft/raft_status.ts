@@ -41,7 +41,7 @@ export function runningStatus(
   const members = allMembers(core.configuration);
   const leader = members.find((member) => member.id === core.leaderId);
   return {
-    ...common({ ...frame, notes: [...frame.notes, ...driver.room.notes] }),
+    ...common({ ...frame, notes: [...frame.notes, ...driver.room.notes, ...driver.trouble.notes] }),
     role: roleName(core),
     term: core.term,
     leaderId: core.leaderId ?? 0,

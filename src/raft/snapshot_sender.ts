@@ -5,9 +5,10 @@
  *
  * An attempt starts with an empty chunk, which asks how much of this file the follower has stored,
  * and goes on from there. It ends when the follower has installed the snapshot or refuses it, when
- * the connection breaks, or when nothing is answered for long; the core asks for the next one. As
- * long as its file serves the purpose, the next attempt goes on with the same file, which stays
- * open for a while, removed or not.
+ * the connection breaks, when nothing is answered for long, or when the file cannot be read; the
+ * core asks for the next one. As long as its file serves the purpose, the next attempt goes on with
+ * the same file, which stays open for a while, removed or not. After a refusal or a failed read the
+ * next attempt comes when there is hope for it (snapshot_trouble.ts).
  *
  * Chunks and answers belong to an attempt by term, session and snapshot id. The follower takes
  * bytes only where its own end is, so a chunk that comes twice or late does no harm.
@@ -45,8 +46,10 @@ export interface SnapshotSenderOptions {
   readonly leadingTerm: () => Term | null;
   /** Called with `snapshotEnded` when an attempt ends, maybe before `send` returns. */
   readonly ended: (input: Input) => void;
-  /** A snapshot cannot be read: the attempt ends, and this is why. */
-  readonly failed: (error: unknown) => void;
+  /** A snapshot cannot be read; resolves when another attempt makes sense. */
+  readonly unusable: (snapshot: StoredSnapshot, error: unknown) => Promise<void>;
+  /** A follower refused a snapshot; resolves when another attempt makes sense. */
+  readonly refused: (snapshot: StoredSnapshot) => Promise<void>;
 }
 
 /** The sending of one file to one follower, through one or more attempts. */
@@ -64,6 +67,8 @@ interface Transfer {
   storedBytes: number;
   reading: boolean;
   askedAgain: number;
+  /** Whether the follower has refused it, and that was told. */
+  isRefused: boolean;
   timer: TimerHandle | null;
 }
 
@@ -73,6 +78,8 @@ const NO_BYTES = new Uint8Array(0);
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<NodeId, Transfer>();
+  /** Those who wait before the core hears that an attempt has ended. */
+  readonly #pauses = new Set<TimerHandle>();
 
   /** Creates a sender. */
   constructor(options: SnapshotSenderOptions) {
@@ -104,8 +111,9 @@ export class SnapshotSender {
     const { snapshotId } = transfer.snapshot.meta;
     if (response.term !== effect.term || response.session !== effect.session) return;
     if (response.snapshotId !== snapshotId) return;
-    if (response.status !== "receiving") {
-      if (response.status === "installed") this.#tellInstalled(from, transfer);
+    if (response.status === "refused") return this.#refused(from, transfer);
+    if (response.status === "installed") {
+      this.#tellInstalled(from, transfer);
       this.#end(from, transfer);
       this.#forget(from, transfer);
       return;
@@ -141,6 +149,8 @@ export class SnapshotSender {
       this.#end(peer, transfer);
       this.#forget(peer, transfer);
     }
+    for (const timer of this.#pauses) this.#options.clock.clearTimer(timer);
+    this.#pauses.clear();
   }
 
   /** The transfer to go on with, where its file is still what the follower needs. */
@@ -177,6 +187,7 @@ export class SnapshotSender {
       storedBytes: 0,
       reading: false,
       askedAgain: 0,
+      isRefused: false,
       timer: null,
     };
     this.#transfers.set(to, transfer);
@@ -264,9 +275,44 @@ export class SnapshotSender {
   /** The file cannot be read: the next attempt opens whichever is the newest then. */
   #broken(peer: NodeId, transfer: Transfer, error: unknown): void {
     const isCurrent = this.#transfers.get(peer) === transfer;
-    if (isCurrent) this.#options.failed(error);
+    const { effect, snapshot } = transfer;
+    if (!isCurrent) return;
+    this.#forget(peer, transfer);
+    this.#reportAfter(effect, this.#options.unusable(snapshot, error));
+  }
+
+  /** The follower cannot store it, or it is not whole: nothing changes within a moment. */
+  #refused(peer: NodeId, transfer: Transfer): void {
+    const { snapshots, logger } = this.#options;
+    const { effect, snapshot: { meta } } = transfer;
+    transfer.effect = null;
     this.#end(peer, transfer);
-    if (isCurrent) this.#forget(peer, transfer);
+    if (!transfer.isRefused) {
+      const fields = { index: meta.lastIncludedIndex, to: peer };
+      logger.warn("A follower refuses the snapshot: its log says why", fields);
+      transfer.isRefused = true;
+    }
+    if (snapshots.latest?.meta.snapshotId !== meta.snapshotId) this.#forget(peer, transfer);
+    const settled = [this.#pause(), this.#options.refused(transfer.snapshot)];
+    this.#reportAfter(effect, Promise.all(settled));
+  }
+
+  /** Resolves after an election timeout, unless everything ends before. */
+  #pause(): Promise<void> {
+    const { clock, electionTimeoutMs } = this.#options;
+    return new Promise((resolve) => {
+      const timer = clock.setTimer(() => {
+        this.#pauses.delete(timer);
+        resolve();
+      }, electionTimeoutMs);
+      this.#pauses.add(timer);
+    });
+  }
+
+  #reportAfter(effect: SendSnapshot | null, settled: Promise<unknown>): void {
+    void settled.then(() => {
+      if (effect !== null) this.#report(effect);
+    });
   }
 
   #report({ to: peer, term, session }: SendSnapshot): void {

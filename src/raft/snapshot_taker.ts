@@ -135,10 +135,19 @@ export class SnapshotTaker {
       const message = "Cannot take a snapshot as nothing was applied yet: want an entry";
       return Promise.reject(new InvalidRequestError(message));
     }
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
-      this.#beginForWaiters();
-    });
+    return this.#wait();
+  }
+
+  /**
+   * Takes a snapshot in the place of one that is of no use, also where nothing was applied since.
+   *
+   * @throws {StorageError} If it could not be written.
+   */
+  replace(unusable: StoredSnapshot): Promise<StoredSnapshot> {
+    if (this.#isStopped) return Promise.reject(stopping());
+    const { latest } = this.#options.snapshots.store;
+    if (latest !== null && latest !== unusable) return Promise.resolve(latest);
+    return this.#wait();
   }
 
   /** Begins nothing more; whoever waits is told. What is written ends with its store. */
@@ -168,6 +177,14 @@ export class SnapshotTaker {
       logger.error("Could not take a snapshot: the log stays as it is", { reason: error.message });
     }).then(() => {
       this.#isTaking = false;
+      this.#beginForWaiters();
+    });
+  }
+
+  /** Resolves to a snapshot that begins from now on. */
+  #wait(): Promise<StoredSnapshot> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
       this.#beginForWaiters();
     });
   }

@@ -53,6 +53,8 @@ class Exchange {
   requests: InstallSnapshotRequest[] = [];
   responses: InstallSnapshotResponse[] = [];
   readonly failures: unknown[] = [];
+  /** The snapshots that were refused. */
+  readonly refusals: number[] = [];
   /** What both said to their logs. */
   readonly lines: [message: string, fields: LogFields | undefined][] = [];
   readonly sender: SnapshotSender;
@@ -84,7 +86,8 @@ class Exchange {
       electionTimeoutMs: ELECTION_TIMEOUT_MS,
       leadingTerm: () => this.term,
       ended: (input) => this.ended.push(input),
-      failed: (error) => this.failures.push(error),
+      unusable: (_, error) => Promise.resolve(void this.failures.push(error)),
+      refused: ({ meta }) => Promise.resolve(void this.refusals.push(meta.lastIncludedIndex)),
     });
     this.intake = new SnapshotIntake({
       clock: this.clock,

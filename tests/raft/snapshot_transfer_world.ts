@@ -10,6 +10,10 @@ import { drain } from "../microtask_drain.ts";
 
 const VALUE_BYTES = 8 * 1024;
 const KEYS = 200;
+/** How many entries more than keys are written while a node is away. */
+const MORE_PUTS = 60;
+/** After that a leader knows that a node is away, and keeps nothing for it. */
+const NOTICED_MS = 3_000;
 const WAIT_MS = 60_000;
 
 /** Three nodes that compact early, with a state of some chunks. */
@@ -19,13 +23,23 @@ export class SnapshotTransferWorld {
   /** How many chunks with bytes were sent. */
   chunksSent = 0;
   /** How many a whole transfer takes. */
-  readonly chunkCount: number = Math.ceil((KEYS * VALUE_BYTES) / SNAPSHOT_SEND_BYTES_MAX);
+  readonly chunkCount: number;
   disconnects = 0;
   readonly #errors: unknown[] = [];
+  readonly #keys: number;
   readonly #actions = new Map<number, () => void>();
   #puts = 0;
 
-  constructor(seed: string) {
+  /** With so many keys, which decide how large a snapshot is and how long the test takes. */
+  constructor(
+    seed: string,
+    { keys = KEYS, tailCacheBytesMax }: {
+      readonly keys?: number;
+      readonly tailCacheBytesMax?: number;
+    } = {},
+  ) {
+    this.#keys = keys;
+    this.chunkCount = Math.ceil((keys * VALUE_BYTES) / SNAPSHOT_SEND_BYTES_MAX);
     this.world = new SimulatedWorld({ seed, drain, onError: (error) => this.#errors.push(error) });
     this.world.network.faults.frameFault = ({ bytes }) => {
       this.#watch(bytes);
@@ -37,6 +51,7 @@ export class SnapshotTransferWorld {
       segmentBytes: 64 * 1024,
       snapshotEvery: 50,
       trailingEntries: 5,
+      ...(tailCacheBytesMax === undefined ? {} : { tailCacheBytesMax }),
     });
   }
 
@@ -53,7 +68,8 @@ export class SnapshotTransferWorld {
     const away = this.cluster.nodes.find((node) => node !== this.cluster.leader)!;
     const { lastIndex } = away.watch;
     this.cluster.crash(away, "power_loss");
-    await this.put(KEYS + 60);
+    await this.pass(NOTICED_MS);
+    await this.put(this.#keys + MORE_PUTS);
     const isCompacted = () =>
       this.cluster.nodes.every((node) =>
         node === away || (node.running?.status().firstIndex ?? 0) > lastIndex + 1
@@ -69,7 +85,7 @@ export class SnapshotTransferWorld {
       const text = new TextEncoder();
       const command = encodeKvCommand({
         type: "put",
-        key: text.encode(`key ${this.#puts % KEYS}`),
+        key: text.encode(`key ${this.#puts % this.#keys}`),
         value: new Uint8Array(VALUE_BYTES).fill(this.#puts),
         condition: { type: "none" },
         returnPrevious: false,
@@ -88,6 +104,13 @@ export class SnapshotTransferWorld {
   /** Runs `action` when so many chunks were sent. */
   atChunk(chunk: number, action: () => void): void {
     this.#actions.set(chunk, action);
+  }
+
+  /** Lets so much time pass. */
+  async pass(durationMs: number): Promise<void> {
+    const endMs = this.world.scheduler.nowMs + durationMs;
+    this.after(durationMs, () => {});
+    await this.until(() => this.world.scheduler.nowMs >= endMs);
   }
 
   /** Runs `action` so much later. */
