@@ -60,7 +60,11 @@ const FAILURES: ReadonlyMap<string, FileFailure> = new Map([
   }],
   ["EIO", {
     exit: ExitCode.badData,
-    fix: ["look after the disk (see: dmesg), then start the node again: it checks what it stored"],
+    fix: [
+      "look after the disk (see: dmesg), then start the node again: it checks what it stored",
+      "is the disk lost? while the others are a majority of the members: raft member replace OLD " +
+      "NEW HOST:PORT",
+    ],
     retryable: false,
   }],
 ]);

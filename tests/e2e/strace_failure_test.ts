@@ -1,10 +1,20 @@
 /** A disk that fails, or hangs: the node says so and ends, and the others go on. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { eventually } from "./kit/eventually.ts";
-import { assertExit, documentOf, startRaft } from "./kit/run_raft.ts";
+import { OwnProcess } from "./kit/own_process.ts";
+import {
+  type Answer,
+  answerOf,
+  assertExit,
+  documentOf,
+  raftCommand,
+  startRaft,
+} from "./kit/run_raft.ts";
 import { Strace, straceSkip } from "./kit/strace.ts";
 import { describeCluster } from "./kit/test_cluster.ts";
+import type { TestNode } from "./kit/test_node.ts";
 
 const CALLS = "fdatasync,fsync";
 
@@ -13,6 +23,15 @@ function hasEnded(pid: number): boolean {
   const path = `/proc/${pid}/stat`;
   // PID (NAME) STATE …
   return !existsSync(path) || /\) [ZX] /.test(readFileSync(path, "utf8"));
+}
+
+/** Starts a node whose reads of one file fail, to its end. */
+function startUnreadable(node: TestNode, file: string): Promise<Answer> {
+  const words = ["start", "--id", String(node.id), "--data", node.dataPath];
+  const inject = ["-e", "trace=pread64", "-e", "inject=pread64:error=EIO"];
+  const strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-P", join(node.dataPath, file)];
+  const command = [...strace, ...inject, "--", ...raftCommand, ...words];
+  return answerOf(new OwnProcess({ command: [...command, "--listen", node.address] }), words);
 }
 
 describeCluster({ name: "strace: a failing disk", skip: straceSkip }, (clusterIt) => {
@@ -42,6 +61,27 @@ describeCluster({ name: "strace: a failing disk", skip: straceSkip }, (clusterIt
       },
     );
   }
+
+  clusterIt("ends a node whose file system was made read-only under it", async (cluster) => {
+    const node = cluster.others(await cluster.leader())[0]!;
+    const calls = "pwrite64,pwritev";
+    const trace = await Strace.attach(node, { calls, inject: `${calls}:error=EROFS` });
+    assertExit(await cluster.run(["put", "key", "value", "--timeout", "60s"]), 0);
+    assert.deepEqual(await node.process.ended, { code: 8, signal: null }, node.log);
+    await trace.detach();
+    assert.match(node.log, /error: .*Cannot write ".*\.segment": read-only file system.*exit 8/);
+    assert.match(node.log, /fix: .*mount the file system for writing/);
+
+    for (const file of ["identity", "hard_state", "log/00000000000000000001.segment"]) {
+      const answer = await startUnreadable(node, file);
+      assertExit(answer, 9);
+      assert.match(answer.stderr, new RegExp(`error: .*Cannot read ".*/${file}": .*EIO.*exit 9`));
+      assert.match(answer.stderr, /fix: .*look after the disk/);
+      assert.doesNotMatch(answer.stderr, /^ +at /m, "a stack trace helps nobody");
+    }
+    await cluster.start();
+    await cluster.caughtUp();
+  });
 });
 
 describeCluster({ name: "strace: a hanging disk of a leader", skip: straceSkip }, (clusterIt) => {
