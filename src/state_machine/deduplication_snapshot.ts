@@ -65,10 +65,11 @@ export function* encodeDeduplication(view: DeduplicationView): Generator<Uint8Ar
       writer.putInteger(Math.abs(indexStep));
       writer.putInteger(Math.abs(termStep));
       writer.putInteger(requestIssueTimeMs(page.ids, 16 * place) === 0 ? page.sinceMs[place]! : 0);
-      const answer = page.answer(place);
-      writer.putInteger(answer.length);
-      writer.putBytes(page.id(place));
-      writer.putBytes(answer);
+      const start = page.start(place);
+      const end = page.ends[place]!;
+      writer.putInteger(end - start);
+      writer.putPart(page.ids, 16 * place, 16 * place + 16);
+      writer.putPart(page.bytes, start, end);
       index += indexStep;
       term += termStep;
       for (let frame = writer.takeReady(); frame; frame = writer.takeReady()) yield frame;
