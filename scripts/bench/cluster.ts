@@ -22,6 +22,10 @@ export interface ClusterOptions {
   readonly electionTimeoutMs: number;
   /** Whether logs are compacted; where not, the log holds everything that was ever written. */
   readonly compaction: boolean;
+  /** 3 unless told; raft alone can do other. */
+  readonly nodeCount?: number;
+  /** How late messages between nodes arrive; raft alone can do other than at once. */
+  readonly delayMs?: number;
 }
 
 /** A system under measurement. */

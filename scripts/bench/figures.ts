@@ -1,3 +1,6 @@
+/** Figures of one measurement, by name. */
+export type Figures = Readonly<Record<string, number>>;
+
 /** What a figure is called in the table. */
 export interface FigureMeaning {
   readonly title: string;
@@ -31,4 +34,12 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length >> 1;
   if (sorted.length % 2 === 1) return sorted[middle]!;
   return (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** The median of each figure. */
+export function mediansOf(rounds: readonly Figures[]): Figures {
+  const names = Object.keys(rounds[0]!);
+  return Object.fromEntries(
+    names.map((name) => [name, median(rounds.map((figures) => figures[name]!))]),
+  );
 }

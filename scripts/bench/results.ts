@@ -4,8 +4,8 @@
  * @module
  */
 import Table from "cli-table3";
-import { figureMeanings, median } from "./figures.ts";
-import type { Figures, Measurement } from "./scenario.ts";
+import { figureMeanings, type Figures, mediansOf } from "./figures.ts";
+import type { Measurement } from "./scenario.ts";
 
 /** All rounds of one measurement of one system. */
 export interface Result {
@@ -58,13 +58,6 @@ export class Results {
       return [first!, ...others.map(ratio)];
     });
   }
-}
-
-function mediansOf(rounds: readonly Figures[]): Figures {
-  const names = Object.keys(rounds[0]!);
-  return Object.fromEntries(
-    names.map((name) => [name, median(rounds.map((figures) => figures[name]!))]),
-  );
 }
 
 function ratiosOf(first: Figures, other: Figures): Figures {

@@ -1,4 +1,5 @@
 import type { Cluster } from "./cluster.ts";
+import type { Figures } from "./figures.ts";
 import type { LoadPlan } from "./load_plan.ts";
 import type { LoadResult } from "./run_load.ts";
 import { runLoad } from "./run_load.ts";
@@ -18,9 +19,6 @@ export interface BenchSettings {
   /** Operations a second of the open loop; half of the peak of each system unless given. */
   readonly rate: number | null;
 }
-
-/** Figures of one measurement, by name; `figures.ts` says what the names mean. */
-export type Figures = Readonly<Record<string, number>>;
 
 /** One measurement. */
 export interface Measurement {

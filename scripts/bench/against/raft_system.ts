@@ -12,6 +12,7 @@ import {
   type Prober,
   type System,
 } from "../cluster.ts";
+import { DelayProxy } from "../delay_proxy.ts";
 import type { LoadPlan } from "../load_plan.ts";
 
 const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
@@ -21,24 +22,28 @@ const PUT_TIMEOUT_MS = 20_000;
 /** As often as never. */
 const SNAPSHOT_NEVER = ["--snapshot-every", "1000000000", "--snapshot-bytes", "1024GiB"];
 
+interface RaftClusterParts {
+  readonly command: readonly string[];
+  /** Where each node listens, and where its peers dial: the same without a proxy. */
+  readonly ports: readonly { readonly port: number; readonly peerPort: number }[];
+  readonly client: RaftClient;
+  readonly proxies: readonly DelayProxy[];
+}
+
 /** This project's cluster, by whatever command runs the program. */
 class RaftCluster extends Cluster {
   readonly #command: readonly string[];
   readonly #peers: string;
   readonly #client: RaftClient;
+  readonly #proxies: readonly DelayProxy[];
 
-  constructor(
-    options: ClusterOptions,
-    { command, addresses, client }: {
-      readonly command: readonly string[];
-      readonly addresses: readonly string[];
-      readonly client: RaftClient;
-    },
-  ) {
-    super(options, addresses);
+  constructor(options: ClusterOptions, { command, ports, client, proxies }: RaftClusterParts) {
+    super(options, ports.map(({ port }) => `127.0.0.1:${port}`));
     this.#command = command;
     this.#client = client;
-    this.#peers = addresses.map((address, position) => `${position + 1}=${address}`).join(",");
+    this.#proxies = proxies;
+    this.#peers = ports.map(({ peerPort }, position) => `${position + 1}=127.0.0.1:${peerPort}`)
+      .join(",");
   }
 
   protected override nodeCommand(position: number): readonly string[] {
@@ -96,6 +101,7 @@ class RaftCluster extends Cluster {
   override async dispose(): Promise<void> {
     this.#client.close();
     await super.dispose();
+    for (const proxy of this.#proxies) proxy.close();
   }
 }
 
@@ -110,10 +116,22 @@ export function raftSystem(name: string, command: readonly string[] = [binary]):
     name,
     describe: () => `raft: ${command.join(" ").replace(`${root}/`, "")}`,
     missing: () => existsSync(binary) ? null : "there is no dist/raft: run npm run build first",
-    create: async (options) => {
-      const addresses = (await findFreePorts(3)).map((port) => `127.0.0.1:${port}`);
-      const client = new RaftClient(await detectRuntime(), { endpoints: addresses });
-      return new RaftCluster(options, { command, addresses, client });
-    },
+    create: (options) => createCluster(options, command),
   };
+}
+
+async function createCluster(
+  options: ClusterOptions,
+  command: readonly string[],
+): Promise<RaftCluster> {
+  const { nodeCount = 3, delayMs = 0 } = options;
+  const listening = await findFreePorts(nodeCount);
+  const dialed = delayMs === 0 ? listening : await findFreePorts(nodeCount);
+  const ports = listening.map((port, position) => ({ port, peerPort: dialed[position]! }));
+  const proxies = delayMs === 0 ? [] : await Promise.all(
+    ports.map(({ port, peerPort }) => DelayProxy.start({ port: peerPort, target: port, delayMs })),
+  );
+  const endpoints = listening.map((port) => `127.0.0.1:${port}`);
+  const client = new RaftClient(await detectRuntime(), { endpoints });
+  return new RaftCluster(options, { command, ports, client, proxies });
 }

@@ -5,9 +5,9 @@
  */
 import { elapse, eventually } from "../../../tests/e2e/kit/eventually.ts";
 import type { Cluster, Prober } from "../cluster.ts";
-import { median } from "../figures.ts";
+import { type Figures, median } from "../figures.ts";
 import { memoryMebibytes, processorSeconds } from "../processes.ts";
-import { type Figures, fill, type Scenario } from "../scenario.ts";
+import { fill, type Scenario } from "../scenario.ts";
 
 const SETTLE_MS = 2_000;
 /** How many writes are acknowledged before a leader is killed. */
