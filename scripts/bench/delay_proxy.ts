@@ -32,8 +32,8 @@ function forwardLate(dialer: Socket, node: Socket, delayMs: number): void {
 
 /**
  * Listens on `port` and passes connections on to `target`. Only what a node that dials says is
- * late: each node says what it has to say on the connection that it dialed, so every message between
- * two nodes is late once, and clients are not.
+ * late: each node says what it has to say on the connection that it dialed, so every message from
+ * node to node is late once, and clients are not.
  */
 export class DelayProxy {
   readonly #sockets = new Set<Socket>();
