@@ -118,8 +118,15 @@ describe("a cluster whose members change", { timeout: TEST_TIMEOUT_MS }, () => {
   });
 
   it("hands leadership over, and takes the vote of a node that is drained", async () => {
+    await cluster.document("put told aaaa");
+    const put = "put told bbbb --previous --request-id 0123456789abcdef0123456789abcdef";
+    const told = await cluster.document(put);
     const { leader } = await cluster.document("transfer 4");
     assert.equal(leader.id, 4);
+    // The next leader knows the answer as the first one gave it.
+    const again = await cluster.document(put);
+    assert.equal(told.previous.value, "aaaa");
+    assert.deepEqual([again.previous, again.revision], [told.previous, told.revision]);
     assert.equal((await cluster.document("leader")).id, 4);
     await cluster.document("drain 4");
     assert.notEqual((await cluster.document("leader")).id, 4);

@@ -16,6 +16,7 @@ const WRITER_PREFIX = "writer/";
 const COMMAND_PREFIX = "command/";
 const COUNTER_PREFIX = "counter/";
 const COUNTERS = 2;
+const OVERWRITTEN_KEY = "overwritten";
 const COMMAND_PAUSE_MS = 250;
 /** Exit codes of a put: applied; no node reached or no quorum, so not applied; unknown. */
 const PUT_EXITS = [0, 5, 6, 7];
@@ -61,7 +62,11 @@ export class ChaosClients {
       const key = `${COUNTER_PREFIX}${number}`;
       this.#counters.push({ key, value: 0, applied: 0, notApplied: 0, unknown: 0 });
     }
-    const loops = [this.#runCommands(), ...this.#counters.map((each) => this.#increment(each))];
+    const loops = [
+      this.#runCommands(),
+      this.#overwrite(),
+      ...this.#counters.map((each) => this.#increment(each)),
+    ];
     for (const loop of loops) {
       this.#work.push(loop.catch((error) => void (this.#failure ??= error)));
     }
@@ -137,6 +142,30 @@ export class ChaosClients {
       if (exit === 0) this.#put.set(key, JSON.parse(answer.stdout).revision);
       else if (exit !== 7) this.#refused.add(key);
       await elapse(COMMAND_PAUSE_MS);
+    }
+  }
+
+  /**
+   * Writes one key again and again, with values of one length, and is told each time what it held:
+   * the value before, or one whose outcome was not known.
+   */
+  async #overwrite(): Promise<void> {
+    let possible = [""];
+    for (let number = 0; !this.#isStopping; number += 1) {
+      const value = String(number).padStart(40, "0");
+      try {
+        const { previous } = await this.#store.put(OVERWRITTEN_KEY, value, {
+          returnPrevious: true,
+          timeoutMs: 20_000,
+        });
+        const held = previous === null ? "" : new TextDecoder().decode(previous.value);
+        assert(possible.includes(held), `${OVERWRITTEN_KEY} held "${held}", not one of ${possible}`);
+        possible = [value];
+      } catch (error) {
+        if (!(error instanceof RaftError)) throw error;
+        if (error.code === "shutdown") return;
+        if (error.applied !== "no") possible.push(value);
+      }
     }
   }
 
