@@ -4,11 +4,11 @@
  * @module
  */
 import { assert } from "../assert.ts";
-import { getUint32 } from "../bytes.ts";
+import { getUint32, getUint64 } from "../bytes.ts";
 import { StorageError } from "../errors.ts";
 import type { Index } from "../types.ts";
 import type { RecordBatch } from "./log.ts";
-import { RECORD_HEADER_BYTES, recordEnd, recordFault, recordHeader } from "./record.ts";
+import { RECORD_HEADER_BYTES, recordEnd, recordFault } from "./record.ts";
 import type { Point } from "./position_index.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentScanner } from "./segment_scanner.ts";
@@ -59,8 +59,12 @@ export class RecordCollector {
     return Math.max(0, this.#bytesMax - this.#bytes);
   }
 
-  /** Takes whole records from the start of `bytes` on, as far as wanted; copies them. */
-  add(bytes: Uint8Array): void {
+  /**
+   * Takes whole records from the start of `bytes` on, as far as wanted; copies them.
+   *
+   * @returns How many bytes it took.
+   */
+  add(bytes: Uint8Array): number {
     let offset = 0;
     while (offset < bytes.length && !this.isDone) {
       const end = recordEnd(bytes, offset);
@@ -75,6 +79,7 @@ export class RecordCollector {
     this.#grow(this.#bytes + offset);
     this.#buffer.set(offset === bytes.length ? bytes : bytes.subarray(0, offset), this.#bytes);
     this.#bytes += offset;
+    return offset;
   }
 
   /** What was collected, in one piece; the collector is of no use afterwards. */
@@ -90,7 +95,10 @@ export class RecordCollector {
 
   #grow(bytes: number): void {
     if (bytes <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(bytes, 2 * this.#buffer.length));
+    // Where much has come the rest of what is wanted follows, as a rule.
+    const isMuch = bytes >= this.#bytesMax / 4;
+    const enough = isMuch ? this.#bytesMax : 2 * this.#buffer.length;
+    const larger = new Uint8Array(Math.max(bytes, enough));
     larger.set(this.#buffer.subarray(0, this.#bytes));
     this.#buffer = larger;
   }
@@ -171,7 +179,7 @@ class RecordCursor {
   /** Goes on as far as it can; returns how many bytes it needs from `position` on, 0 at the end. */
   run(): number {
     while (this.#index <= this.#lastIndex && !this.#collector.isDone) {
-      const needed = this.#position === this.#recordsEnd ? this.#enterUnit() : this.#takeRecord();
+      const needed = this.#position === this.#recordsEnd ? this.#enterUnit() : this.#takeRecords();
       if (needed > 0) return needed;
     }
     return 0;
@@ -193,33 +201,58 @@ class RecordCursor {
     return 0;
   }
 
-  #takeRecord(): number {
-    if (!this.#scanner.holds(this.#position, RECORD_HEADER_BYTES)) return RECORD_HEADER_BYTES;
-    const head = this.#scanner.view(this.#position, RECORD_HEADER_BYTES);
-    if (head.length < RECORD_HEADER_BYTES) throw this.#damaged("the file ends");
-    const bytes = Math.ceil(getUint32(head, 0) / 8) * 8;
-    if (bytes < RECORD_HEADER_BYTES || this.#position + bytes > this.#recordsEnd) {
-      throw this.#damaged(`the record has ${bytes} bytes`);
-    }
+  /** Takes the records of the unit that the scanner holds, as far as they are wanted. */
+  #takeRecords(): number {
     // Of the records before the first that is wanted only the lengths matter.
-    if (this.#index === this.#collector.nextIndex) {
-      if (!this.#scanner.holds(this.#position, bytes)) return bytes;
-      const record = this.#scanner.view(this.#position, bytes);
-      const fault = recordFault(record, 0);
-      if (fault !== null) throw this.#damaged(fault);
-      const { index } = recordHeader(record, 0);
-      if (index !== this.#index) throw this.#damaged(`the index is ${index}, want ${this.#index}`);
-      this.#collector.add(record);
+    const isWanted = this.#index === this.#collector.nextIndex;
+    const held = this.#scanner.view(this.#position, this.#recordsEnd - this.#position);
+    const { bytesLeft } = this.#collector;
+    let offset = 0;
+    let needed = 0;
+    while (this.#index <= this.#lastIndex && offset < this.#recordsEnd - this.#position) {
+      needed = this.#bytesNeeded(held, offset);
+      if (needed > 0) break;
+      if (isWanted) this.#verify(held, offset);
+      offset = recordEnd(held, offset);
+      this.#index += 1;
+      // One more than there is room for tells the collector that it is full.
+      if (isWanted ? offset > bytesLeft : this.#index === this.#collector.nextIndex) break;
     }
-    this.#index += 1;
-    this.#position += bytes;
-    return 0;
+    if (isWanted && offset > 0) {
+      offset = this.#collector.add(held.subarray(0, offset));
+      this.#index = this.#collector.nextIndex;
+    }
+    this.#position += offset;
+    return offset > 0 ? 0 : needed;
   }
 
-  #damaged(fault: string): StorageError {
+  /** How many bytes from the record at `offset` on are lacking for a look at it, or 0. */
+  #bytesNeeded(held: Uint8Array, offset: number): number {
+    const position = this.#position + offset;
+    const isHeaderHeld = offset + RECORD_HEADER_BYTES <= held.length;
+    const bytes = isHeaderHeld ? Math.ceil(getUint32(held, offset) / 8) * 8 : RECORD_HEADER_BYTES;
+    if (bytes < RECORD_HEADER_BYTES || position + bytes > this.#recordsEnd) {
+      throw this.#damaged(`the record has ${bytes} bytes`, offset);
+    }
+    if (isHeaderHeld && offset + bytes <= held.length) return 0;
+    if (this.#scanner.holds(position, bytes)) throw this.#damaged("the file ends", offset);
+    return bytes;
+  }
+
+  #verify(held: Uint8Array, offset: number): void {
+    const fault = recordFault(held, offset);
+    if (fault !== null) throw this.#damaged(fault, offset);
+    const index = getUint64(held, offset + 8);
+    if (index === this.#index) return;
+    throw this.#damaged(`the index is ${index}, want ${this.#index}`, offset);
+  }
+
+  /** What is there, `behind` bytes behind the position, is not what was. */
+  #damaged(fault: string, behind = 0): StorageError {
     const { path } = this.#segment.file;
+    const offset = this.#position + behind;
     return new StorageError(
-      `Cannot read "${path}" at offset ${this.#position}, damaged since it was opened: ${fault}`,
+      `Cannot read "${path}" at offset ${offset}, damaged since it was opened: ${fault}`,
     );
   }
 }

@@ -16,14 +16,18 @@ const SECOND_FACTOR = 0xc2b2ae35;
 /** What every hash starts from. */
 export const HASH_SEED = 0x52414654;
 
-/** `hash` with bytes added to it. */
-export function hashBytes(hash: number, bytes: Uint8Array): number {
+/** `hash` with bytes from `start` to `end` added to it. */
+export function hashBytes(
+  hash: number,
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+): number {
   // Two lanes, four bytes each: half the time of one, as each multiplication waits for the last.
   let one = hash;
   let other = hash ^ SECOND_FACTOR;
-  const { length } = bytes;
-  const paired = length & ~7;
-  let at = 0;
+  const paired = end - ((end - start) & 7);
+  let at = start;
   for (; at < paired; at += 8) {
     const first = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) |
       (bytes[at + 3]! << 24);
@@ -34,11 +38,58 @@ export function hashBytes(hash: number, bytes: Uint8Array): number {
     other = Math.imul(other ^ second, SECOND_FACTOR);
     other ^= other >>> 13;
   }
-  for (; at < length; at += 1) {
+  for (; at < end; at += 1) {
     one = Math.imul(one ^ bytes[at]!, FIRST_FACTOR);
     one ^= one >>> 15;
   }
-  return hashInteger(hashInteger(one, other), length);
+  return hashInteger(hashInteger(one, other), end - start);
+}
+
+/**
+ * The same while the bytes are copied to `to`, which costs little more than one of the two: where
+ * they start there, in units of four bytes. What is behind them up to the next unit becomes zero.
+ */
+export function copyAndHashBytes(
+  hash: number,
+  { bytes, start, end, to, toWord }: {
+    readonly bytes: Uint8Array;
+    readonly start: number;
+    readonly end: number;
+    readonly to: Uint32Array;
+    readonly toWord: number;
+  },
+): number {
+  let one = hash;
+  let other = hash ^ SECOND_FACTOR;
+  const paired = end - ((end - start) & 7);
+  let word = toWord;
+  let at = start;
+  for (; at < paired; at += 8) {
+    const first = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) |
+      (bytes[at + 3]! << 24);
+    const second = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) |
+      (bytes[at + 7]! << 24);
+    to[word] = first;
+    to[word + 1] = second;
+    word += 2;
+    one = Math.imul(one ^ first, FIRST_FACTOR);
+    one ^= one >>> 15;
+    other = Math.imul(other ^ second, SECOND_FACTOR);
+    other ^= other >>> 13;
+  }
+  let rest = 0;
+  for (let shift = 0; at < end; at += 1) {
+    one = Math.imul(one ^ bytes[at]!, FIRST_FACTOR);
+    one ^= one >>> 15;
+    rest |= bytes[at]! << shift;
+    shift += 8;
+    if (shift < 32 && at + 1 < end) continue;
+    to[word] = rest;
+    word += 1;
+    rest = 0;
+    shift = 0;
+  }
+  return hashInteger(hashInteger(one, other), end - start);
 }
 
 /** `hash` with a byte string added to it. */
@@ -52,13 +103,18 @@ export function hashByteString(hash: number, text: string): number {
 }
 
 /** The same for the bytes that the string has as characters. */
-export function hashKey(hash: number, bytes: Uint8Array): number {
+export function hashKey(
+  hash: number,
+  bytes: Uint8Array,
+  start = 0,
+  end: number = bytes.length,
+): number {
   let sum = hash;
-  for (let at = 0; at < bytes.length; at += 1) {
+  for (let at = start; at < end; at += 1) {
     sum = Math.imul(sum ^ bytes[at]!, FIRST_FACTOR);
     sum ^= sum >>> 15;
   }
-  return hashInteger(sum, bytes.length);
+  return hashInteger(sum, end - start);
 }
 
 /** `hash` with an integer added to it: its low 32 bits, and what is above them. */

@@ -10,7 +10,7 @@
  * id      | page: 18 bits | place: 14 bits, in units of 16 bytes |
  * entry   0  hash of the key    4  hash of the entry    8  createRevision   16  revision
  *        24  version           32  length of the key   36  length of the value
- *        40  generation        44  flags               48  key, value
+ *        40  generation        44  flags               48  key, value at the next multiple of 4
  * ```
  *
  * While a view is drawn no room is used again, so that it can read what it has the ids of.
@@ -19,6 +19,7 @@
  */
 import { assert } from "../assert.ts";
 import type { Index } from "../types.ts";
+import { copyAndHashBytes } from "./content_hash.ts";
 
 /** An entry by the place where it is; 0 is none. */
 export type EntryId = number;
@@ -32,6 +33,8 @@ const PLACE_MASK = (1 << PLACE_BITS) - 1;
 const PAGE_BYTES = UNIT_BYTES << PLACE_BITS;
 const PAGES_MAX = 1 << (32 - PLACE_BITS);
 const HEADER_BYTES = 48;
+/** Where the value starts that follows a key of no bytes, in units of four bytes. */
+const VALUE_WORD = HEADER_BYTES / 4;
 
 /** Sizes of slots: multiples of 16 up to here, and an eighth more each from here on. */
 const FINE_BYTES_MAX = 512;
@@ -116,7 +119,7 @@ export class EntryPages {
   /** Makes room for an entry, of which everything but its lengths is undefined. */
   allocate(keyBytes: number, valueBytes: number): EntryId {
     if (this.#released.length > 0 && this.#holds === 0) this.#releaseSome();
-    const size = HEADER_BYTES + keyBytes + valueBytes;
+    const size = HEADER_BYTES + align4(keyBytes) + align4(valueBytes);
     const id = size > SLOT_BYTES_MAX ? this.#ownPage(size) : this.#slot(sizeNumberOf(size));
     const page = this.#pageOf(id);
     const word = wordOf(id);
@@ -134,26 +137,38 @@ export class EntryPages {
   /** Whether a value of this length fits where the entry is, without waste. */
   fits(id: EntryId, valueBytes: number): boolean {
     const { words, sizeNumber } = this.#pageOf(id);
-    const size = HEADER_BYTES + words[wordOf(id) + KEY_BYTES]! + valueBytes;
+    const size = HEADER_BYTES + align4(words[wordOf(id) + KEY_BYTES]!) + align4(valueBytes);
     if (sizeNumber === OWN) return words[wordOf(id) + VALUE_BYTES] === valueBytes;
     return size <= SLOT_BYTES_MAX && sizeNumberOf(size) === sizeNumber;
   }
 
-  /** Writes key and its hash into an entry that was just made. */
-  writeKey(id: EntryId, key: Uint8Array, keyHash: number): void {
+  /** Writes the key of an entry that was just made, from `start` on, and its hash. */
+  writeKey(id: EntryId, keyHash: number, bytes: Uint8Array, start = 0): void {
     const page = this.#pageOf(id);
     const word = wordOf(id);
-    assert(page.words[word + KEY_BYTES] === key.length, () => `a key of ${key.length} bytes`);
+    const end = start + page.words[word + KEY_BYTES]!;
+    assert(end <= bytes.length, () => `a key ends at ${end} of ${bytes.length}`);
     page.words[word + KEY_HASH] = keyHash;
-    copyBytes(key, page.bytes, 4 * word + HEADER_BYTES);
+    let at = 4 * word + HEADER_BYTES;
+    for (let i = start; i < end; i += 1) page.bytes[at++] = bytes[i]!;
   }
 
-  /** Writes a value that fits. */
-  writeValue(id: EntryId, value: Uint8Array): void {
-    const page = this.#pageOf(id);
+  /**
+   * Writes a value that fits, from `start` to `end`.
+   *
+   * @returns The hash of the key with the value added to it.
+   */
+  writeValue(
+    id: EntryId,
+    bytes: Uint8Array,
+    start = 0,
+    end: number = bytes.length,
+  ): number {
+    const { words } = this.#pageOf(id);
     const word = wordOf(id);
-    page.words[word + VALUE_BYTES] = value.length;
-    copyBytes(value, page.bytes, 4 * word + HEADER_BYTES + page.words[word + KEY_BYTES]!);
+    words[word + VALUE_BYTES] = end - start;
+    const toWord = word + VALUE_WORD + (align4(words[word + KEY_BYTES]!) >>> 2);
+    return copyAndHashBytes(words[word + KEY_HASH]! | 0, { bytes, start, end, to: words, toWord });
   }
 
   /** Writes everything else but the hash. */
@@ -229,18 +244,17 @@ export class EntryPages {
   value(id: EntryId): Uint8Array {
     const { bytes, words } = this.#pageOf(id);
     const word = wordOf(id);
-    const start = 4 * word + HEADER_BYTES + words[word + KEY_BYTES]!;
+    const start = 4 * word + HEADER_BYTES + align4(words[word + KEY_BYTES]!);
     return bytes.subarray(start, start + words[word + VALUE_BYTES]!);
   }
 
-  /** Whether it has this key. */
-  hasKey(id: EntryId, key: Uint8Array): boolean {
+  /** Whether it has the key that other bytes have from `start` to `end`. */
+  hasKey(id: EntryId, other: Uint8Array, start: number, end: number): boolean {
     const { bytes, words } = this.#pageOf(id);
     const word = wordOf(id);
-    const { length } = key;
-    if (words[word + KEY_BYTES] !== length) return false;
-    const start = 4 * word + HEADER_BYTES;
-    for (let i = 0; i < length; i += 1) if (bytes[start + i] !== key[i]) return false;
+    if (words[word + KEY_BYTES] !== end - start) return false;
+    let at = 4 * word + HEADER_BYTES;
+    for (let i = start; i < end; i += 1) if (bytes[at++] !== other[i]) return false;
     return true;
   }
 
@@ -387,6 +401,10 @@ export function bigEndianWord(bytes: Uint8Array, at: number, end: number): numbe
   return word >>> 0;
 }
 
+function align4(bytes: number): number {
+  return (bytes + 3) & ~3;
+}
+
 function wordOf(id: EntryId): number {
   return (id & PLACE_MASK) << 2;
 }
@@ -415,13 +433,4 @@ function sizeNumbers(): Uint8Array {
     numbers[units] = number;
   }
   return numbers;
-}
-
-/** Copies a few bytes without the cost of a call into the engine, many bytes with it. */
-function copyBytes(from: Uint8Array, to: Uint8Array, start: number): void {
-  if (from.length > 64) {
-    to.set(from, start);
-    return;
-  }
-  for (let i = 0; i < from.length; i += 1) to[start + i] = from[i]!;
 }

@@ -35,8 +35,8 @@ export class KeyIndex {
     return this.#count;
   }
 
-  /** The entry of a key, or none. */
-  find(key: Uint8Array, hash: number): EntryId {
+  /** The entry of the key with this hash that `bytes` have from `start` to `end`, or none. */
+  find(hash: number, bytes: Uint8Array, start: number, end: number): EntryId {
     const pairs = this.#parts[hash & (PARTS - 1)]!;
     if (pairs === null) return NO_ENTRY;
     const mask = (pairs.length >>> 1) - 1;
@@ -44,7 +44,7 @@ export class KeyIndex {
     for (let place = (hash >>> PART_BITS) & mask;; place = (place + 1) & mask) {
       const id = pairs[2 * place + 1]!;
       if (id === NO_ENTRY) return NO_ENTRY;
-      if (pairs[2 * place] === wanted && this.#pages.hasKey(id, key)) return id;
+      if (pairs[2 * place] === wanted && this.#pages.hasKey(id, bytes, start, end)) return id;
     }
   }
 

@@ -7,6 +7,7 @@
 import { unreachable } from "../assert.ts";
 import { KEY_BYTES_MAX, VALUE_BYTES_MAX } from "../limits.ts";
 import { type Index, INTEGER_MAX } from "../types.ts";
+import { encodePutResult, type PlainPut } from "../wire/kv_hot_codec.ts";
 import type {
   KvCommand,
   KvCondition,
@@ -78,6 +79,26 @@ export function applyKeyValueCommand(
     default:
       return unreachable(command);
   }
+}
+
+/**
+ * Applies a put as readPlainPut finds it, the command of which there are most, and returns its
+ * answer as bytes; null where it is not that simple, and nothing was done.
+ */
+export function applyPlainPut(
+  { table }: KeyValueData,
+  options: {
+    readonly command: Uint8Array;
+    readonly place: PlainPut;
+    readonly revision: Index;
+  },
+): Uint8Array | null {
+  const { command, place, revision } = options;
+  const keyBytes = place.keyEnd - place.keyStart;
+  if (keyBytes < 1 || keyBytes > KEY_BYTES_MAX) return null;
+  if (place.valueEnd - place.valueStart > VALUE_BYTES_MAX) return null;
+  const created = table.putPlain(command, place, revision);
+  return created === null ? null : encodePutResult(revision, created);
 }
 
 function applyPut(data: KeyValueData, command: KvPut, revision: Index): KvResult {

@@ -13,11 +13,12 @@ import {
   encodeKvResult,
   isNewerKvCommand,
 } from "../wire/kv_codec.ts";
+import { type PlainPut, readPlainPut } from "../wire/kv_hot_codec.ts";
 import type { KvCommand, KvQuery, KvResult } from "../wire/kv_messages.ts";
 import { UnknownMemberError } from "../wire/message_check.ts";
 import { fromByteString } from "./byte_string.ts";
 import { finishHash, HASH_SEED, hashInteger } from "./content_hash.ts";
-import { applyKeyValueCommand } from "./key_value_commands.ts";
+import { applyKeyValueCommand, applyPlainPut } from "./key_value_commands.ts";
 import { invalidResult } from "./key_value_lease_commands.ts";
 import { KeyValueLeases } from "./key_value_leases.ts";
 import { answerKeyValueQuery } from "./key_value_queries.ts";
@@ -60,6 +61,8 @@ export class KeyValueStore implements StateMachine {
   #data = { table: new KeyValueTable(), leases: new KeyValueLeases() };
   /** The index of the last command or tick that was applied, whatever it was answered. */
   #revision: Index = 0;
+  /** Reused for every put. */
+  readonly #place: PlainPut = { keyStart: 0, keyEnd: 0, valueStart: 0, valueEnd: 0 };
   readonly #removeKey = (key: string): void => {
     const { table } = this.#data;
     table.delete(table.find(fromByteString(key)));
@@ -83,6 +86,11 @@ export class KeyValueStore implements StateMachine {
   apply(bytes: Uint8Array, context: ApplyContext): Uint8Array {
     const revision = this.#revision = context.index;
     this.#data.leases.advance(context.logTimeMs, this.#removeKey);
+    const place = this.#place;
+    if (readPlainPut(bytes, place)) {
+      const answer = applyPlainPut(this.#data, { command: bytes, place, revision });
+      if (answer !== null) return answer;
+    }
     let command: KvCommand;
     try {
       command = decodeKvCommand(bytes);

@@ -11,8 +11,9 @@
  */
 import { assert } from "../assert.ts";
 import type { Index } from "../types.ts";
+import type { PlainPut } from "../wire/kv_hot_codec.ts";
 import { comesBefore } from "./byte_string.ts";
-import { finishHash, HASH_SEED, hashBytes, hashInteger, hashKey } from "./content_hash.ts";
+import { finishHash, HASH_SEED, hashInteger, hashKey } from "./content_hash.ts";
 import { type EntryId, EntryPages, NO_ENTRY } from "./entry_pages.ts";
 import { KeyIndex } from "./key_index.ts";
 import { KeyCursor, KeyOrder } from "./key_order.ts";
@@ -28,6 +29,13 @@ export interface KeyValueWrite {
   readonly value: Uint8Array;
   readonly revision: Index;
   readonly attachment: KeyAttachment | null;
+}
+
+/** A value where it comes from. */
+interface BytesOfValue {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
 }
 
 /** See the comment of this module. */
@@ -59,7 +67,7 @@ export class KeyValueTable {
 
   /** The entry of a key, or none. */
   find(key: Uint8Array): EntryId {
-    return this.#index.find(key, hashKey(HASH_SEED, key));
+    return this.#index.find(hashKey(HASH_SEED, key), key, 0, key.length);
   }
 
   /** What an entry holds. */
@@ -75,21 +83,36 @@ export class KeyValueTable {
   /** Sets a key to a copy of `value`. */
   put(key: Uint8Array, write: KeyValueWrite): void {
     const { found, value, revision, attachment } = write;
-    const pages = this.#pages;
     if (found === NO_ENTRY) {
       const fields = { createRevision: revision, revision, version: 1, attachment };
       this.#insert(key, value, fields);
-      return;
+    } else this.#overwrite(found, { bytes: value, start: 0, end: value.length }, write);
+  }
+
+  /**
+   * Sets a key to a value that lie in `bytes`, as {@linkcode KeyValueTable.put} does, without an
+   * object for the way.
+   *
+   * @returns Whether the key was created; null, and nothing was done, where something expires it.
+   */
+  putPlain(bytes: Uint8Array, place: PlainPut, revision: Index): boolean | null {
+    const { keyStart, keyEnd, valueStart, valueEnd } = place;
+    const pages = this.#pages;
+    const keyHash = hashKey(HASH_SEED, bytes, keyStart, keyEnd);
+    const found = this.#index.find(keyHash, bytes, keyStart, keyEnd);
+    if (found !== NO_ENTRY) {
+      if (pages.isAttached(found)) return null;
+      const value = { bytes, start: valueStart, end: valueEnd };
+      this.#overwrite(found, value, { revision, attachment: null });
+      return false;
     }
-    if (this.#views.length > 0) this.#keepForViews(found);
-    const createRevision = pages.createRevision(found);
-    const version = pages.version(found) + 1;
-    this.#hash = (this.#hash - pages.hash(found)) | 0;
-    const fields = { createRevision, revision, version, attachment };
-    if (pages.fits(found, value.length)) {
-      pages.writeValue(found, value);
-      this.#write(found, value, fields);
-    } else this.#move(found, value, fields);
+    const id = pages.allocate(keyEnd - keyStart, valueEnd - valueStart);
+    pages.writeKey(id, keyHash, bytes, keyStart);
+    const sum = pages.writeValue(id, bytes, valueStart, valueEnd);
+    this.#write(id, sum, { createRevision: revision, revision, version: 1, attachment: null });
+    this.#index.add(keyHash, id);
+    this.#order.add(id);
+    return true;
   }
 
   /** Adds an entry of a snapshot, with copies of key and value. */
@@ -167,6 +190,22 @@ export class KeyValueTable {
     return view;
   }
 
+  #overwrite(
+    found: EntryId,
+    value: BytesOfValue,
+    { revision, attachment }: Pick<KeyValueEntry, "revision" | "attachment">,
+  ): void {
+    const pages = this.#pages;
+    if (this.#views.length > 0) this.#keepForViews(found);
+    const createRevision = pages.createRevision(found);
+    const version = pages.version(found) + 1;
+    this.#hash = (this.#hash - pages.hash(found)) | 0;
+    const fields = { createRevision, revision, version, attachment };
+    if (pages.fits(found, value.end - value.start)) {
+      this.#write(found, pages.writeValue(found, value.bytes, value.start, value.end), fields);
+    } else this.#move(found, value, fields);
+  }
+
   #insert(
     key: Uint8Array,
     value: Uint8Array,
@@ -174,32 +213,33 @@ export class KeyValueTable {
   ): void {
     const keyHash = hashKey(HASH_SEED, key);
     const id = this.#pages.allocate(key.length, value.length);
-    this.#pages.writeKey(id, key, keyHash);
-    this.#pages.writeValue(id, value);
-    this.#write(id, value, fields);
+    this.#pages.writeKey(id, keyHash, key);
+    this.#write(id, this.#pages.writeValue(id, value), fields);
     this.#index.add(keyHash, id);
     this.#order.add(id);
   }
 
   /** Writes a value where there is room for it. */
-  #move(from: EntryId, value: Uint8Array, fields: Omit<KeyValueEntry, "key" | "value">): void {
+  #move(from: EntryId, value: BytesOfValue, fields: Omit<KeyValueEntry, "key" | "value">): void {
     const pages = this.#pages;
     const key = pages.key(from);
     const keyHash = pages.keyHash(from);
-    const to = pages.allocate(key.length, value.length);
-    pages.writeKey(to, key, keyHash);
-    pages.writeValue(to, value);
+    const to = pages.allocate(key.length, value.end - value.start);
+    pages.writeKey(to, keyHash, key);
     this.#attachments.delete(from);
-    this.#write(to, value, fields);
+    this.#write(to, pages.writeValue(to, value.bytes, value.start, value.end), fields);
     this.#index.replace(keyHash, { from, to });
     this.#order.remove(from);
     this.#order.add(to);
   }
 
-  /** Writes all but key and value of an entry whose hash was subtracted before, if it had one. */
+  /**
+   * Writes all but key and value of an entry whose hash was subtracted before, if it had one; `sum`
+   * is the hash of those.
+   */
   #write(
     id: EntryId,
-    value: Uint8Array,
+    sum: number,
     fields: Pick<KeyValueEntry, "createRevision" | "revision" | "version" | "attachment">,
   ): void {
     const { createRevision, revision, version, attachment } = fields;
@@ -209,8 +249,7 @@ export class KeyValueTable {
     else if (this.#attachments.size > 0) this.#attachments.delete(id);
     const generation = this.#generation;
     pages.writeFields(id, { createRevision, revision, version, generation, isAttached });
-    let hash = hashBytes(pages.keyHash(id), value);
-    hash = hashInteger(hash, createRevision);
+    let hash = hashInteger(sum, createRevision);
     hash = hashInteger(hash, revision);
     hash = hashInteger(hash, version);
     if (isAttached) {

@@ -1,6 +1,6 @@
 /**
- * Finds an id among those that are remembered: an open-addressing hash table (linear probing, at
- * most half full) over one typed array of pairs.
+ * Finds an id among those that are remembered: an open-addressing hash table (linear probing) over
+ * one typed array of pairs.
  *
  * ```
  * pair  | hash, 0 for a free place | position of the id in the queue of answers |
@@ -8,8 +8,9 @@
  *
  * The table starts small, as ids are scattered: in one of full size each of the first ids would
  * touch a page of memory. When it is half full it takes its full size at once, so that no command
- * ever pays for the growth of a large table. The order of the pairs depends on history; nothing
- * that is replicated may be read from it.
+ * ever pays for the growth of a large table. With all ids there are it is two thirds full at most:
+ * its memory is read at random, and the less it is the nearer it stays to the processor. The order
+ * of the pairs depends on history; nothing that is replicated may be read from it.
  *
  * @module
  */
@@ -34,6 +35,8 @@ export function hashRequestId(bytes: Uint8Array, offset: number): number {
 /** A multimap from hashes to positions; whether the ids are equal is for the caller to say. */
 export class RequestIdIndex {
   readonly #countMax: number;
+  /** How many it has when it is half full for the first time. */
+  readonly #fullPlaces: number;
   #pairs: Uint32Array;
   #mask: number;
   #count = 0;
@@ -45,6 +48,9 @@ export class RequestIdIndex {
       () => `${places} places are a power of two`,
     );
     this.#countMax = countMax;
+    let fullPlaces = places;
+    while (2 * fullPlaces < 3 * countMax) fullPlaces *= 2;
+    this.#fullPlaces = fullPlaces;
     this.#pairs = new Uint32Array(2 * places);
     this.#mask = places - 1;
   }
@@ -70,7 +76,7 @@ export class RequestIdIndex {
     if (this.#count >= this.#countMax) {
       throw new AssertionError(`The index holds ${this.#count} of ${this.#countMax} ids`);
     }
-    if (2 * this.#count > this.#mask) this.#grow();
+    if (2 * this.#count > this.#mask && this.#mask < this.#fullPlaces - 1) this.#grow();
     this.#put(hash, position);
     this.#count += 1;
   }
@@ -118,8 +124,7 @@ export class RequestIdIndex {
 
   #grow(): void {
     const outgrown = this.#pairs;
-    let places = outgrown.length;
-    while (places < 2 * this.#countMax) places *= 2;
+    const places = this.#fullPlaces;
     this.#pairs = new Uint32Array(2 * places);
     this.#mask = places - 1;
     for (let at = 0; at < outgrown.length; at += 2) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  copyAndHashBytes,
   finishHash,
   HASH_SEED,
   hashBytes,
@@ -42,6 +43,22 @@ describe("content_hash", () => {
   it("tells integers up to 2^53 − 1 apart", () => {
     const integers = [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1];
     assert.equal(new Set(integers.map((integer) => hashInteger(7, integer))).size, 8);
+  });
+
+  it("is the same where the bytes are copied meanwhile, and they arrive", () => {
+    for (let length = 0; length <= 40; length += 1) {
+      const bytes = Uint8Array.from({ length: length + 5 }, (_, at) => 200 - 7 * at);
+      const to = new Uint32Array(14).fill(0xffffffff);
+      const range = { bytes, start: 3, end: 3 + length, to, toWord: 2 };
+      const hash = copyAndHashBytes(HASH_SEED, range);
+      assert.equal(hash, hashBytes(HASH_SEED, bytes.subarray(3, 3 + length)));
+      assert.equal(hash, hashBytes(HASH_SEED, bytes, 3, 3 + length));
+      const copied = new Uint8Array(to.buffer);
+      assert.deepEqual(copied.subarray(8, 8 + length), bytes.subarray(3, 3 + length));
+      const end = 8 + Math.ceil(length / 4) * 4;
+      assert.ok([...copied.subarray(8 + length, end)].every((byte) => byte === 0));
+      assert.ok([...copied.subarray(end)].every((byte) => byte === 255));
+    }
   });
 
   it("is the same on every runtime", () => {
