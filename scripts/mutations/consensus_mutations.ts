@@ -221,6 +221,14 @@ const newLeaderReads: readonly Mutation[] = [
 /** Members and snapshots. */
 const configurations: readonly Mutation[] = [
   {
+    name: "rejoined_member_votes_at_once",
+    fault: "a member whose data were lost votes on the new directory before it has caught up",
+    kinds: ["damaged_rejoin"],
+    file: "src/consensus/configuration_change.ts",
+    find: "voter: false, promote: voter || promote });",
+    replace: "voter, promote });",
+  },
+  {
     name: "joint_needs_new_majority_only",
     fault: "a joint configuration decides by the new voters alone",
     trap: 36,

@@ -57,6 +57,19 @@ const storage: readonly Mutation[] = [
   },
 ];
 
+/** What must not pass for whole. */
+const damage: readonly Mutation[] = [
+  {
+    name: "damage_taken_for_torn",
+    fault: "a bad last unit is cut although no sector of it is missing",
+    trap: 48,
+    kinds: ["damaged_rejoin"],
+    file: "src/log/tail_verdict.ts",
+    find: "if (unit.length < bytes || hasMissingSector(unit, stop)) {",
+    replace: "if (unit.length <= bytes || hasMissingSector(unit, stop)) {",
+  },
+];
+
 /** What the driver must not do. */
 const driver: readonly Mutation[] = [
   {
@@ -160,6 +173,7 @@ const states: readonly Mutation[] = [
 /** All of them. */
 export const nodeMutations: readonly Mutation[] = [
   ...storage,
+  ...damage,
   ...driver,
   ...commands,
   ...snapshots,

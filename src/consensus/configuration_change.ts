@@ -150,9 +150,7 @@ function add(drafts: Drafts, change: MemberChange): ChangeRefusal | null {
       `Its address is changed by itself (raft member set ${id} --address ${address})`,
     ]);
   }
-  // A voter without a data directory may be one that has voted: nobody can take its place.
-  const isFree = member.instanceId === "" && !known.voter;
-  if (!isFree && member.instanceId !== instanceId) {
+  if (!isFree(known) && member.instanceId !== instanceId) {
     return refuse(
       "refused",
       `Node ${id} is a member with another data directory (${member.instanceId || "unknown"}): ` +
@@ -163,6 +161,11 @@ function add(drafts: Drafts, change: MemberChange): ChangeRefusal | null {
   }
   drafts.set(id, { ...known, member: { id, address, instanceId } });
   return null;
+}
+
+/** A voter without a data directory may be one that has voted: nobody can take its place. */
+function isFree({ member, voter }: Draft): boolean {
+  return member.instanceId === "" && !voter;
 }
 
 /**
@@ -181,8 +184,8 @@ function rejoin(
   const { id, address, instanceId } = change;
   const { member, voter, promote } = known;
   if (instanceId === "") return invalid(`Cannot let node ${id} rejoin: want its data directory`);
-  if (member.instanceId === instanceId) {
-    // The same request once more.
+  if (member.instanceId === instanceId || isFree(known)) {
+    // The same request once more; or it was removed meanwhile, and its place is reserved anew.
     drafts.set(id, { ...known, member: { id, address, instanceId } });
     return null;
   }

@@ -52,8 +52,14 @@ export class NodeRules {
     this.#persistence = new Persistence(options.nodeId);
   }
 
+  /** The data directory of its last life; empty before the first. */
+  get instanceId(): InstanceId {
+    return this.#instanceId;
+  }
+
   /** The node is to start with an empty directory: what it said is another's. */
   startAnew(): void {
+    this.#instanceId = "";
     this.#persistence = new Persistence(this.#options.nodeId);
   }
 

@@ -14,7 +14,14 @@ import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { NodeStart, RaftObserver } from "../raft/observer.ts";
 import { crc32 } from "../runtime/checksum.ts";
-import { EntryKind, type Index, type LogTimeMs, type NodeId, type Term } from "../types.ts";
+import {
+  type Configuration,
+  EntryKind,
+  type Index,
+  type LogTimeMs,
+  type NodeId,
+  type Term,
+} from "../types.ts";
 import { decodeConfiguration } from "../wire/storage_codec.ts";
 import { checkChange } from "./checkers/configuration_rule.ts";
 import type { ConfigurationAt, LeaderConfigurations } from "./checkers/quorum_rule.ts";
@@ -79,6 +86,11 @@ export class NodeWatch implements RaftObserver {
   /** The index of the latest configuration in the log, or in the snapshot; 0 without one. */
   get configurationIndex(): Index {
     return this.#configurations.at(-1)?.index ?? 0;
+  }
+
+  /** The latest configuration in the log, or in the snapshot; null without one. */
+  get configuration(): Configuration | null {
+    return this.#configurations.at(-1)?.configuration ?? null;
   }
 
   /** The configurations of the log, and the one that was in effect before this event. */

@@ -12,6 +12,8 @@ import type { SoftState } from "../consensus/effects.ts";
 import type { Tracer } from "../consensus/tracing.ts";
 import { BadDataError, DeniedError } from "../errors.ts";
 import { NoRoomError } from "../log/no_room_error.ts";
+import { verifyDirectory } from "../log/offline/verify_directory.ts";
+import { rejoinDirectory } from "../log/rejoin_directory.ts";
 import { type RunningNode, startNode } from "../node/node.ts";
 import type { ClusterFormation } from "../raft/raft_options.ts";
 import type { StateMachine } from "../state_machine/state_machine.ts";
@@ -58,6 +60,8 @@ export interface Rot {
   readonly path: string;
   readonly offset: number;
   readonly mask: number;
+  /** Whether it left a zero: it may look as if it had never been written, and so hide a loss. */
+  readonly mayHide: boolean;
 }
 
 /** A node and its machine. */
@@ -78,6 +82,10 @@ export interface SimulatedNode {
   removed: boolean;
   /** What has rotted on its disk and was not put right, or null. */
   rot: Rot | null;
+  /** What it has promised may be lost, and it is not a voter again. */
+  lost: boolean;
+  /** An operator is at work on its machine. */
+  inRepair: boolean;
 }
 
 /** Is told what nodes do; acts on it by events of the world only, never at once. */
@@ -172,6 +180,30 @@ export class SimulatedCluster {
     this.start(node);
   }
 
+  /** Sets the directory of a node that refuses it up anew, as `raft recover rejoin` does. */
+  async setUpAnew({ dataPath: path }: SimulatedNode, runtime: SimulatedRuntime): Promise<void> {
+    const { segmentBytes } = this.#options;
+    const { problems } = await verifyDirectory(runtime, path, { isThorough: true });
+    const options = segmentBytes === undefined ? {} : { segmentBytes };
+    await rejoinDirectory(runtime, { path, isNeeded: problems.length > 0, ...options });
+  }
+
+  /** Starts a node whose directory was set up anew: the others take it for another instance. */
+  startRejoined(node: SimulatedNode): void {
+    node.rot = null;
+    node.rules.startAnew();
+    this.members.lose(node.id);
+    this.#note(`node ${node.id} rejoins`);
+    this.start(node);
+  }
+
+  /** Whether the directory that a node runs on is the voter that the leader's log knows. */
+  isSeated(id: NodeId): boolean {
+    const node = this.nodes.find((one) => one.id === id);
+    const known = this.leader?.watch.configuration?.voters.find((voter) => voter.id === id);
+    return known !== undefined && node?.rot === null && known.instanceId === node.rules.instanceId;
+  }
+
   /** Starts a node on what its disk holds. */
   start(node: SimulatedNode): void {
     const { heartbeatMs, electionTimeoutMs, segmentBytes, appendBytesMax } = this.#options;
@@ -261,6 +293,8 @@ export class SimulatedCluster {
       lastError: null,
       removed: false,
       rot: null,
+      lost: false,
+      inRepair: false,
     };
     return node;
   }
@@ -278,7 +312,7 @@ export class SimulatedCluster {
       alive: () => runtime.process.alive,
       found: (error) => this.defects.push(error),
       opened: (hardState, instanceId) => {
-        node.rules.opened(hardState, instanceId, node.rot === null);
+        node.rules.opened(hardState, instanceId, node.rot?.mayHide !== true);
       },
       said: (message, to) => node.rules.said(message, to),
       sentEntries: (message) => node.rules.sentEntries(message),
@@ -346,7 +380,7 @@ export function isRefusing(node: SimulatedNode): boolean {
 
 /** Whether only something that is done on purpose starts a node again. */
 function staysDown(node: SimulatedNode): boolean {
-  return node.removed || isRefusing(node);
+  return node.removed || node.inRepair || isRefusing(node);
 }
 
 /** The machine of a node. */

@@ -22,6 +22,8 @@ export interface MemberNode {
   readonly id: NodeId;
   /** It was told that it was removed, and stopped for good. */
   readonly removed: boolean;
+  /** What it has promised may be lost, and it is not a voter again. */
+  lost: boolean;
 }
 
 /** The cluster of the members. */
@@ -31,6 +33,8 @@ export interface MembersHost {
   readonly leader: { readonly running: RunningNode | null } | null;
   /** Where a node listens. */
   addressOf(id: NodeId): Address;
+  /** Whether the directory that a node runs on is a voter, not only one before it. */
+  isSeated(id: NodeId): boolean;
   /** Starts a node that was removed with an empty directory: it joins. */
   startAnew(id: NodeId): void;
 }
@@ -65,9 +69,13 @@ export class SimulatedMembers {
       this.#missing.add(id);
     }
     this.#change(ids, action);
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    this.#look();
+    this.#watch();
+  }
+
+  /** A node is to come back as another instance, which may not vote at first. */
+  lose(id: NodeId): void {
+    this.#missing.add(id);
+    this.#watch();
   }
 
   /** Has nodes back, in a while. */
@@ -75,16 +83,26 @@ export class SimulatedMembers {
     for (const id of ids) this.#away.delete(id);
   }
 
+  #watch(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#look();
+  }
+
   #look(): void {
     const status = this.#host.leader?.running?.status();
-    for (const { id, removed } of this.#host.nodes) {
+    for (const node of this.#host.nodes) {
+      const { id, removed } = node;
       const member = status?.members.find((one) => one.id === id);
       const isOut = status !== undefined && member === undefined;
       if (isOut && this.#prng.chance(RESERVATION_CHANCE)) this.#change([id], "add");
       if (this.#away.has(id)) continue;
       if (removed) this.#host.startAnew(id);
       if (member?.voter === true) {
-        if (hasSettled(status!)) this.#missing.delete(id);
+        if (hasSettled(status!) && this.#host.isSeated(id)) {
+          this.#missing.delete(id);
+          node.lost = false;
+        }
       } else if (status !== undefined) this.#missing.add(id);
       if (member?.voter === false && !status!.promotions.includes(id)) {
         this.#change([id], "promote");

@@ -136,10 +136,11 @@ class Simulation {
     );
   }
 
-  /** Every node must catch up. */
+  /** Every node must catch up, and who has lost everything must vote again. */
   async #rest(untilMs: number): Promise<void> {
     const atRest = () =>
-      this.#clients.idle && this.#cluster.leader !== null && isCaughtUp(this.#nodesAtRest());
+      this.#clients.idle && this.#cluster.leader !== null && isCaughtUp(this.#nodesAtRest()) &&
+      !this.#cluster.nodes.some(({ lost }) => lost);
     await this.#pass({ untilMs, until: atRest });
     if (atRest()) return;
     throw new PropertyViolation(
@@ -153,9 +154,9 @@ class Simulation {
     this.#cluster.checkers.checkAtRest(this.#cluster.logs(this.#nodesAtRest()));
   }
 
-  /** All nodes but those whose data have rotted. */
+  /** All nodes but those whose data have rotted and whom nobody mends. */
   #nodesAtRest(): SimulatedNode[] {
-    return this.#cluster.nodes.filter((node) => !isRefusing(node));
+    return this.#cluster.nodes.filter((node) => node.lost || !isRefusing(node));
   }
 
   #describeNodes(): string {

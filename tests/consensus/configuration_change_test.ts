@@ -124,6 +124,17 @@ describe("planChange", () => {
       assert.equal(show(target!), "1 2 3 |");
     });
 
+    it("takes a place that was reserved after a removal, as an empty directory does", () => {
+      const members = configurationOf([1, 2], { learners: [3] });
+      const free = { ...member!, instanceId: "" };
+      const reserved = { ...members, learners: [free], promotions: [3] };
+      const { target } = ask(reserved, {});
+      assert.equal(show(target!), "1 2 | 3+");
+      assert.deepEqual(target!.learners, [{ id: 3, address, instanceId: "fresh" }]);
+      const voting = { ...voters123, voters: [...voters123.voters.slice(0, 2), free] };
+      assert.match(ask(voting, {}).refusal!.message, /another data directory \(none\)/);
+    });
+
     it("is refused for another directory than the one that is known", () => {
       const { refusal } = ask(voters123, { replaces: ["older"] });
       assert.match(refusal!.message, /known with another data directory/);

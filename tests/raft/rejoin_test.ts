@@ -29,7 +29,7 @@ class RejoinWorld extends ClusterWorld {
   damage(node: SimulatedNode): void {
     const { disk } = node.machine;
     const path = `${node.dataPath}/log/${disk.list(`${node.dataPath}/log`)[0]!}`;
-    const rot = { path, offset: 0, mask: 1 };
+    const rot = { path, offset: 0, mask: 1, mayHide: false };
     disk.corrupt(rot);
     node.rot = rot;
   }

@@ -61,6 +61,13 @@ const traces: Readonly<Record<FaultKind, readonly RegExp[]>> = {
   "leadership_transfer": [/node (\d) is to hand over/, /node \d is leader/],
   "deposed_leader": [/leader \d does not reach node/, /is cut off|stands still/, /is leader/],
   "late_entries": [/slow reads of leader (\d)/, /is cut off/, /is leader/],
+  "damaged_rejoin": [
+    /(kill|power_loss) of node \d, whose data are damaged meanwhile/,
+    /node \d stops: Cannot/,
+    /raft recover rejoin on node \d/,
+    /node \d rejoins/,
+    /node \d is follower of/,
+  ],
   "graceful_stop": [/node \d is asked to stop/, /node \d stops: asked to/, /node \d starts/],
 };
 

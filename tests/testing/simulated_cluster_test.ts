@@ -23,7 +23,7 @@ it("takes a removed node back although a bit of its old data has rotted", async 
   await waitUntil(() => node.removed && !node.up, "node 3 is removed");
   const { disk } = node.machine;
   const path = `${node.dataPath}/log/${disk.list(`${node.dataPath}/log`)[0]!}`;
-  const rot = { path, offset: 0, mask: 1 };
+  const rot = { path, offset: 0, mask: 1, mayHide: false };
   disk.corrupt(rot);
   node.rot = rot;
   assert.equal(cluster.spareCount, -1);

@@ -45,5 +45,7 @@ function drawRot({ prng }: FaultScene, node: SimulatedNode): Rot | null {
   if (content === null) return null;
   let used = content.length;
   while (used > 0 && content[used - 1] === 0) used -= 1;
-  return used === 0 ? null : { path, offset: prng.range(0, used - 1), mask };
+  if (used === 0) return null;
+  const offset = prng.range(0, used - 1);
+  return { path, offset, mask, mayHide: content[offset] === mask };
 }

@@ -21,6 +21,7 @@
 import { bitRot } from "./bit_rot.ts";
 import { clockDrift, clockStep, lateTimers, slightClockDrift } from "./clocks.ts";
 import { crashLoop, kill, pause, powerLoss, powerLossOfAll } from "./crashes.ts";
+import { damagedRejoin } from "./damaged_rejoin.ts";
 import { deposedLeader } from "./deposed_leader.ts";
 import { diskErrors, diskFull, diskStall, earlyWriteBack, slowDisk, syncError } from "./disks.ts";
 import { electionCrash } from "./election_crash.ts";
@@ -91,6 +92,7 @@ export const faultActions = {
   "graceful_stop": gracefulStop,
   "deposed_leader": deposedLeader,
   "late_entries": lateEntries,
+  "damaged_rejoin": damagedRejoin,
 } satisfies Readonly<Record<string, FaultAction>>;
 
 /** The name of a kind of fault. */
