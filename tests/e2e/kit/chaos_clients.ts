@@ -159,7 +159,10 @@ export class ChaosClients {
           timeoutMs: 20_000,
         });
         const held = previous === null ? "" : new TextDecoder().decode(previous.value);
-        assert(possible.includes(held), `${OVERWRITTEN_KEY} held "${held}", not one of ${possible}`);
+        assert(
+          possible.includes(held),
+          `${OVERWRITTEN_KEY} held "${held}", not one of ${possible}`,
+        );
         possible = [value];
       } catch (error) {
         if (!(error instanceof RaftError)) throw error;
