@@ -146,7 +146,7 @@ describe("cutTail", () => {
     assert.ok(repairs.counts.damaged > 10 && repairs.counts.elsewhere > 10);
   });
 
-  it("cuts nothing where something good is behind what is bad", async () => {
+  it("trap 48: cuts nothing where something good is behind what is bad", async () => {
     const shape = built.find(({ name }) => name === "units of different sizes")!;
     const files = new MemoryFiles(shape.files);
     files.contents.get(lastPath(shape))![512 + 70]! ^= 1;
