@@ -1,7 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { findFreePorts } from "../../../tests/e2e/kit/free_ports.ts";
 import {
   Cluster,
@@ -12,10 +10,9 @@ import {
 } from "../cluster.ts";
 import type { LoadPlan } from "../load_plan.ts";
 import { probeInTurn } from "../probe_in_turn.ts";
+import { loadProgram } from "../repository.ts";
 import { EtcdClient } from "./etcd_client.ts";
 
-const here = dirname(fileURLToPath(import.meta.url));
-const bun = join(dirname(dirname(dirname(here))), "node_modules", ".bin", "bun");
 const NODES = 3;
 const STATUS_TIMEOUT_MS = 500;
 const QUOTA_BYTES = 8 * 1024 ** 3;
@@ -64,8 +61,7 @@ class EtcdCluster extends Cluster {
   }
 
   override loadCommand(plan: LoadPlan): readonly string[] {
-    // Half of what it takes on Node: its HTTP/2 costs less on Bun.
-    return [bun, join(here, "etcd_load.ts"), JSON.stringify(plan)];
+    return [...loadProgram, "etcd", JSON.stringify(plan)];
   }
 
   override async isLeader(node: ClusterNode): Promise<boolean> {

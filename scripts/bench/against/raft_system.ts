@@ -1,6 +1,4 @@
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { StatusAnswer } from "../../../src/wire/client_messages.ts";
 import { detectRuntime, KeyValueClient, RaftClient } from "../../../mod.ts";
 import { findFreePorts } from "../../../tests/e2e/kit/free_ports.ts";
@@ -14,9 +12,8 @@ import {
 } from "../cluster.ts";
 import { DelayProxy } from "../delay_proxy.ts";
 import type { LoadPlan } from "../load_plan.ts";
+import { binaryPath, repositoryRoot } from "../repository.ts";
 
-const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
-const binary = join(root, "dist", "raft");
 const STATUS_TIMEOUT_MS = 500;
 const PUT_TIMEOUT_MS = 20_000;
 /** As often as never. */
@@ -65,7 +62,7 @@ class RaftCluster extends Cluster {
   override loadCommand(plan: LoadPlan): readonly string[] {
     // The binary whatever the nodes run on, so that runtimes are measured by one client.
     return [
-      ...[binary, "bench", plan.operation, "-o", "json", "--endpoints", plan.endpoint],
+      ...[binaryPath, "bench", plan.operation, "-o", "json", "--endpoints", plan.endpoint],
       ...["--timeout", "60s", "--keys", String(plan.keys), "--size", `${plan.valueBytes}B`],
       ...["--clients", String(plan.clients), "--in-flight", String(plan.inFlight)],
       ...["--warm-up", `${plan.warmUpMs}ms`, "--for", `${plan.durationMs}ms`],
@@ -111,11 +108,11 @@ class RaftCluster extends Cluster {
  * @param name How it is called in the results.
  * @param command What runs the program: the binary, or a runtime with the source.
  */
-export function raftSystem(name: string, command: readonly string[] = [binary]): System {
+export function raftSystem(name: string, command: readonly string[] = [binaryPath]): System {
   return {
     name,
-    describe: () => `raft: ${command.join(" ").replace(`${root}/`, "")}`,
-    missing: () => existsSync(binary) ? null : "there is no dist/raft: run npm run build first",
+    describe: () => `raft: ${command.join(" ").replace(`${repositoryRoot}/`, "")}`,
+    missing: () => existsSync(binaryPath) ? null : "there is no dist/raft: run npm run build first",
     create: (options) => createCluster(options, command),
   };
 }

@@ -1,0 +1,17 @@
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder of the repository. */
+export const repositoryRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+/** Where installed programs are. */
+export const toolsPath = join(repositoryRoot, "node_modules", ".bin");
+
+/** The compiled binary. */
+export const binaryPath = join(repositoryRoot, "dist", "raft");
+
+/** The load generator for other systems: on Bun, whose HTTP/2 takes half of what it takes on Node. */
+export const loadProgram: readonly string[] = [
+  join(toolsPath, "bun"),
+  join(repositoryRoot, "scripts", "bench", "against", "load_main.ts"),
+];
