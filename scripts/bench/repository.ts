@@ -10,7 +10,7 @@ export const toolsPath = join(repositoryRoot, "node_modules", ".bin");
 /** The compiled binary. */
 export const binaryPath = join(repositoryRoot, "dist", "raft");
 
-/** The load generator for other systems: on Bun, whose HTTP/2 takes half of what it takes on Node. */
+/** The load generator for other systems: on Bun, for HTTP/2 takes twice as much on Node. */
 export const loadProgram: readonly string[] = [
   join(toolsPath, "bun"),
   join(repositoryRoot, "scripts", "bench", "against", "load_main.ts"),
