@@ -28,6 +28,10 @@ export class Progress {
   #sendingIsVoid = false;
   /** In `probe`: a message is unanswered, so wait for the answer or the next heartbeat. */
   probeUnanswered = false;
+  /** In `probe`: it is asked where it stands, and sent no entries before it has answered. */
+  #isAsked = false;
+  /** How many messages have asked that, without an answer, and up to which index. */
+  #asks = { index: 0, count: 0 };
   /** Whether it answered since the last quorum check; a new leader has patience until the first. */
   recentlyActive = true;
   /** Whether it answered between the last two quorum checks. */
@@ -65,7 +69,13 @@ export class Progress {
   /** Whether entries may be sent now. */
   get ready(): boolean {
     if (this.sending || this.mode === "snapshot") return false;
-    return this.mode === "probe" ? !this.probeUnanswered : !this.inflights.full;
+    if (this.mode === "probe") return !this.#isAsked && !this.probeUnanswered;
+    return !this.inflights.full;
+  }
+
+  /** Whether it is to be asked now where it stands, by a message without entries. */
+  get askDue(): boolean {
+    return this.mode === "probe" && this.#isAsked && !this.probeUnanswered;
   }
 
   /** Whether it is taken to be there: it has answered within the last election timeout or two. */
@@ -124,6 +134,41 @@ export class Progress {
     this.#startAnew("probe", nextIndex);
   }
 
+  /**
+   * Asks, without entries, whether the follower's log agrees up to `index`. Where it does not, the
+   * answer says where it may: so it is sent what it lacks, however little is known of it.
+   */
+  ask(index: Index): void {
+    this.probeFrom(index + 1);
+    this.#isAsked = true;
+  }
+
+  /** Notes that a message without entries was sent; while it is asked, that is a question. */
+  asked(): void {
+    if (this.mode !== "probe" || !this.#isAsked) return;
+    this.probeUnanswered = true;
+    this.#asks = { index: this.nextIndex - 1, count: this.#asks.count + 1 };
+  }
+
+  /** The follower has what comes before `nextIndex`, durable or not, and lacks the rest. */
+  replicateFrom(nextIndex: Index): void {
+    const { index, count } = this.#asks;
+    this.#startAnew("replicate", nextIndex);
+    this.#asks = { index, count: count - 1 };
+  }
+
+  /**
+   * Takes a refusal of what comes behind `index`. Heartbeats repeat a question; what was sent since
+   * the first answer is under way, and need not be sent again for the others.
+   *
+   * @returns Whether it is such an answer.
+   */
+  isAnswered(index: Index): boolean {
+    if (this.#asks.index !== index || this.#asks.count <= 0) return false;
+    this.#asks = { index, count: this.#asks.count - 1 };
+    return true;
+  }
+
   /** The follower needs entries that were compacted: only a snapshot helps it. */
   needSnapshot(): void {
     if (this.mode === "snapshot") return;
@@ -163,6 +208,8 @@ export class Progress {
     this.mode = mode;
     this.nextIndex = nextIndex;
     this.probeUnanswered = false;
+    this.#isAsked = false;
+    this.#asks = { index: 0, count: 0 };
     this.#sendingIsVoid = this.sending;
     this.inflights.reset();
   }

@@ -27,10 +27,11 @@ export function replicate(state: ConsensusState): void {
     if (progress.nextIndex <= state.log.lastIndex && progress.ready) {
       sendEntries(state, to, progress);
     } else if (
-      state.heartbeatDue ||
+      state.heartbeatDue || progress.askDue ||
       (state.commitNoticeDue && progress.commitIndexSent < state.commitIndex &&
         progress.mode !== "snapshot")
     ) {
+      progress.asked();
       progress.commitIndexSent = state.commitIndex;
       state.outbox.send(to, request(state, progress));
     }
@@ -69,7 +70,7 @@ export function stepSent(
   if (input.bytes > 0) state.tracing?.sentEntries(input.peer, input.lastIndex);
 }
 
-/** What was sent to `peer` may be lost: find out again where it stands. */
+/** What was sent to `peer` may be lost: it is asked where it stands, and goes on from there. */
 export function stepConnectionLost(state: ConsensusState, peer: NodeId): void {
   state.reads.forget(peer);
   // A question to the leader, or its answer, may be lost as well, and nobody asks twice.
@@ -77,8 +78,8 @@ export function stepConnectionLost(state: ConsensusState, peer: NodeId): void {
   const progress = state.progress.get(peer);
   if (progress === undefined) return;
   progress.disconnected();
-  // What is held of the log is where it may agree: the answer says whether it takes a snapshot.
-  progress.probeFrom(Math.max(progress.matchIndex, state.log.baseIndex) + 1);
+  // Nothing is proven of a new leader's followers, and most of them have nearly everything.
+  progress.ask(state.log.lastIndex);
   dropLeaver(state, peer);
 }
 
@@ -130,14 +131,20 @@ function receiveRejection(
   // An answer that an acknowledgement or another probe has overtaken.
   if (refused <= progress.matchIndex) return;
   if (progress.mode === "probe" && refused !== progress.nextIndex - 1) return;
+  if (progress.mode === "replicate" && progress.isAnswered(refused)) return;
   const hint = Math.min(response.hintIndex, refused - 1);
   // Everything of a term above the hint's differs at the follower: skip those terms at once.
   const candidate = hint < state.log.baseIndex
     ? hint
     : state.log.lastIndexOfTermAtMost(hint, response.hintTerm);
   const agreed = Math.max(candidate, progress.matchIndex);
-  if (agreed < state.log.baseIndex) progress.needSnapshot();
-  else progress.probeFrom(agreed + 1);
+  if (agreed < state.log.baseIndex) return progress.needSnapshot();
+  // An entry with the same index and term is the same, as are all before it (Log Matching, §5.3).
+  const isProven = agreed === progress.matchIndex ||
+    (agreed === response.hintIndex && state.log.term(agreed) === response.hintTerm);
+  // A whole window may be refused, and was sent in vain: only the answer to one question is taken.
+  if (isProven && progress.mode === "probe") progress.replicateFrom(agreed + 1);
+  else progress.ask(agreed);
 }
 
 function sendSnapshot(state: ConsensusState, to: NodeId, progress: Progress): void {

@@ -69,6 +69,21 @@ describe("progress", () => {
     assert.throws(() => progress.probeFrom(3), /not above match/);
   });
 
+  it("ask sends no entries before an answer", () => {
+    const progress = replicating(3);
+    send(progress, 8);
+    progress.ask(20);
+    assert.deepEqual([progress.mode, progress.nextIndex], ["probe", 21]);
+    assert.deepEqual([progress.askDue, progress.ready], [true, false]);
+    progress.probeUnanswered = true;
+    assert.deepEqual([progress.askDue, progress.ready], [false, false]);
+    progress.probeFrom(6);
+    assert.deepEqual([progress.askDue, progress.ready], [false, true]);
+    progress.ask(20);
+    progress.accept(20, 0);
+    assert.deepEqual([progress.askDue, progress.ready, progress.nextIndex], [false, true, 21]);
+  });
+
   it("sent does not block the probe that overtook it", () => {
     const progress = replicating(3);
     progress.sending = true;

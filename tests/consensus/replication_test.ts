@@ -144,12 +144,97 @@ describe("replication", () => {
     assert.equal(cluster.node(1).core.commitIndex, index);
   });
 
-  it("a lost connection sends everything again that was not acknowledged", () => {
+  it("a lost connection sends again what was lost, and not what came through", () => {
     const node = leaderOf2();
     for (let count = 0; count < 3; count += 1) node.run(proposalOf(["a"]));
     node.takeOutgoing();
     node.run({ type: "connectionLost", peer: 2 });
+    assert.deepEqual(rangesTo2(node), ["4:"], "it is asked where it stands");
+    node.receive(2, rejected({ prevLogIndex: 4, hintIndex: 2, hintTerm: 1 }));
+    assert.deepEqual(rangesTo2(node), ["2:4"]);
+  });
+
+  it("a new leader sends nobody again what he has, whenever he connects", () => {
+    for (const lastIndex of [100, 101]) {
+      const node = loneLeader({ terms: Array(100).fill(1) });
+      node.run({ type: "connectionLost", peer: 2 });
+      assert.deepEqual(rangesTo2(node), ["101:"]);
+      if (lastIndex === 101) node.receive(2, accepted({ term: 2, matchIndex: 101 }));
+      else node.receive(2, rejected({ term: 2, prevLogIndex: 101, hintIndex: 100, hintTerm: 1 }));
+      assert.deepEqual(rangesTo2(node), lastIndex === 101 ? [] : ["100:101"]);
+    }
+  });
+
+  it("one that lags behind a new leader is sent what it lacks, from nothing on", () => {
+    const terms = [1, 1, 1, ...Array(50).fill(2)];
+    for (const own of [[], [1, 1], [1, 1, 1, 1, 1], terms.slice(0, 40)]) {
+      const cluster = new CoreCluster({ nodes: 3, logs: { 1: terms, 2: own, 3: terms } });
+      cluster.isolate(2);
+      cluster.elect(1);
+      cluster.heal();
+      cluster.disconnect(1, 2);
+      cluster.stabilize();
+      assert.deepEqual(cluster.node(2).log, cluster.node(1).log);
+      const sent = cluster.trace().split("\n").filter((line) => /^1 sends to 2: append/.test(line));
+      assert.ok(sent.length < 8, sent.join("\n"));
+    }
+  });
+
+  it("whoever is asked where it stands is sent no entries before it answers", () => {
+    const node = leaderOf2();
+    node.run({ type: "connectionLost", peer: 2 });
+    node.run(proposalOf(["a"]));
+    assert.deepEqual(rangesTo2(node), ["1:"]);
+    node.fire("heartbeat");
+    assert.deepEqual(rangesTo2(node), ["1:"], "the question, or its answer, may be lost");
+    node.run(proposalOf(["b"]));
+    assert.deepEqual(rangesTo2(node), []);
+    node.receive(2, accepted({ matchIndex: 1 }));
+    assert.deepEqual(rangesTo2(node), ["1:3"]);
+  });
+
+  it("a question that heartbeats repeat is answered once", () => {
+    const node = loneLeader({ terms: Array(100).fill(1) });
+    node.run({ type: "connectionLost", peer: 2 });
+    for (let count = 0; count < 2; count += 1) node.fire("heartbeat");
+    assert.deepEqual(rangesTo2(node), ["101:", "101:", "101:"]);
+    const refusal = rejected({ term: 2, prevLogIndex: 101, hintIndex: 90, hintTerm: 1 });
+    node.receive(2, refusal);
+    assert.deepEqual(rangesTo2(node), ["90:101"]);
+    for (let count = 0; count < 2; count += 1) node.receive(2, refusal);
+    assert.deepEqual(rangesTo2(node), [], "it is on its way");
+    node.fire("heartbeat");
+    node.receive(2, refusal);
+    assert.deepEqual(rangesTo2(node), ["101:", "90:"], "it was lost");
+  });
+
+  it("a window that is refused is sent again once", () => {
+    const node = leaderOf2();
+    for (let count = 0; count < 3; count += 1) node.run(proposalOf(["a"]));
+    assert.deepEqual(rangesTo2(node), ["1:2", "2:3", "3:4"]);
+    for (const prevLogIndex of [2, 3]) {
+      node.receive(2, rejected({ prevLogIndex, hintIndex: 1, hintTerm: 1 }));
+    }
+    assert.deepEqual(rangesTo2(node), ["1:"]);
+    node.receive(2, accepted({ matchIndex: 1 }));
     assert.deepEqual(rangesTo2(node), ["1:4"]);
+  });
+
+  it("an answer from before a lost connection skips nothing for long", () => {
+    const node = leaderOf2();
+    for (let count = 0; count < 3; count += 1) node.run(proposalOf(["a"]));
+    node.run({ type: "connectionLost", peer: 2 });
+    node.receive(2, accepted({ matchIndex: 2 }));
+    node.takeOutgoing();
+    node.run(proposalOf(["b"]));
+    assert.deepEqual(rangesTo2(node), ["4:5"], "as if the three had come through");
+    node.receive(2, rejected({ prevLogIndex: 4, hintIndex: 2, hintTerm: 1 }));
+    node.fire("heartbeat");
+    node.receive(2, rejected({ prevLogIndex: 5, hintIndex: 2, hintTerm: 1 }));
+    assert.deepEqual(rangesTo2(node), ["5:", "2:"]);
+    node.receive(2, accepted({ matchIndex: 2 }));
+    assert.deepEqual(rangesTo2(node), ["2:5"]);
+    assert.equal(node.core.commitIndex, 2);
   });
 
   it("a fetch that outlives its connection does not hold up the next probe", () => {
@@ -157,6 +242,8 @@ describe("replication", () => {
     node.fetchesAtOnce = false;
     node.run(proposalOf(["a"]));
     node.run({ type: "connectionLost", peer: 2 });
+    assert.deepEqual(rangesTo2(node), ["2:"]);
+    node.receive(2, rejected({ prevLogIndex: 2, hintIndex: 1, hintTerm: 1 }));
     node.fetches = node.fetches.filter(({ to }) => to === 2);
     node.stepFetch(true);
     node.perform();
