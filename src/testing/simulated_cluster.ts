@@ -183,7 +183,11 @@ export class SimulatedCluster {
   /** Sets the directory of a node that refuses it up anew, as `raft recover rejoin` does. */
   async setUpAnew({ dataPath: path }: SimulatedNode, runtime: SimulatedRuntime): Promise<void> {
     const { segmentBytes } = this.#options;
-    const { problems } = await verifyDirectory(runtime, path, { isThorough: true });
+    const { problems } = await verifyDirectory(runtime, path, {
+      isThorough: true,
+      // Many units are read without a call to the disk: the scheduler must see that it goes on.
+      onProgress: () => void runtime.process.schedule(() => {}, 0),
+    });
     const options = segmentBytes === undefined ? {} : { segmentBytes };
     await rejoinDirectory(runtime, { path, isNeeded: problems.length > 0, ...options });
   }
