@@ -85,6 +85,8 @@ export class RunMerge {
   readonly #one: KeyRun;
   readonly #other: KeyRun;
   readonly #merged: KeyRun;
+  /** Every key of the second run is behind those of the first, as where keys ascend. */
+  readonly #isInOrder: boolean;
   #at = 0;
   #otherAt = 0;
   #count = 0;
@@ -95,6 +97,8 @@ export class RunMerge {
     this.#one = one;
     this.#other = other;
     this.#merged = createRun(one.count + other.count);
+    this.#isInOrder = one.count === 0 || other.count === 0 ||
+      compareAt(pages, one, one.count - 1, other, 0) < 0;
   }
 
   /** Whether all is merged. */
@@ -111,6 +115,7 @@ export class RunMerge {
     const one = this.#one;
     const other = this.#other;
     const pages = this.#pages;
+    if (this.#isInOrder && !hasDead) return this.#copy(countMax);
     for (let left = countMax; left > 0; left -= 1) {
       const isOneOver = this.#at === one.count;
       if (isOneOver && this.#otherAt === other.count) return;
@@ -125,6 +130,19 @@ export class RunMerge {
         this.#count += 1;
       }
     }
+  }
+
+  /** Copies at most so many entries: nothing is to be compared. */
+  #copy(countMax: number): void {
+    const count = Math.min(countMax, this.#one.count - this.#at);
+    copyRange(this.#one, this.#at, this.#merged, { toAt: this.#count, count });
+    this.#at += count;
+    this.#count += count;
+    const otherCount = Math.min(countMax - count, this.#other.count - this.#otherAt);
+    const range = { toAt: this.#count, count: otherCount };
+    copyRange(this.#other, this.#otherAt, this.#merged, range);
+    this.#otherAt += otherCount;
+    this.#count += otherCount;
   }
 
   /** What the two became. */
@@ -155,6 +173,17 @@ function copyAt(from: KeyRun, at: number, to: KeyRun, toAt: number): void {
   to.ids[toAt] = from.ids[at]!;
   to.high[toAt] = from.high[at]!;
   to.low[toAt] = from.low[at]!;
+}
+
+function copyRange(
+  from: KeyRun,
+  at: number,
+  to: KeyRun,
+  { toAt, count }: { readonly toAt: number; readonly count: number },
+): void {
+  to.ids.set(from.ids.subarray(at, at + count), toAt);
+  to.high.set(from.high.subarray(at, at + count), toAt);
+  to.low.set(from.low.subarray(at, at + count), toAt);
 }
 
 /** The numbers below `count`, sorted. The sort of the engine would make them numbers on a heap. */

@@ -182,6 +182,19 @@ describe("the table of keys", () => {
     pair.check();
   });
 
+  it("goes on so where keys ascend or descend", { timeout: 60_000 }, () => {
+    const prng = new Prng("ascending");
+    const pair = new Pair();
+    for (let i = 0; i < 10_000; i += 1) pair.put(`k${199_999 - i}`, NO_BYTES);
+    for (let i = 0; i < 60_000; i += 1) pair.put(`k${200_000 + i}`, NO_BYTES);
+    const wanted = sorted(pair.held);
+    assert.ok(new Drawn(pair).draw(Infinity));
+    for (const [key] of wanted) if (prng.chance(0.3)) pair.remove(key);
+    for (let i = 0; i < 9_000; i += 1) pair.put(`k${300_000 + i}`, NO_BYTES);
+    assert.ok(new Drawn(pair).draw(Infinity));
+    pair.check();
+  });
+
   it(
     "uses the rooms of removed keys again, and gives up pages that are empty",
     { timeout: 60_000 },
