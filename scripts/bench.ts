@@ -19,12 +19,13 @@
  * where that is not small, processor time and ratios mean something, and rates do not.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { arch, cpus, loadavg, platform, release } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { systems } from "./bench/systems.ts";
 import type { System } from "./bench/cluster.ts";
+import { endOnSignal } from "./bench/end_on_signal.ts";
+import { describeMachine } from "./bench/machine.ts";
 import { Results, tablesOf } from "./bench/results.ts";
 import type { BenchSettings, Scenario } from "./bench/scenario.ts";
 import { catchUp, failover, idle, restart } from "./bench/scenarios/event_scenarios.ts";
@@ -104,13 +105,7 @@ async function measure(system: System, scenario: Scenario, results: Results): Pr
 
 function write(path: string, chosen: readonly System[], results: Results): void {
   const document = {
-    at: new Date().toISOString(),
-    machine: {
-      processors: cpus().length,
-      model: cpus()[0]?.model,
-      system: `${platform()} ${release()} ${arch()}`,
-      load: loadavg(),
-    },
+    machine: describeMachine(),
     settings,
     systems: chosen.map((system) => ({ name: system.name, description: system.describe() })),
     results: results.list(),
@@ -140,6 +135,7 @@ async function main(): Promise<void> {
   console.log(tablesOf(results.list()));
 }
 
+endOnSignal();
 if (values.list) {
   for (const { name, summary } of scenarios) console.log(`${name.padEnd(10)} ${summary}`);
   for (const system of systems) {

@@ -21,8 +21,10 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { raftSystem } from "./bench/against/raft_system.ts";
 import type { Cluster, ClusterOptions } from "./bench/cluster.ts";
+import { endOnSignal } from "./bench/end_on_signal.ts";
 import { mediansOf } from "./bench/figures.ts";
 import { plotsOf } from "./bench/growth_plots.ts";
+import { describeMachine } from "./bench/machine.ts";
 import { type Growth, growths, type Point } from "./bench/growths.ts";
 
 const { values } = parseArgs({
@@ -38,10 +40,10 @@ const { values } = parseArgs({
 
 const dataPath = join(values.out, "growth.json");
 
-/** Points by the name of what grows. */
-type Points = Record<string, readonly Point[]>;
+/** What was measured, by the name of what grows. */
+type Measured = Record<string, { readonly machine: unknown; readonly points: readonly Point[] }>;
 
-function read(): Points {
+function read(): Measured {
   return existsSync(dataPath) ? JSON.parse(readFileSync(dataPath, "utf8")) : {};
 }
 
@@ -79,19 +81,23 @@ async function measure(growth: Growth): Promise<Point[]> {
   return rounds.map(mediansOf);
 }
 
-function draw(points: Points): void {
-  for (const [name, svg] of plotsOf(points)) writeFileSync(join(values.out, `${name}.svg`), svg);
+function draw(measured: Measured): void {
+  const points = Object.entries(measured).map(([name, growth]) => [name, growth.points] as const);
+  for (const [name, svg] of plotsOf(Object.fromEntries(points))) {
+    writeFileSync(join(values.out, `${name}.svg`), svg);
+  }
 }
 
+endOnSignal();
 mkdirSync(values.out, { recursive: true });
-const points = read();
+const measured = read();
 if (!values.draw) {
   for (const name of values.only.split(",")) {
     const growth = growths.find((candidate) => candidate.name === name);
     if (growth === undefined) throw new RangeError(`--only: there is no "${name}"`);
-    points[name] = await measure(growth);
-    writeFileSync(dataPath, `${JSON.stringify(points, null, 2)}\n`);
+    measured[name] = { machine: describeMachine(), points: await measure(growth) };
+    writeFileSync(dataPath, `${JSON.stringify(measured, null, 2)}\n`);
   }
 }
-draw(points);
+draw(measured);
 process.exit(0);
