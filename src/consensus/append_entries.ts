@@ -92,6 +92,7 @@ export function followLeader(
     state.leaderId === from;
   if (!known) becomeFollower(state, request.term, from);
   state.leaderContact = true;
+  state.goneLeaderId = 0;
   state.leaderSession = request.session;
   state.outbox.arm("election");
   state.outbox.arm("leaderContact");

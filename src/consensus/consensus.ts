@@ -15,8 +15,10 @@ import type { Effects, Role } from "./effects.ts";
 import {
   stepElectionTimer,
   stepLeaderContactTimer,
+  stepPeerGone,
   stepPromiseTimer,
   stepQuorumTimer,
+  stepSuccessionTimer,
 } from "./election.ts";
 import type { Input, Timer } from "./input.ts";
 import { checkBasic, checkDelta, observe } from "./invariants.ts";
@@ -244,6 +246,8 @@ export class Consensus {
         return stepStateDeviates(state);
       case "connectionLost":
         return stepConnectionLost(state, input.peer);
+      case "peerGone":
+        return stepPeerGone(state, input.peer);
       case "snapshotEnded":
         return stepSnapshotEnded(state, input);
       case "snapshotReceived":
@@ -301,6 +305,8 @@ export class Consensus {
         return stepElectionTimer(state);
       case "leaderContact":
         return stepLeaderContactTimer(state);
+      case "succession":
+        return stepSuccessionTimer(state);
       case "heartbeat":
         return stepHeartbeatTimer(state);
       case "quorum":

@@ -6,6 +6,7 @@
 import { assert } from "../assert.ts";
 import { dropLeavers } from "./followers.ts";
 import { maybePromote } from "./membership_change.ts";
+import type { NodeId } from "../types.ts";
 import { hasQuorum, voteResult } from "./quorum.ts";
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate, tell } from "./role.ts";
 import type { ConsensusState } from "./state.ts";
@@ -29,6 +30,26 @@ export function stepElectionTimer(state: ConsensusState): void {
   becomePreCandidate(state);
   requestVotes(state, { preVote: true, leadershipTransfer: false });
   countVotes(state);
+}
+
+/**
+ * The process of a peer is gone. If it is the leader's, there is nothing to wait for: this node
+ * forgets it, so that it grants pre-votes, and stands itself where nobody before it in succession
+ * did. Elections may start at any time, so the worst that a wrong word does is a pre-vote that the
+ * others refuse; and a promise to the leader is kept all the same.
+ */
+export function stepPeerGone(state: ConsensusState, peer: NodeId): void {
+  if (state.role !== "follower" || ![state.leaderId, state.goneLeaderId].includes(peer)) return;
+  state.goneLeaderId = peer;
+  state.leaderContact = false;
+  state.outbox.arm("succession");
+}
+
+/** It is this node's turn to succeed the leader that is gone. */
+export function stepSuccessionTimer(state: ConsensusState): void {
+  if (state.role !== "follower" || state.goneLeaderId === 0) return;
+  if (state.promised || state.storageStalled || !state.mayCampaign) return;
+  stepElectionTimer(state);
 }
 
 /** Stands for election in the next term. */

@@ -21,6 +21,8 @@ export type Timer =
   | "election"
   /** Follower: one election timeout since the leader was heard (stickiness, §6 of the paper). */
   | "leaderContact"
+  /** Follower: the leader's process is gone; as long as those before it in succession need. */
+  | "succession"
   /** Leader: time for heartbeats. */
   | "heartbeat"
   /** Leader: one election timeout; time to see whether a quorum answered (check-quorum). */
@@ -131,4 +133,9 @@ export type Input =
    * What was sent to `peer` and not answered may be lost: the connection ended, or a message was
    * dropped for want of one. Stepped before anything that a new connection brings.
    */
-  | { readonly type: "connectionLost"; readonly peer: NodeId };
+  | { readonly type: "connectionLost"; readonly peer: NodeId }
+  /**
+   * The process of `peer` is gone: its connections have ended, and nobody listens in its place. May
+   * come again while that lasts, and may be wrong.
+   */
+  | { readonly type: "peerGone"; readonly peer: NodeId };

@@ -33,6 +33,7 @@ export function becomeFollower(
   leaveLeadership(state);
   state.role = "follower";
   state.leaderId = leaderId;
+  state.goneLeaderId = 0;
   state.votes = new Map();
   state.outbox.arm("election");
   state.tracing?.note("BecomeFollower");
@@ -59,6 +60,7 @@ export function becomeCandidate(state: ConsensusState): void {
   forgetLeader(state);
   state.role = "candidate";
   state.leaderId = null;
+  state.goneLeaderId = 0;
   state.currentTerm += 1;
   state.votedFor = state.nodeId;
   state.votes = new Map([[state.nodeId, true]]);

@@ -103,6 +103,8 @@ export class ConsensusState {
   // Follower variables.
   /** The log equals that of the leader of `currentTerm` up to here, as its requests proved. */
   verifiedIndex: Index = 0;
+  /** The leader of `currentTerm`, where its process is gone; or 0. */
+  goneLeaderId: NodeId = 0;
   /** The largest confirmation round of that leader. */
   leaderReadSequence = 0;
   /** The replication session of that leader's requests. */

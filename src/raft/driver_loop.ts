@@ -28,6 +28,7 @@ import { SnapshotSender } from "./snapshot_sender.ts";
 import { SnapshotTaker } from "./snapshot_taker.ts";
 import { SnapshotTrouble } from "./snapshot_trouble.ts";
 import { createStateComparison, type StateComparison } from "./state_comparison.ts";
+import { successionDelayMs } from "./succession.ts";
 import { TailCache } from "./tail_cache.ts";
 import { SyncWatchdog } from "./sync_watchdog.ts";
 import { TICK, TickTimer } from "./tick_timer.ts";
@@ -78,6 +79,7 @@ export class DriverLoop {
     this.#timers = new Timers(clock, random, {
       ...options,
       expired: (timer) => this.input({ type: "timer", timer }),
+      successionMs: () => successionDelayMs(options),
     });
     this.#ticks = this.#createTicks(options);
     this.room = new DiskRoom(consensus, log, options.snapshots.logger);

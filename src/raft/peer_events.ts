@@ -43,6 +43,7 @@ export function peerEvents(logger: Logger, parts: () => PeerEventParts): Transpo
       parts().driver?.input({ type: "connectionLost", peer });
       parts().members.lost(peer);
     },
+    gone: (peer) => parts().driver?.input({ type: "peerGone", peer }),
     refused: (peer, reply) => parts().members.refused(peer, reply),
   };
 }

@@ -39,6 +39,7 @@ export class Timers {
   readonly #random: Random;
   readonly #options: TimerOptions;
   readonly #expired: (timer: Timer) => void;
+  readonly #successionMs: () => number;
   readonly #timers = new Map<Timer, ArmedTimer>();
   /** Timers whose expiry the core has not been told. */
   readonly #due = new Set<Timer>();
@@ -49,12 +50,17 @@ export class Timers {
   constructor(
     clock: Clock,
     random: Random,
-    options: TimerOptions & { readonly expired: (timer: Timer) => void },
+    options: TimerOptions & {
+      readonly expired: (timer: Timer) => void;
+      /** How long this node leaves it to others to succeed a leader that is gone. */
+      readonly successionMs: () => number;
+    },
   ) {
     this.#clock = clock;
     this.#random = random;
     this.#options = options;
     this.#expired = options.expired;
+    this.#successionMs = options.successionMs;
   }
 
   /** Arms or cancels as the core wants. */
@@ -129,6 +135,8 @@ export class Timers {
     switch (timer) {
       case "heartbeat":
         return heartbeatMs;
+      case "succession":
+        return this.#successionMs();
       case "commitNotice":
         return Math.min(COMMIT_NOTICE_MS_MAX, heartbeatMs / 2);
       case "leaderContact":

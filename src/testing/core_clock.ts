@@ -19,6 +19,7 @@ export const ELECTION_TIMEOUT_TICKS = 20;
 const durationTicks: Record<Timer, number> = {
   election: ELECTION_TIMEOUT_TICKS,
   leaderContact: ELECTION_TIMEOUT_TICKS,
+  succession: 1,
   heartbeat: 4,
   quorum: ELECTION_TIMEOUT_TICKS,
   commitNotice: 1,

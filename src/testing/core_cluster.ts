@@ -180,6 +180,14 @@ export class CoreCluster implements CoreObserver {
     }
   }
 
+  /** Tells those of `others` that are up that the process of `peer` is gone. */
+  tellGone(peer: NodeId, others: readonly NodeId[]): void {
+    for (const id of others) {
+      const node = this.node(id);
+      if (id !== peer && node.isUp) node.run({ type: "peerGone", peer });
+    }
+  }
+
   /** Loses messages on their way, all unless told which. */
   drop(which: (one: InFlight) => boolean = () => true): void {
     this.inFlight = this.inFlight.filter((one) => !which(one));

@@ -72,6 +72,7 @@ const timerWeights: Record<Timer, number> = {
   heartbeat: 12,
   commitNotice: 6,
   leaderContact: 4,
+  succession: 3,
   election: 3,
   quorum: 1,
   promise: 3,
@@ -445,6 +446,7 @@ class CoreRun {
   #disconnect(): void {
     const [a, b] = this.#pair();
     this.cluster.disconnect(a, b);
+    if (this.cluster.inFlight.length % 4 === 0) this.cluster.tellGone(a, [b]);
   }
 
   /** Messages between two nodes are lost from now on, among datagrams perhaps one way only. */
@@ -475,9 +477,9 @@ class CoreRun {
     const changesKept = this.#prng.range(0, node.unsyncedChangeCount);
     this.cluster.crash(node.id, point === undefined ? { changesKept } : { changesKept, point });
     this.#crashes += 1;
-    for (const peer of this.cluster.nodes.keys()) {
-      if (peer !== node.id && this.#prng.chance(0.8)) this.cluster.disconnect(node.id, peer);
-    }
+    const peers = [...this.cluster.nodes.keys()].filter((id) => id !== node.id);
+    for (const peer of peers) if (this.#prng.chance(0.8)) this.cluster.disconnect(node.id, peer);
+    if (this.#crashes % 2 === 0) this.cluster.tellGone(node.id, peers);
   }
 
   #restart(): void {

@@ -50,6 +50,7 @@ export class PeerLink {
   #stream: ByteStream | null = null;
   /** The hello was accepted on #stream. */
   #accepted = false;
+  #acceptedAtMs = 0;
   #dialing = false;
   #closed = false;
   #redialTimer: TimerHandle | null = null;
@@ -163,7 +164,7 @@ export class PeerLink {
     }, (error) => {
       this.#dialing = false;
       this.#options.failed(error);
-      this.#redial();
+      this.#redial(this.#backoff.nextMs());
     });
   }
 
@@ -214,6 +215,7 @@ export class PeerLink {
     this.#options.connected(reply);
     this.#backoff.reset();
     this.#accepted = true;
+    this.#acceptedAtMs = this.#options.runtime.clock.nowMs();
     this.#unansweredSinceMs = null;
   }
 
@@ -228,16 +230,19 @@ export class PeerLink {
     if (this.#closed) return;
     if (error !== null) this.#options.failed(error);
     if (stood) this.#options.lost();
-    this.#redial();
+    // Whether the other side is gone, or the connection only, is worth to be known at once.
+    const { clock } = this.#options.runtime;
+    const isFirst = stood && clock.nowMs() - this.#acceptedAtMs > REDIAL_MAX_MS;
+    this.#redial(isFirst ? 0 : this.#backoff.nextMs());
   }
 
-  #redial(): void {
+  #redial(delayMs: number): void {
     if (this.#closed) return;
     assert(this.#redialTimer === null, "two redials at once");
     this.#redialTimer = this.#options.runtime.clock.setTimer(() => {
       this.#redialTimer = null;
       this.#dial();
-    }, this.#backoff.nextMs());
+    }, delayMs);
   }
 
   #closeBuilder(): void {

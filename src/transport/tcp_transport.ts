@@ -6,7 +6,12 @@
  */
 import { ProtocolError } from "../errors.ts";
 import { FRAME_BYTES_MAX } from "../limits.ts";
-import type { ByteStream, Runtime, TimerHandle } from "../runtime/runtime.ts";
+import {
+  type ByteStream,
+  NetworkError,
+  type Runtime,
+  type TimerHandle,
+} from "../runtime/runtime.ts";
 import type { NodeId } from "../types.ts";
 import type { FrameDecoder } from "../wire/frame.ts";
 import type { Hello, HelloReply } from "../wire/hello.ts";
@@ -119,7 +124,12 @@ export class TcpTransport implements Transport {
       connected: (reply) => handler.connected(peer.id, reply),
       refused: (reply) => handler.refused(peer.id, reply),
       lost: () => handler.lost(peer.id),
-      failed: (error) => failed(peer.id, error),
+      failed: (error) => {
+        failed(peer.id, error);
+        // A host that is out of reach answers nothing: only one that is there refuses.
+        const isRefused = error instanceof NetworkError && error.code === "ECONNREFUSED";
+        if (isRefused && !this.#inbound.has(peer.id)) handler.gone(peer.id);
+      },
     });
   }
 

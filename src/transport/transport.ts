@@ -35,6 +35,11 @@ export interface TransportHandler {
   connected(peer: NodeId, reply: HelloReply): void;
   /** The connection to `peer` ended: what was sent and not answered may be lost. */
   lost(peer: NodeId): void;
+  /**
+   * The process of `peer` is gone: no connection with it stands, and nobody listens where it is
+   * dialed. Comes again with every dial while that lasts.
+   */
+  gone(peer: NodeId): void;
   /** `peer` answered the hello with a refusal; the transport goes on dialing. */
   refused(peer: NodeId, reply: HelloReply): void;
 }

@@ -3,7 +3,13 @@ import { describe, it } from "node:test";
 import { CoreCluster } from "../../src/testing/core_cluster.ts";
 import { configurationOf } from "../../src/testing/core_log.ts";
 import { acknowledgeAll, loneLeader, loneNode } from "../../src/testing/core_lone_node.ts";
-import { accepted, appendEntries, rejected, vote } from "../../src/testing/core_messages.ts";
+import {
+  accepted,
+  appendEntries,
+  rejected,
+  requestVote,
+  vote,
+} from "../../src/testing/core_messages.ts";
 
 describe("election", () => {
   it("asks every voter for a pre-vote first, and no learner", () => {
@@ -183,6 +189,56 @@ describe("election", () => {
     assert.deepEqual([node.core.leaderId, node.core.term], [null, 5]);
     node.receive(3, appendEntries({ term: 5, prevLogIndex: 1, prevLogTerm: 1 }));
     assert.equal(node.core.leaderId, 3);
+  });
+
+  it("succeeds a leader whose process is gone, without an election timeout", () => {
+    const node = loneNode({ voters: [1, 2, 3], currentTerm: 1 });
+    node.receive(2, appendEntries({ term: 2 }));
+    node.takeOutgoing();
+    node.run({ type: "peerGone", peer: 3 });
+    assert.equal(node.timers.has("succession"), false, "node 3 does not lead");
+    node.run({ type: "peerGone", peer: 2 });
+    node.fire("succession");
+    assert.deepEqual(node.takeOutgoing().map(({ to, message }) => [to, message.type]), [
+      [2, "requestVoteRequest"],
+      [3, "requestVoteRequest"],
+    ]);
+    // The others have not noticed yet: it stands again as soon as the leader is found gone again.
+    node.receive(3, { ...vote({ preVote: true, term: 2 }), voteGranted: false });
+    node.receive(2, { ...vote({ preVote: true, term: 2 }), voteGranted: false });
+    assert.equal(node.core.status().role, "follower");
+    node.run({ type: "peerGone", peer: 2 });
+    node.fire("succession");
+    assert.equal(node.core.status().role, "preCandidate");
+  });
+
+  it("does not stand in succession where the leader is heard again, or another stood", () => {
+    for (const what of ["leader", "candidate"] as const) {
+      const node = loneNode({ voters: [1, 2, 3], currentTerm: 1 });
+      node.receive(2, appendEntries({ term: 2 }));
+      node.run({ type: "peerGone", peer: 2 });
+      if (what === "leader") node.receive(2, appendEntries({ term: 2 }));
+      else node.receive(3, requestVote({ term: 3 }));
+      node.takeOutgoing();
+      node.fire("succession");
+      assert.deepEqual(node.takeOutgoing(), [], what);
+      assert.equal(node.core.status().role, "follower");
+    }
+  });
+
+  it("grants votes once the leader's process is gone, but for a promise to it", () => {
+    for (const promiseMs of [0, 1000]) {
+      const node = loneNode({ voters: [1, 2, 3], currentTerm: 1, promiseMs });
+      node.receive(2, appendEntries({ term: 2 }));
+      node.run({ type: "peerGone", peer: 2 });
+      node.takeOutgoing();
+      node.receive(3, requestVote({ term: 3, preVote: true }));
+      const [answer] = node.takeOutgoing();
+      assert.ok(answer?.message.type === "requestVoteResponse");
+      assert.equal(answer.message.voteGranted, promiseMs === 0);
+      node.fire("succession");
+      assert.equal(node.core.status().role, promiseMs === 0 ? "preCandidate" : "follower");
+    }
   });
 
   it("timers of nodes that do not lead do nothing", () => {

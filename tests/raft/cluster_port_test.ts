@@ -63,7 +63,7 @@ class PortWorld extends TransportWorld {
         version: "1.2.3",
       }),
       logger,
-      handler: { message() {}, connected() {}, refused() {}, lost() {} },
+      handler: { message() {}, connected() {}, refused() {}, lost() {}, gone() {} },
       peerAccepted: () => null,
       peerFailed: () => {},
       serveClient: undefined,

@@ -81,6 +81,7 @@ class TimersWorld {
     this.timers = new Timers(this.clock, random, {
       ...OPTIONS,
       expired: (timer) => this.expired.push([timer, this.clock.atMs]),
+      successionMs: () => 30,
     });
   }
 

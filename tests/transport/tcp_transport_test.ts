@@ -48,6 +48,7 @@ class TransportNode {
         },
         connected: (peer) => this.events.push(`connected ${peer}`),
         lost: (peer) => this.events.push(`lost ${peer}`),
+        gone: (peer) => this.events.push(`gone ${peer}`),
         refused: (peer) => this.events.push(`refused ${peer}`),
       },
       failed: (peer, error) => this.errors.push({ peer, message: error.message }),
