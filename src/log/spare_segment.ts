@@ -7,7 +7,8 @@
  * whatever is found there at opening is removed.
  *
  * Where there is no room for a spare its file is removed again: the log has the rest of its last
- * segment, and time to say so (room_watch.ts).
+ * segment, and time to say so (room_watch.ts). So it is where the process may open no file beyond
+ * the spare.
  *
  * @module
  */
@@ -22,6 +23,9 @@ export interface SpareSegment {
   readonly path: string;
   readonly bytes: number;
 }
+
+/** How many files more than the spare must be allowed. */
+const OPEN_FILES_SPARE = 2;
 
 /** Thrown inside when the log closes while a spare is being filled. */
 class AbandonedError extends Error {}
@@ -122,6 +126,7 @@ export class SpareSegments {
     try {
       const file = await this.#runtime.files.open(path, "create");
       try {
+        await this.#checkOpenFiles(path);
         await this.#fill(file, bytes);
       } catch (error) {
         await this.discard({ file, path });
@@ -138,6 +143,21 @@ export class SpareSegments {
     await file.close();
     // That the room could not be given back matters less than why it is.
     if (!this.#isClosed) await this.#runtime.files.remove(path).catch(() => {});
+  }
+
+  /**
+   * Fails where no further files may be opened. A roll syncs directories behind its rename, where a
+   * failure would end the node, and a snapshot, which makes room, is a file as well.
+   */
+  async #checkOpenFiles(path: string): Promise<void> {
+    const files: File[] = [];
+    try {
+      while (files.length < OPEN_FILES_SPARE) {
+        files.push(await this.#runtime.files.open(path, "read"));
+      }
+    } finally {
+      for (const file of files) await file.close();
+    }
   }
 
   async #fill(file: File, bytes: number): Promise<void> {

@@ -102,6 +102,23 @@ async function onMachine(seed: string, body: (machine: LogMachine) => Promise<vo
   await machine.run(() => Promise.race([body(machine), hour(machine)]));
 }
 
+/** From now on no more than so many files are open; to sync a directory takes one. */
+function limitOpenFiles(
+  machine: LogMachine,
+  { openMax, openNow }: { readonly openMax: number; readonly openNow: number },
+): void {
+  let open = openNow;
+  machine.disk.faults.onCall = ({ kind, path }) => {
+    const needsOne = kind === "open" || kind === "syncDirectory";
+    if (needsOne && open >= openMax) {
+      return new FileError("EMFILE", path, `Cannot open "${path}": too many open files`);
+    }
+    if (kind === "open") open += 1;
+    if (kind === "close") open -= 1;
+    return "ok";
+  };
+}
+
 /** Lets so much virtual time pass. */
 function pass(machine: LogMachine, durationMs: number): Promise<void> {
   const { clock } = machine.runtime!;
@@ -188,6 +205,37 @@ describe("a log whose disk fails", () => {
       }
     }
     assert.ok(waited > 50, `${waited} waited`);
+  });
+});
+
+describe("a log whose process may open few files", () => {
+  it("waits before a roll that would need one more, and goes on once it may", async () => {
+    // Segments, the spare, and what a roll opens for a moment: one number is the first to fail.
+    for (let openMax = 4; openMax <= 12; openMax += 1) {
+      await onMachine(`open ${openMax}`, async (machine) => {
+        const log = await SegmentedLog.open(machine.runtime!, OPTIONS);
+        const changes: (boolean | null)[] = [];
+        log.watchShortage(() => void changes.push(log.shortage?.isDisk ?? null));
+        await pass(machine, 1_000);
+        limitOpenFiles(machine, { openMax, openNow: 2 });
+        const append = (index: number) =>
+          log.append(createBatch({ firstIndex: index, count: 1, term: 1, payloadBytes: 40_000 }));
+        let durable = 0;
+        for (let index = 1; index <= 20; index += 1) {
+          append(index);
+          log.sync((error) => {
+            assert.equal(error, null);
+            durable = index;
+          });
+          await pass(machine, 1_000);
+        }
+        assert.deepEqual([changes, durable < 20], [[false], true]);
+        machine.disk.faults.onCall = null;
+        await pass(machine, ROOM_RETRY_MS_MAX + 1_000);
+        assert.deepEqual([changes, durable], [[false, null], 20]);
+        await log.close();
+      });
+    }
   });
 });
 
