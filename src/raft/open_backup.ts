@@ -35,7 +35,7 @@ export async function openBackup(options: OpenBackupOptions): Promise<SnapshotRe
   for (let attempt = 1;; attempt += 1) {
     const snapshot = await driver.taker.trigger();
     try {
-      return await store.openReader(snapshot);
+      return replacingUnusable(await store.openReader(snapshot), driver);
     } catch (error) {
       // A newer one has replaced it meanwhile.
       const isGone = error instanceof StorageError && error.cause instanceof FileError &&
@@ -43,6 +43,24 @@ export async function openBackup(options: OpenBackupOptions): Promise<SnapshotRe
       if (!isGone || attempt >= ATTEMPTS_MAX) throw error;
     }
   }
+}
+
+/** A reader whose failures have another snapshot take the place of what cannot be read. */
+function replacingUnusable(reader: SnapshotReader, { trouble }: DriverLoop): SnapshotReader {
+  const { snapshot } = reader;
+  return {
+    snapshot,
+    read: async (offset, bytesMax) => {
+      try {
+        return await reader.read(offset, bytesMax);
+      } catch (error) {
+        // Who saves it learns of this failure now, and may try again.
+        void trouble.unusable(snapshot, error);
+        throw error;
+      }
+    },
+    close: () => reader.close(),
+  };
 }
 
 /** Resolves when everything is applied here that was acknowledged before the call. */

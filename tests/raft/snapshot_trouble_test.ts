@@ -66,6 +66,33 @@ describe("a leader whose snapshot is of no use", () => {
     await world.checkStates();
   });
 
+  it("takes another one where a backup cannot read it", TIMEOUT, async () => {
+    const world = await new SnapshotTransferWorld("backup", FEW_KEYS).formed();
+    await world.put(5);
+    const { raft } = world.cluster.leader!.running!;
+    let settled: unknown = null;
+    const save = async () => {
+      const reader = await raft.openSnapshot();
+      try {
+        return await reader.read(0, 100);
+      } finally {
+        await reader.close();
+      }
+    };
+    const outcome = async () => {
+      settled = null;
+      save().then((bytes) => settled = bytes, (error) => settled = error);
+      await world.until(() => settled !== null);
+      return settled;
+    };
+    assert.ok(await outcome() instanceof Uint8Array);
+    const broken = snapshotOf(world.cluster.leader!);
+    failCalls(world.cluster.leader!, ({ kind, path }) => kind === "read" && path === broken);
+    assert.ok(await outcome() instanceof StorageError);
+    await world.until(() => snapshotOf(world.cluster.leader!) !== broken);
+    assert.ok(await outcome() instanceof Uint8Array, "nothing was applied, and it is there");
+  });
+
   it("takes another one where it has rotted, which a follower finds out", TIMEOUT, async () => {
     const world = await new SnapshotTransferWorld("rotten", FEW_KEYS).formed();
     const away = await world.leaveBehind();
