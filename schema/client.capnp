@@ -313,6 +313,10 @@ struct ChangeMembership {
   replaces @2 :Data;
   # With rejoin: the data directories that the member may be known by, 16 bytes each, one after the
   # other; empty otherwise.
+
+  joinIndex @3 :UInt64;
+  # Of a node that asks to join: the configuration that took it in before, or 0. If it is no member
+  # now, it was removed, and is not added again.
 }
 
 struct MemberChange {

@@ -9,7 +9,7 @@
  */
 import { splitAddress } from "../address.ts";
 import { MEMBERS_MAX } from "../limits.ts";
-import type { Configuration, InstanceId, Member, MemberChange, NodeId } from "../types.ts";
+import type { Configuration, Index, InstanceId, Member, MemberChange, NodeId } from "../types.ts";
 import type { ChangeRefusal } from "./effects.ts";
 import { majority } from "./quorum.ts";
 
@@ -21,6 +21,8 @@ export interface ChangeFacts {
   readonly isCaughtUp: (id: NodeId) => boolean;
   /** The data directories that a member which comes back on another one may be known by. */
   readonly replaces: readonly InstanceId[];
+  /** The configuration that took in before who asks to join now, or 0. */
+  readonly joinIndex: Index;
   /** Skips what protects from a loss of quorum. */
   readonly force: boolean;
 }
@@ -106,8 +108,12 @@ function configurationOf(drafts: Drafts): Configuration {
 /** Makes one change, or says why not. */
 function apply(drafts: Drafts, change: MemberChange, facts: ChangeFacts): ChangeRefusal | null {
   const { action, id } = change;
-  if (action === "add" || action === "addLearner") return add(drafts, change);
   const known = drafts.get(id);
+  if (known === undefined && facts.joinIndex > 0) {
+    const since = `index ${facts.joinIndex}`;
+    return refuse("not_found", `Node ${id} was a member from ${since} on, and was removed since`);
+  }
+  if (action === "add" || action === "addLearner") return add(drafts, change);
   if (known === undefined) {
     const members = [...drafts.keys()].sort((a, b) => a - b).join(", ");
     return refuse("not_found", `Node ${id} is no member: the members are ${members}`);

@@ -178,6 +178,11 @@ export class Consensus {
     };
   }
 
+  /** A node that was taken in, and not born, was told so again: its membership starts there. */
+  joinedAnew(index: Index): void {
+    this.#state.joinedAnew(index);
+  }
+
   /** Takes one input. Effects gather until they are taken. */
   step(input: Input): void {
     const state = this.#state;

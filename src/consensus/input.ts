@@ -67,6 +67,8 @@ export type Input =
     readonly force: boolean;
     /** With rejoin: the data directories that the member may be known by. */
     readonly replaces?: readonly InstanceId[];
+    /** Of a node that asks to join: the configuration that took it in before; 0 unless given. */
+    readonly joinIndex?: Index;
     /** Whom this node has no connection to, at their present address: down, whatever they say. */
     readonly unconnected?: readonly NodeId[];
     /** Handed back with the outcome; the core never looks inside. */

@@ -35,6 +35,7 @@ export function stepChangeMembership(
     isUp: (id) => isUp(state, id) && !input.unconnected?.includes(id),
     isCaughtUp: (id) => isCaughtUp(state, id),
     replaces: input.replaces ?? [],
+    joinIndex: input.joinIndex ?? 0,
     force: input.force,
   });
   if (plan.target === null) {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { assert } from "../assert.ts";
 import type { Configuration, Index, InstanceId, Member } from "../types.ts";
 import type { NodeId, Term, TermRun } from "../types.ts";
 import { Durability } from "./durability.ts";
@@ -64,7 +65,7 @@ export interface ConsensusOptions {
 export class ConsensusState {
   readonly nodeId: NodeId;
   readonly #instanceId: InstanceId;
-  readonly #joinIndex: Index;
+  #joinIndex: Index;
   #hasJoined: boolean;
 
   // Server variables.
@@ -206,6 +207,15 @@ export class ConsensusState {
   /** Whether the leader has committed an entry of its own term (§8; Figure 8 of the paper). */
   get committedInTerm(): boolean {
     return this.role === "leader" && this.commitIndex >= this.termStartIndex;
+  }
+
+  /**
+   * This node, whose log has had no configuration with it, is a member again or still: what
+   * configurations before `index` say of it is of an earlier membership.
+   */
+  joinedAnew(index: Index): void {
+    assert(!this.hasJoined, () => `node ${this.nodeId} has joined before ${index}`);
+    this.#joinIndex = index;
   }
 
   #hasOwn(configurations: readonly IndexedConfiguration[]): boolean {

@@ -4,17 +4,31 @@
  *
  * @module
  */
+import type { Consensus } from "../consensus/consensus.ts";
 import { NoQuorumError } from "../errors.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { Runtime, TimerHandle } from "../runtime/runtime.ts";
 import type { PeerAddress } from "../transport/transport.ts";
-import type { Address, InstanceId, NodeId } from "../types.ts";
+import type { Address, Index, InstanceId, NodeId } from "../types.ts";
+import type { DriverLoop } from "./driver_loop.ts";
 import { Formation } from "./formation.ts";
 import { Joiner } from "./join.ts";
 import { knowsMember, type LogContents, logContents } from "./log_contents.ts";
 import type { Members } from "./members.ts";
-import type { ClusterFormation, RaftOptions } from "./raft_options.ts";
+import {
+  type ClusterFormation,
+  ELECTION_TIMEOUT_MS_DEFAULT,
+  type RaftOptions,
+} from "./raft_options.ts";
 import { formingMembers, nodeStart, type RaftStorage } from "./raft_storage.ts";
+
+/** What runs at a node that takes part, born or not. */
+export interface BirthRunning {
+  readonly consensus: Pick<Consensus, "joinedAnew">;
+  readonly driver: Pick<DriverLoop, "contact">;
+}
+
+type JoinFormation = ClusterFormation & { readonly kind: "join" };
 
 /** What a node comes to take part with. */
 export interface BirthOptions {
@@ -29,6 +43,8 @@ export interface BirthOptions {
   readonly setPeers: (peers: readonly PeerAddress[]) => void;
   /** The node takes part from now on. */
   readonly done: () => void;
+  /** What runs once it takes part. */
+  readonly running: () => BirthRunning | null;
   /** It never will. */
   readonly failed: (error: Error) => void;
 }
@@ -38,6 +54,7 @@ export class Birth {
   readonly #options: BirthOptions;
   #formation: Formation | null = null;
   #joiner: Joiner | null = null;
+  #patience: TimerHandle | null = null;
   #isClosed = false;
 
   /** Creates a way that is taken with {@linkcode Birth.begin}. */
@@ -63,6 +80,7 @@ export class Birth {
   close(): void {
     this.#isClosed = true;
     this.#joiner?.close();
+    if (this.#patience !== null) this.#options.runtime.clock.clearTimer(this.#patience);
   }
 
   /** Whether the cluster was formed in this life of the node: nothing was promised before. */
@@ -115,29 +133,57 @@ export class Birth {
     }).catch(failed);
   }
 
-  #join({ endpoints, learner }: ClusterFormation & { readonly kind: "join" }): void {
-    const { runtime, storage: { directory }, members, logger, address, done } = this.#options;
-    const { identity } = directory;
+  #join(formation: JoinFormation): void {
+    const { storage: { directory }, done } = this.#options;
     // A crash came before the birth was stored: by now others may be unable to answer without it.
-    if (knowsMember(this.contents(), identity)) return done();
+    if (knowsMember(this.contents(), directory.identity)) return done();
+    this.#ask(formation);
+  }
+
+  /** Asks to be taken in; also where the node takes part already and hears nobody. */
+  #ask(formation: JoinFormation): void {
+    const { runtime, storage: { directory }, members, logger, address } = this.#options;
     const joiner = new Joiner({
       runtime,
-      identity,
-      endpoints,
+      ...formation,
+      identity: directory.identity,
       address: address(),
-      learner,
       logger,
     });
     this.#joiner = joiner;
     members.joining();
-    joiner.joined.then(async ({ clusterId, clusterName, configurationIndex }) => {
-      if (this.#isClosed) return;
-      const joinIndex = configurationIndex;
-      await directory.saveIdentity({ ...identity, clusterId, clusterName, joinIndex });
+    joiner.joined.then(async (outcome) => {
+      // A configuration with this node has come meanwhile: its log knows better from now on.
+      if (this.#isClosed || !members.isUnborn) return;
+      if (outcome === null) return members.leave("the leader said so when it asked to join");
+      const { clusterId, configurationIndex } = outcome;
+      await members.joined(outcome);
       if (this.#isClosed) return;
       logger.info("The cluster takes this node in", { clusterId, configurationIndex });
-      members.joined(joinIndex);
-      done();
+      this.#takenIn(configurationIndex);
+      this.#watch(formation);
     }).catch(this.#options.failed);
+  }
+
+  #takenIn(configurationIndex: Index): void {
+    const { members, running, done } = this.#options;
+    const { consensus } = running() ?? {};
+    if (consensus === undefined) done();
+    else if (members.isUnborn) consensus.joinedAnew(configurationIndex);
+  }
+
+  /**
+   * Asks again where nobody has led this node for a while: whoever removes a node that was never
+   * reached cannot tell it, and it knows nobody to dial.
+   */
+  #watch(formation: JoinFormation): void {
+    const { runtime: { clock }, members, running, raft } = this.#options;
+    const patienceMs = 3 * (raft.electionTimeoutMs ?? ELECTION_TIMEOUT_MS_DEFAULT);
+    this.#patience = clock.setTimer(() => {
+      if (!members.isUnborn) return;
+      const isLed = (running()?.driver.contact.ageMs ?? 0) < patienceMs;
+      if (isLed) this.#watch(formation);
+      else this.#ask(formation);
+    }, patienceMs);
   }
 }

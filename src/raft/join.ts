@@ -2,7 +2,8 @@
  * How a node without identity gets into a cluster that runs: it asks a member as a client would,
  * follows the hint to the leader, and repeats itself until it is taken in or refused. The request
  * may be carried out more than once to the same effect, so a crash or a lost answer harms nothing:
- * the node asks again, as the same data directory.
+ * the node asks again, as the same data directory. A request of one that was taken in before says
+ * so: if an operator has removed it since, it is told, and not added again.
  *
  * @module
  */
@@ -54,13 +55,16 @@ export interface JoinOutcome {
 
 /** What an attempt came to: an outcome, or why to try again, perhaps elsewhere. */
 type Attempt =
-  | JoinOutcome
+  | { readonly outcome: JoinOutcome | null }
   | { readonly reason: string; readonly hint: Address | "" };
 
 /** Asks until it is answered. */
 export class Joiner {
-  /** Resolves when the node was taken in; rejects with a DeniedError where it never will be. */
-  readonly joined: Promise<JoinOutcome>;
+  /**
+   * Resolves when the node was taken in, with null where it was before and was removed since;
+   * rejects with a DeniedError where it never will be.
+   */
+  readonly joined: Promise<JoinOutcome | null>;
   /** What the node waits for, for people. */
   reason = "it asks to be taken in";
   readonly #options: JoinerOptions;
@@ -86,13 +90,13 @@ export class Joiner {
     if (this.#pause !== null) this.#options.runtime.clock.clearTimer(this.#pause);
   }
 
-  async #run(): Promise<JoinOutcome> {
+  async #run(): Promise<JoinOutcome | null> {
     const { endpoints, logger } = this.#options;
     let hint: Address | "" = "";
     for (let round = 0;; round += 1) {
       const endpoint: Address = hint === "" ? endpoints[round % endpoints.length]! : hint;
       const attempt = await this.#attempt(endpoint);
-      if ("clusterId" in attempt) return attempt;
+      if ("outcome" in attempt) return attempt.outcome;
       if (attempt.reason !== this.reason) {
         this.reason = attempt.reason;
         logger.info("Not taken in yet", { endpoint, reason: attempt.reason });
@@ -172,22 +176,25 @@ export class Joiner {
     if (message.type !== "membershipAnswer") throw new ProtocolError(`Got a ${message.type}`);
     const { configurationIndex } = message;
     const { clusterId, clusterName } = reply;
-    return { clusterId, clusterName, configurationIndex };
+    return { outcome: { clusterId, clusterName, configurationIndex } };
   }
 
   #request(): ClientMessage {
-    const { identity: { nodeId: id, instanceId, replaces }, address, learner } = this.#options;
+    const { identity: { nodeId: id, instanceId, replaces, joinIndex } } = this.#options;
+    const { address, learner } = this.#options;
+    const request = { type: "changeMembership", requestId: 1, force: false, joinIndex } as const;
     if (replaces.length > 0) {
       const changes: MemberChange[] = [{ action: "rejoin", id, address, instanceId }];
-      return { type: "changeMembership", requestId: 1, changes, force: false, replaces };
+      return { ...request, changes, replaces };
     }
     const action = learner ? "addLearner" : "add";
     const change: MemberChange = { action, id, address, instanceId };
-    return { type: "changeMembership", requestId: 1, changes: [change], force: false };
+    return { ...request, changes: [change] };
   }
 
   #refused(answer: ErrorAnswer): Attempt {
     const { code, message, leaderAddress } = answer;
+    if (code === "notFound" && this.#options.identity.joinIndex > 0) return { outcome: null };
     if (FINAL_CODES.has(code)) throw new DeniedError(`The cluster refuses this node: ${message}`);
     return { reason: message, hint: code === "notLeader" ? leaderAddress : "" };
   }

@@ -23,6 +23,11 @@ export interface MembershipRequest {
   readonly force: boolean;
   /** With `rejoin`: the data directories that the member may be known by. */
   readonly replaces?: readonly InstanceId[];
+  /**
+   * Of a node that asks to join: the configuration that took it in before. Where it is no member
+   * any more it was removed since, and is not added again. 0 unless given.
+   */
+  readonly joinIndex?: Index;
 }
 
 interface MemberRequest {

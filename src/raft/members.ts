@@ -26,6 +26,7 @@ import { FormerCluster } from "./former_cluster.ts";
 import type { Formation } from "./formation.ts";
 import type { Standing } from "./hello_policy.ts";
 import { IdentityWriter } from "./identity_writer.ts";
+import type { JoinOutcome } from "./join.ts";
 
 /** What members are followed with. */
 export interface MembersOptions {
@@ -74,6 +75,8 @@ export class Members {
   #formation: Formation | null = null;
   #core: { readonly membership: MembershipView } | null = null;
   #isJoining = false;
+  /** It asks to be taken in, for the first time or again. */
+  #isAsking = false;
   /** The configuration that took this node in, while its log has not come so far; or 0. */
   #joinIndex: Index = 0;
   #isLeaving = false;
@@ -97,11 +100,20 @@ export class Members {
   /** The node asks to be taken in: it can accept nobody before that is done. */
   joining(): void {
     this.#isJoining = true;
+    this.#isAsking = true;
   }
 
-  /** The node was taken in, by the configuration with this index. */
-  joined(configurationIndex: Index): void {
-    this.#joinIndex = configurationIndex;
+  /** The node was taken in: resolves when that is durable, and it listens from then on. */
+  async joined({ clusterId, clusterName, configurationIndex }: JoinOutcome): Promise<void> {
+    const joinIndex = configurationIndex;
+    await this.#writer.save((before) => ({ ...before, clusterId, clusterName, joinIndex }));
+    this.#joinIndex = joinIndex;
+    this.#isAsking = false;
+  }
+
+  /** Whether this node waits for the first configuration in its log that includes it. */
+  get isUnborn(): boolean {
+    return this.#isJoining && !(this.#core?.membership.hasJoined ?? false);
   }
 
   /** The log says from now on who the members are. */
@@ -131,11 +143,13 @@ export class Members {
   /** How far this node's knowledge goes, to judge hellos by. */
   get standing(): Standing {
     const view = this.#core?.membership;
-    const isJoining = this.#isJoining && !(view?.hasJoined ?? false);
-    const phase = isJoining ? "joining" : view === undefined ? "forming" : "running";
+    const { isUnborn } = this;
+    const phase = isUnborn ? "joining" : view === undefined ? "forming" : "running";
+    // While it asks, its membership may become one that starts later than what it knows.
+    const isNobody = isUnborn && this.#isAsking;
     return {
       phase,
-      latestIndex: Math.max(view?.latest.index ?? 0, this.#joinIndex),
+      latestIndex: isNobody ? 0 : Math.max(view?.latest.index ?? 0, this.#joinIndex),
       committedIndex: view?.committed?.index ?? null,
     };
   }
@@ -192,7 +206,9 @@ export class Members {
   /** Some refusals mean that this node must not go on: going on could harm the cluster. */
   refused(peer: NodeId, reply: HelloReply): void {
     if (reply.refusal === "removedMember") {
-      if (!this.#knowsBetter(reply.configurationIndex)) this.#leave(`node ${peer} said so`);
+      // Its place may be reserved anew: it asks when it hears nobody, and the leader knows.
+      if (this.isUnborn) return;
+      if (!this.#knowsBetter(reply.configurationIndex)) this.leave(`node ${peer} said so`);
       return;
     }
     if (reply.refusal === "formerCluster" && this.#core !== null) {
@@ -221,7 +237,7 @@ export class Members {
     peers.delete(nodeId);
     setPeers([...peers.values()]);
     if (view.isRemoved) {
-      this.#leave("its log says so");
+      this.leave("its log says so");
       return;
     }
     this.#saveMembers(view);
@@ -290,7 +306,8 @@ export class Members {
     }
   }
 
-  #leave(how: string): void {
+  /** This node was removed, as it was told in this way: stores that, and stops it. */
+  leave(how: string): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     const { directory, logger, stop } = this.#options;

@@ -151,6 +151,7 @@ export class Raft {
       address: () => this.address,
       setPeers: (peers) => this.#port.transport.setPeers(peers),
       done: () => this.#run(),
+      running: () => this.#running,
       failed: (error) => void this.#end(error),
     });
   }

@@ -105,6 +105,7 @@ function fillChangeMembership(struct: ChangeMembership, message: ChangeMembershi
   }
   struct.setForce(force);
   setData((length) => struct.initReplaces(length), idsToBytes(message.replaces ?? []));
+  struct.setJoinIndex(toUint64(message.joinIndex ?? 0));
 }
 
 function readChangeMembership(
@@ -119,13 +120,16 @@ function readChangeMembership(
   const changes: MemberChange[] = [];
   for (let i = 0; i < count; i += 1) changes.push(readChange(list.get(i)));
   const replaces = bytesToIds(struct.getReplaces().toUint8Array());
+  const joinIndex = toNumber(struct.getJoinIndex());
   const request = {
     type: "changeMembership",
     requestId,
     changes,
     force: struct.getForce(),
+    ...(replaces.length === 0 ? {} : { replaces }),
+    ...(joinIndex === 0 ? {} : { joinIndex }),
   } as const;
-  return replaces.length === 0 ? request : { ...request, replaces };
+  return request;
 }
 
 function readChange(struct: ChangeStruct): MemberChange {

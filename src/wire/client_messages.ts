@@ -174,6 +174,8 @@ export interface ChangeMembershipRequest {
   readonly force: boolean;
   /** With `rejoin`: the data directories that the member may be known by; empty otherwise. */
   readonly replaces?: readonly InstanceId[];
+  /** Of a node that asks to join: the configuration that took it in before; 0 unless given. */
+  readonly joinIndex?: Index;
 }
 
 /** The change is committed. */

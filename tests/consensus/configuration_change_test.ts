@@ -7,7 +7,13 @@ import { memberChange } from "../../src/testing/core_cluster.ts";
 import { configurationOf, membersOf } from "../../src/testing/core_log.ts";
 import type { Configuration, MemberAction, MemberChange, NodeId } from "../../src/types.ts";
 
-const allUp: ChangeFacts = { isUp: () => true, isCaughtUp: () => true, replaces: [], force: false };
+const allUp: ChangeFacts = {
+  isUp: () => true,
+  isCaughtUp: () => true,
+  replaces: [],
+  joinIndex: 0,
+  force: false,
+};
 
 /** Facts where these nodes are down, or learners have not caught up. */
 function facts(options: { down?: readonly NodeId[]; behind?: readonly NodeId[] }): ChangeFacts {
@@ -16,6 +22,7 @@ function facts(options: { down?: readonly NodeId[]; behind?: readonly NodeId[] }
     isUp: (id) => !down.includes(id),
     isCaughtUp: (id) => !down.includes(id) && !behind.includes(id),
     replaces: [],
+    joinIndex: 0,
     force: false,
   };
 }
@@ -204,6 +211,18 @@ describe("planChange", () => {
     const { target } = planChange(current, [change], allUp);
     assert.deepEqual(target?.learners, [{ ...membersOf([4])[0]!, address: "other:1" }]);
     assert.deepEqual(target?.promotions, [], "who was added as a learner stays one");
+  });
+
+  it("one that was taken in and removed since is not added again, but takes a place", () => {
+    const again = { ...allUp, joinIndex: 7 };
+    assert.match(
+      plan(voters123, ["add 4"], again),
+      /^not_found: Node 4 was a member from index 7 on, and was removed since/,
+    );
+    assert.equal(plan(voters123, ["add 4"]), "1 2 3 | 4+");
+    const pending = { ...membersOf([4])[0]!, instanceId: "" };
+    const { target } = planChange({ ...voters123, learners: [pending] }, changes("add 4"), again);
+    assert.deepEqual(target?.learners, membersOf([4]));
   });
 
   it("trap 14: a voter whose data directory is not known can be bound to none", () => {

@@ -264,6 +264,7 @@ export const clientMessages: readonly ClientMessage[] = [
       { action: "remove", id: 2, address: "", instanceId: "" },
     ],
     force: true,
+    joinIndex: 77,
   },
   { type: "transferLeadership", requestId: 5, target: 3 },
   { type: "triggerSnapshot", requestId: 6 },

@@ -603,7 +603,7 @@ export enum Applied {
     UNKNOWN
 }
 export class ChangeMembership extends __S {
-    static override readonly _capnp = { displayName: "ChangeMembership", id: "e3625a8d3c8178e1", size: new __O(8, 2) };
+    static override readonly _capnp = { displayName: "ChangeMembership", id: "e3625a8d3c8178e1", size: new __O(16, 2) };
     static _Changes: capnp.ListCtor<MemberChange>;
     adoptChanges(value: capnp.Orphan<capnp.List<MemberChange>>): void { __S.adopt(value, __S.getPointer(0, this)); }
     disownChanges(): capnp.Orphan<capnp.List<MemberChange>> { return __S.disown(this.getChanges()); }
@@ -619,6 +619,8 @@ export class ChangeMembership extends __S {
     hasReplaces(): boolean { return !__S.isNull(__S.getPointer(1, this)); }
     initReplaces(length: number): capnp.Data { return __S.initData(1, length, this); }
     setReplaces(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(1, this)); }
+    getJoinIndex(): bigint { return __S.getUint64(8, this); }
+    setJoinIndex(value: bigint): void { __S.setUint64(8, value, this); }
     override toString(): string { return "ChangeMembership_" + super.toString(); }
 }
 export class MemberChange extends __S {

@@ -34,7 +34,7 @@ export const clientMemberChangeLayout: StructLayout = {
 
 export const clientChangeMembershipLayout: StructLayout = {
   name: "ChangeMembership",
-  dataWords: 1,
+  dataWords: 2,
   pointers: 2,
   body: {
     tagByte: -1,
@@ -42,6 +42,7 @@ export const clientChangeMembershipLayout: StructLayout = {
     fields: [
       { kind: "structList", name: "changes", tag: -1, slot: 0, layout: clientMemberChangeLayout },
       { kind: "data", name: "replaces", tag: -1, slot: 1 },
+      { kind: "integer", name: "joinIndex", tag: -1, byte: 8, signed: false },
     ],
   },
 };
