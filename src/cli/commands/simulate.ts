@@ -48,7 +48,7 @@ const options = settings({
   }),
   nodes: optional(integer({
     placeholder: "N",
-    summary: "How many nodes; 1 to 7 by the seed unless given",
+    summary: `How many nodes, at most ${NODES_MAX}; 1 to 7 by the seed unless given`,
     min: 1,
     max: NODES_MAX,
   })),
