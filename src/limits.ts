@@ -198,6 +198,9 @@ export const SNAPSHOT_UNSYNCED_BYTES_MAX = 4 * MIB;
 /** How many entries are applied between two snapshots unless the user asks for another number. */
 export const SNAPSHOT_EVERY_DEFAULT = 100_000;
 
+/** A snapshot of this size is not followed by another before as many bytes were applied. */
+export const SNAPSHOT_BYTES_LARGE = 16 * MIB;
+
 /** How many bytes of records are applied between two snapshots unless told otherwise. */
 export const SNAPSHOT_BYTES_DEFAULT = 256 * MIB;
 

@@ -85,7 +85,9 @@ export const startSettings = settings({
   }),
   snapshotEvery: integer({
     placeholder: "ENTRIES",
-    summary: "Take a snapshot when so many entries were applied since the last",
+    summary:
+      "Take a snapshot when so many entries were applied since the last; where that one is " +
+      "large, not before as many bytes",
     min: 1,
     defaultText: String(SNAPSHOT_EVERY_DEFAULT),
     isConfigurable: true,

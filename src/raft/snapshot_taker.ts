@@ -15,6 +15,7 @@ import { assert } from "../assert.ts";
 import { InvalidRequestError, ShutdownError } from "../errors.ts";
 import {
   SNAPSHOT_BYTES_DEFAULT,
+  SNAPSHOT_BYTES_LARGE,
   SNAPSHOT_EVERY_DEFAULT,
   TRAILING_ENTRIES_DEFAULT,
 } from "../limits.ts";
@@ -159,7 +160,17 @@ export class SnapshotTaker {
   #isDue({ index, appliedBytes }: AppliedPosition): boolean {
     const isDue = index - this.#since.index >= this.#everyEntries ||
       appliedBytes - this.#since.appliedBytes >= this.#everyBytes;
-    return isDue && this.#options.clock.nowMs() >= this.#notBeforeMs;
+    return isDue && this.#pays(appliedBytes) && this.#options.clock.nowMs() >= this.#notBeforeMs;
+  }
+
+  /**
+   * A large state is not written anew for a few entries: the log may grow as large as the last
+   * snapshot before the next one, so that snapshots at most double what is written.
+   */
+  #pays(appliedBytes: number): boolean {
+    const bytes = this.#options.snapshots.store.latest?.totalBytes ?? 0;
+    if (bytes < SNAPSHOT_BYTES_LARGE) return true;
+    return appliedBytes - this.#since.appliedBytes >= bytes;
   }
 
   #begin(): void {

@@ -340,7 +340,8 @@ describe("raft wait member", () => {
       const cluster = clusterWith({});
       const after = clusterWith(fields as object).membership;
       cluster.onAsk = (count) => cluster.membership = count < 2 ? cluster.membership : after;
-      const { exit, output } = await runLine(["wait", "member", "3", String(state)], { cluster });
+      const words = ["wait", "member", "3", String(state), "-t", "10m"];
+      const { exit, output } = await runLine(words, { cluster });
       const reached = state === "voter" ? "is a voter" : "has caught up";
       assert.deepEqual([exit, output], [0, `node 3 ${reached}\n`]);
       assert.equal(cluster.asked.length, 3);
@@ -354,7 +355,7 @@ describe("raft wait member", () => {
       if (count === 1) cluster.membership = { ...gone, isJoint: true };
       if (count === 3) cluster.membership = gone;
     };
-    const { document } = await json(["wait", "member", "3", "gone"], cluster);
+    const { document } = await json(["wait", "member", "3", "gone", "-t", "10m"], cluster);
     assert.equal(document.state, "gone");
     assert.equal(cluster.asked.length, 4);
   });

@@ -5,6 +5,7 @@ import { InvalidRequestError, ShutdownError, StorageError } from "../../src/erro
 import { MemoryLog } from "../../src/log/memory_log.ts";
 import type { SnapshotMeta } from "../../src/log/snapshot_format.ts";
 import type { SnapshotStore, StoredSnapshot } from "../../src/log/snapshot_store.ts";
+import { SNAPSHOT_BYTES_LARGE } from "../../src/limits.ts";
 import { silentLogger } from "../../src/observability/logger.ts";
 import { type AppliedPosition, NOTHING_APPLIED } from "../../src/raft/apply_loop.ts";
 import { SnapshotTaker } from "../../src/raft/snapshot_taker.ts";
@@ -21,6 +22,7 @@ const RECORD_BYTES = createBatch({ firstIndex: 1, count: 1, term: 1 }).bytes.len
 /** A store whose writes a test completes. */
 class HandStore {
   latest: StoredSnapshot | null = null;
+  totalBytes = 100;
   readonly begun: SnapshotMeta[] = [];
   #finish: ((error: Error | null) => void) | null = null;
 
@@ -30,7 +32,7 @@ class HandStore {
     return new Promise((resolve, reject) => {
       this.#finish = (error) => {
         if (error !== null) return reject(error);
-        this.latest = { meta, totalBytes: 100 };
+        this.latest = { meta, totalBytes: this.totalBytes };
         resolve(this.latest);
       };
     });
@@ -114,6 +116,19 @@ describe("SnapshotTaker", () => {
     assert.deepEqual(world.indexes, [12]);
     world.applied(22);
     assert.deepEqual(world.indexes, [12, 22]);
+  });
+
+  it("writes a large state anew only when as many bytes were applied since", async () => {
+    const world = new TakerWorld({ snapshotEvery: 10 });
+    world.store.totalBytes = SNAPSHOT_BYTES_LARGE;
+    world.applied(10);
+    world.store.complete();
+    await world.clock.settle();
+    const due = 10 + Math.ceil(SNAPSHOT_BYTES_LARGE / RECORD_BYTES);
+    world.applied(due - 1);
+    assert.deepEqual(world.indexes, [10]);
+    world.applied(due);
+    assert.deepEqual(world.indexes, [10, due]);
   });
 
   it("takes a snapshot when so many bytes were applied since the last", async () => {
