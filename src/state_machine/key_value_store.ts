@@ -32,7 +32,7 @@ import type { ApplyContext, QueryContext, StateHash, StateMachine } from "./stat
 const UNKNOWN_COMMAND: KvResult = invalidResult("The command cannot be decoded");
 const NEWER_COMMAND = "This version of the program does not know the command";
 /** Another one where the same state has another hash: see {@linkcode StateHash.version}. */
-const HASH_VERSION = 1;
+const HASH_VERSION = 2;
 const AT_LAST_ENTRY: QueryContext = { logTimeMs: 0 };
 const UNKNOWN_QUERY: KvResult = invalidResult("The query cannot be decoded");
 

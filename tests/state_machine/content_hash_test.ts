@@ -40,15 +40,27 @@ describe("content_hash", () => {
     assert.equal(sums.size, 8 * BYTES.length);
   });
 
+  it("changes with every bit of large bytes", () => {
+    const bytes = Uint8Array.from({ length: 2100 }, (_, i) => (i * 37) & 0xff);
+    const seen = new Set([hashBytes(HASH_SEED, bytes), hashBytes(HASH_SEED + 1, bytes)]);
+    for (let bit = 0; bit < 8 * bytes.length; bit += 11) {
+      bytes[bit >> 3]! ^= 1 << (bit & 7);
+      seen.add(hashBytes(HASH_SEED, bytes));
+      bytes[bit >> 3]! ^= 1 << (bit & 7);
+    }
+    assert.equal(seen.size, 2 + Math.ceil(8 * bytes.length / 11));
+  });
+
   it("tells integers up to 2^53 − 1 apart", () => {
     const integers = [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1];
     assert.equal(new Set(integers.map((integer) => hashInteger(7, integer))).size, 8);
   });
 
   it("is the same where the bytes are copied meanwhile, and they arrive", () => {
-    for (let length = 0; length <= 40; length += 1) {
+    const large = [2046, 2047, 2048, 2049, 2051, 4096];
+    for (const length of [...Array.from({ length: 41 }, (_, at) => at), ...large]) {
       const bytes = Uint8Array.from({ length: length + 5 }, (_, at) => 200 - 7 * at);
-      const to = new Uint32Array(14).fill(0xffffffff);
+      const to = new Uint32Array(4 + Math.ceil(length / 4)).fill(0xffffffff);
       const range = { bytes, start: 3, end: 3 + length, to, toWord: 2 };
       const hash = copyAndHashBytes(HASH_SEED, range);
       assert.equal(hash, hashBytes(HASH_SEED, bytes.subarray(3, 3 + length)));
