@@ -205,6 +205,10 @@ struct AppendEntriesRequest {
   session @6 :UInt32;
   # The replication session: the low 32 bits of the index of the configuration that added the
   # follower. Answers repeat it, so that those to an earlier membership of the same id are told.
+
+  provenToken @7 :UInt32;
+  # The latest ageToken of this follower for which leaderCommit covers all that was committed before
+  # it was made: after it came, a quorum confirmed the leader. 0 for none.
 }
 
 struct AppendEntriesResponse {
@@ -219,6 +223,9 @@ struct AppendEntriesResponse {
 
       matchIndex @1 :UInt64;
       # prevLogIndex + entryCount of that request, as far as it is durable.
+
+      ageToken @8 :UInt32;
+      # Names a moment on the follower's own clock, before this answer: see provenToken. 0 for none.
     }
 
     rejected :group {

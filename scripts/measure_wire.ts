@@ -102,6 +102,7 @@ function measureAppendEntries(count: number): void {
     leaderCommit: 41,
     readSequence: 9,
     session: 1,
+    provenToken: 0,
     entries: {
       firstIndex: 42,
       lastIndex: 41 + count,
@@ -130,6 +131,7 @@ function measurePeer(): void {
     session: 1,
     promiseMs: 1000,
     storageFull: false,
+    ageToken: 0,
   } as const;
   const frame = taken((target) => writePeerMessage(target, accepted));
   report("appendEntriesResponse accepted", {

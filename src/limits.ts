@@ -80,6 +80,11 @@ export const LEASE_DRIFT_MS = 10;
 /** The most rounds of confirmation whose times a leader keeps until a quorum has answered. */
 export const LEASE_ROUNDS_MAX = 1024;
 
+/** A number for a moment of a node's clock stands for so many milliseconds after it as well. */
+export const AGE_TOKEN_MS = 10;
+/** How many such numbers a node remembers, a power of two; a round trip takes no longer. */
+export const AGE_TOKENS_KEPT = 1024;
+
 /** How long a node that is to stop tries to hand over and to finish, in milliseconds. */
 export const STOP_PATIENCE_MS = 3_000;
 

@@ -89,6 +89,22 @@ const driver: readonly Mutation[] = [
     replace: "new OverloadedError(reason)",
   },
   {
+    name: "age_from_processing",
+    fault: "the age of a state counts from when a leader's message is processed",
+    file: "src/raft/leader_contact.ts",
+    find: "const moment = this.#tokens.momentOf(token);\n",
+    replace: "const { clock } = this.#options;\n" +
+      "    const known = this.#tokens.momentOf(token);\n" +
+      "    const moment = known === null ? null : { atMs: clock.nowMs(), wallMs: clock.wallMs() };\n",
+  },
+  {
+    name: "age_without_round",
+    fault: "a leader calls a moment of a follower proven that no quorum has confirmed",
+    file: "src/consensus/age_proof.ts",
+    find: "if (!confirmed) return;",
+    replace: "void confirmed;",
+  },
+  {
     name: "read_before_applied",
     fault: "a confirmed read is served from a state that has not reached its index",
     trap: 41,

@@ -59,6 +59,7 @@ export function acknowledge(state: ConsensusState): void {
     session: state.leaderSession,
     promiseMs: state.promiseMs,
     storageFull: state.storageFull,
+    ageToken: state.ageToken,
   });
   // What is verified and not durable is acknowledged by a later sync: of these entries, or of those
   // that another leader had sent.

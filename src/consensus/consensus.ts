@@ -140,6 +140,14 @@ export class Consensus {
     return mayUseLease(this.#state);
   }
 
+  /**
+   * At a leader: its latest `ageToken` that is proven, so that everything committed before it was
+   * made is at or below the commit index; 0 for none, and elsewhere.
+   */
+  get provenToken(): number {
+    return this.isLeader ? this.#state.provenToken : 0;
+  }
+
   /** The index of the last entry, durable or not. */
   get lastIndex(): Index {
     return this.#state.log.lastIndex;
@@ -239,6 +247,9 @@ export class Consensus {
         return this.#stepDurable(input.sequence);
       case "sent":
         return stepSent(state, input);
+      case "ageToken":
+        state.ageToken = input.token;
+        return;
       case "readIndex":
         return stepReadIndex(state, input.readId);
       case "transferLeadership":

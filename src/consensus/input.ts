@@ -113,6 +113,8 @@ export type Input =
    * snapshot.
    */
   | { readonly type: "compacted"; readonly index: Index }
+  /** This number names a moment of the driver's clock, which has passed; opaque to the core. */
+  | { readonly type: "ageToken"; readonly token: number }
   /** A linearizable read wants an index; `readId` is unique at this node since it started. */
   | { readonly type: "readIndex"; readonly readId: number }
   /** Leadership is to go to `target`, or with null to the voter that is furthest. */

@@ -34,13 +34,6 @@ export function startRound(state: ConsensusState): void {
 }
 
 /**
- * Every heartbeat asks for promises, so that a lease renews itself whether there are reads or not.
- */
-export function startLeaseRound(state: ConsensusState): void {
-  if (state.promiseMs > 0) startRound(state);
-}
-
-/**
  * Whether a leader may answer from promises, as far as they last: it knows what is committed, has
  * asked nobody to lead in its place, and a round has been promised under the latest configuration.
  */

@@ -59,6 +59,11 @@ export interface AppendEntriesRequest {
    * follower. The answer repeats it.
    */
   readonly session: number;
+  /**
+   * The latest `ageToken` of the follower that is proven: everything committed before it was made
+   * is at or below `leaderCommit`. 0 for none; see age_proof.ts.
+   */
+  readonly provenToken: number;
   /** The entries from `prevLogIndex + 1` on, or null. */
   readonly entries: EntriesSlice | null;
 }
@@ -84,6 +89,8 @@ export interface AppendEntriesAccepted {
   readonly promiseMs: number;
   /** The follower has no room for more entries than it has prepared for. */
   readonly storageFull: boolean;
+  /** Names a moment of the follower's clock before this answer, from 1 to 2^32 - 1; 0 for none. */
+  readonly ageToken: number;
 }
 
 /** The follower's log does not hold (prevLogIndex, prevLogTerm). */

@@ -48,6 +48,10 @@ export class Progress {
   readSequence = 0;
   /** What it promised with that round, in milliseconds; 0 for nothing. */
   promiseMs = 0;
+  /** The latest token that it sent, the one to be proven by the round under way, the proven one. */
+  ageToken = 0;
+  pendingToken = 0;
+  provenToken = 0;
   /** Its latest answer said that its disk is full. */
   storageFull = false;
   /** The largest commit index that it was told. */
@@ -99,6 +103,10 @@ export class Progress {
   disconnected(): void {
     this.#heard = false;
     this.#lost = true;
+    // Who connects again may be another process, whose tokens mean something else.
+    this.ageToken = 0;
+    this.pendingToken = 0;
+    this.provenToken = 0;
   }
 
   /** A quorum check was made. */

@@ -5,11 +5,12 @@
  * @module
  */
 import type { Index, NodeId } from "../types.ts";
+import { maybeFinishAgeProof, startAgeProof } from "./age_proof.ts";
 import { maybeCommit } from "./commit.ts";
 import { dropLeaver } from "./followers.ts";
 import { maybePromote } from "./membership_change.ts";
 import { advanceTransfer } from "./leadership_transfer.ts";
-import { startLeaseRound, tellPromises } from "./lease.ts";
+import { startRound, tellPromises } from "./lease.ts";
 import type { AppendEntriesRequest, AppendEntriesResponse } from "./messages.ts";
 import type { Progress } from "./progress.ts";
 import { failReads, maybeFinishReadRound } from "./read_index.ts";
@@ -40,7 +41,11 @@ export function replicate(state: ConsensusState): void {
   state.commitNoticeDue = false;
 }
 
-/** A heartbeat is due: it also wakes probes whose message was lost, and snapshots that failed. */
+/**
+ * A heartbeat is due: it also wakes probes whose message was lost, and snapshots that failed. Every
+ * heartbeat is a round of confirmation, so that a lease renews itself and ages are proven whether
+ * there are reads or not.
+ */
 export function stepHeartbeatTimer(state: ConsensusState): void {
   if (state.role !== "leader") return;
   for (const progress of state.progress.values()) {
@@ -48,7 +53,8 @@ export function stepHeartbeatTimer(state: ConsensusState): void {
     progress.snapshotPaused = false;
   }
   state.heartbeatDue = true;
-  startLeaseRound(state);
+  startRound(state);
+  startAgeProof(state);
   state.outbox.arm("heartbeat");
 }
 
@@ -95,10 +101,12 @@ export function receiveAppendEntriesResponse(
   if (progress === undefined || response.session !== progress.session) return;
   progress.answered();
   progress.storageFull = response.storageFull;
+  if (response.accepted) progress.ageToken = response.ageToken;
   if (response.readSequence > progress.readSequence) {
     progress.readSequence = response.readSequence;
     progress.promiseMs = response.promiseMs;
     tellPromises(state);
+    maybeFinishAgeProof(state);
     maybeFinishReadRound(state);
   }
   if (!response.accepted) {
@@ -171,6 +179,7 @@ function request(state: ConsensusState, progress: Progress): AppendEntriesReques
     leaderCommit: state.commitIndex,
     readSequence: state.reads.readSequence,
     session: progress.session,
+    provenToken: progress.provenToken,
     entries: null,
   };
 }

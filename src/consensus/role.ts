@@ -7,6 +7,7 @@
 import { assert } from "../assert.ts";
 import { EntryKind } from "../types.ts";
 import type { NodeId, Term } from "../types.ts";
+import { resetAgeProof } from "./age_proof.ts";
 import { followConfiguration } from "./followers.ts";
 import { completeTransfer, failTransfer } from "./leadership_transfer.ts";
 import { failReads } from "./read_index.ts";
@@ -79,6 +80,7 @@ export function becomeLeader(state: ConsensusState): void {
   state.leaseVoid = false;
   state.promisedRound = 0;
   state.leaseConfigurationIndex = -1;
+  resetAgeProof(state);
   failTransfer(state, "elected_again");
   state.progress = new Map();
   followConfiguration(state, state.log.lastIndex + 1);

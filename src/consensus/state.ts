@@ -115,6 +115,9 @@ export class ConsensusState {
   /** The snapshot that replaced the log, as long as the state machine is behind it; 0 for none. */
   restoringIndex: Index = 0;
 
+  /** The latest moment of this node's clock that the core was told a token for; 0 for none. */
+  ageToken = 0;
+
   // Candidate variables.
   /** The answers of the election under way, the own one included. */
   votes = new Map<NodeId, boolean>();
@@ -131,6 +134,11 @@ export class ConsensusState {
   /** The configuration that rounds count for, and the first round that started under it. */
   leaseConfigurationIndex: Index = -1;
   leaseFirstRound = 0;
+  /** The round that is to prove the pending tokens, or 0: see age_proof.ts. */
+  ageProofRound = 0;
+  /** Of this node's own tokens: the one to be proven by that round, and the latest proven one. */
+  pendingToken = 0;
+  provenToken = 0;
   /** The index of the no-op that started this leadership. */
   termStartIndex: Index = 0;
   /** Where the log ended at the last quorum check: what has it since then keeps up. */

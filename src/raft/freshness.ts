@@ -1,38 +1,37 @@
 /**
  * How old the state of a node is: the time since a moment at which it held everything that was
- * committed. A follower cannot know that of the present; it knows it of the moment at which its
- * leader told a commit index that is applied here since, together with an entry of that leader's
- * own term: then nothing of an earlier term is missing either. So a node that starts and applies
- * its log again has no age that is good enough for anybody before it has caught up.
+ * committed. A node cannot know that of the present; it knows it of a moment of its own clock for
+ * which a leader proved a commit index (see consensus/age_proof.ts), once that is applied here
+ * together with an entry of that leader's own term: then nothing of an earlier term is missing
+ * either. So a node that starts and applies its log again has no age that is good enough for
+ * anybody before it has caught up, and neither a message that waited nor a leader that is cut off
+ * makes a state look younger than it is.
  *
- * A leader hears no leader; in its place counts the moment at which a quorum had answered it.
+ * A clock may stand still, with its whole virtual machine for example, while the time of day goes
+ * on: the age is what has passed by whichever clock says more.
  *
  * @module
  */
-import { quorumIndex } from "../consensus/quorum.ts";
 import { StaleReadError } from "../errors.ts";
 import type { Clock } from "../runtime/runtime.ts";
-import type { Configuration, Index, NodeId, Term } from "../types.ts";
+import type { Index, Term } from "../types.ts";
+import type { Moment } from "./age_tokens.ts";
 
-interface Contact {
-  readonly atMs: number;
+/** Everything committed before a moment is at or below an index, or in an entry of a later term. */
+interface Proof {
+  readonly moment: Moment;
   readonly term: Term;
   readonly commitIndex: Index;
 }
-
-/** A time before all others. */
-const NEVER_MS = Number.MIN_SAFE_INTEGER;
 
 /** The age of one node's state. */
 export class Freshness {
   readonly #clock: Clock;
   /** The latest moment of which the state is known to be complete. */
-  #completeAtMs = -Infinity;
-  /** The contact that waits for its entries to be applied, and the latest one. */
-  #waiting: Contact | null = null;
-  #latest: Contact | null = null;
-  /** Leader: when each follower answered last. */
-  readonly #answeredAtMs = new Map<NodeId, number>();
+  #completeAt: Moment | null = null;
+  /** The proof that waits for its entries to be applied, and the latest one. */
+  #waiting: Proof | null = null;
+  #latest: Proof | null = null;
 
   /** Creates the age of a state of which nothing is known. */
   constructor(clock: Clock) {
@@ -41,40 +40,16 @@ export class Freshness {
 
   /** Milliseconds since the state is known to have been complete; infinite where it never was. */
   get ageMs(): number {
-    return this.#clock.nowMs() - this.#completeAtMs;
+    const completeAt = this.#completeAt;
+    if (completeAt === null) return Infinity;
+    const { atMs, wallMs } = completeAt;
+    return Math.max(this.#clock.nowMs() - atMs, this.#clock.wallMs() - wallMs);
   }
 
-  /** A leader told its commit index, now unless said when. */
-  heard(term: Term, commitIndex: Index, atMs: number = this.#clock.nowMs()): void {
-    this.#latest = { atMs, term, commitIndex };
+  /** The leader of `term` is proven to have known all that was committed before `moment`. */
+  proven(moment: Moment, term: Term, commitIndex: Index): void {
+    this.#latest = { moment, term, commitIndex };
     this.#waiting ??= this.#latest;
-  }
-
-  /** This node leads from now on. */
-  elected(): void {
-    this.#answeredAtMs.clear();
-  }
-
-  /** A follower answered this leader. */
-  answered(peer: NodeId): void {
-    this.#answeredAtMs.set(peer, this.#clock.nowMs());
-  }
-
-  /** This node leads in `term`, or led until now, and knew this commit index. */
-  leads(
-    nodeId: NodeId,
-    leader: {
-      readonly term: Term;
-      readonly commitIndex: Index;
-      readonly configuration: Configuration;
-    },
-  ): void {
-    const nowMs = this.#clock.nowMs();
-    const answeredAtMs = quorumIndex(
-      leader.configuration,
-      (id) => id === nodeId ? nowMs : this.#answeredAtMs.get(id) ?? NEVER_MS,
-    );
-    if (answeredAtMs > NEVER_MS) this.heard(leader.term, leader.commitIndex, answeredAtMs);
   }
 
   /** The state holds all entries up to `index`, which is of `term`. */
@@ -82,7 +57,9 @@ export class Freshness {
     for (;;) {
       const waiting = this.#waiting;
       if (waiting === null || waiting.commitIndex > index || waiting.term > term) return;
-      this.#completeAtMs = Math.max(this.#completeAtMs, waiting.atMs);
+      if (waiting.moment.atMs > (this.#completeAt?.atMs ?? -Infinity)) {
+        this.#completeAt = waiting.moment;
+      }
       this.#waiting = waiting === this.#latest ? null : this.#latest;
     }
   }

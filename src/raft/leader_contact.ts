@@ -6,14 +6,18 @@
  */
 import type { Consensus } from "../consensus/consensus.ts";
 import type { Input } from "../consensus/input.ts";
+import { hasQuorum } from "../consensus/quorum.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { Index, Term } from "../types.ts";
+import { AgeTokens } from "./age_tokens.ts";
 import { Freshness } from "./freshness.ts";
 
 /** What the contact is read from. */
 export interface LeaderContactOptions {
   readonly clock: Clock;
   readonly consensus: Consensus;
+  /** A random number of 32 bits. */
+  readonly firstToken: number;
   readonly applyLoop: {
     readonly appliedIndex: Index;
     readonly appliedTerm: Term;
@@ -25,12 +29,17 @@ export interface LeaderContactOptions {
 /** One node's contact with its leader, or as leader with a quorum. */
 export class LeaderContact {
   readonly #options: LeaderContactOptions;
+  readonly #tokens: AgeTokens;
   readonly #freshness: Freshness;
   #heardAtMs = -Infinity;
+  /** The token that the core puts into answers, and the latest one that was proven. */
+  #token = 0;
+  #provenToken = 0;
 
   /** Nobody was heard yet. */
   constructor(options: LeaderContactOptions) {
     this.#options = options;
+    this.#tokens = new AgeTokens(options.clock, options.firstToken);
     this.#freshness = new Freshness(options.clock);
   }
 
@@ -45,8 +54,11 @@ export class LeaderContact {
    * where that is not known since the start.
    */
   get stateAgeMs(): number {
-    const { consensus } = this.#options;
-    if (consensus.isLeader) this.#leads(consensus.term);
+    const { clock, consensus } = this.#options;
+    if (consensus.isLeader && this.#isAlone) {
+      const now = { atMs: clock.nowMs(), wallMs: clock.wallMs() };
+      this.#freshness.proven(now, consensus.term, consensus.commitIndex);
+    }
     this.#noteApplied();
     return this.#freshness.ageMs;
   }
@@ -55,26 +67,47 @@ export class LeaderContact {
   step(input: Input): void {
     const { consensus, clock } = this.#options;
     const ledTerm = consensus.isLeader ? consensus.term : null;
+    const isRequest = input.type === "message" && input.message.type === "appendEntriesRequest";
+    // The moment comes before anything that the step makes known.
+    if (isRequest || (input.type === "timer" && input.timer === "heartbeat")) {
+      this.#tellToken(clock.nowMs());
+    }
     consensus.step(input);
+    if (consensus.isLeader) {
+      this.#proven(consensus.provenToken, consensus.term, consensus.commitIndex);
+    }
     if (ledTerm !== null && (!consensus.isLeader || consensus.term !== ledTerm)) {
-      this.#leads(ledTerm);
       this.#heardAtMs = clock.nowMs();
-    } else if (ledTerm === null && consensus.isLeader) this.#freshness.elected();
+    }
     if (input.type !== "message" || input.message.term !== consensus.term) return;
-    const { from, message } = input;
+    const { message } = input;
     if (message.type === "appendEntriesRequest") {
       this.#heardAtMs = clock.nowMs();
-      this.#noteApplied();
-      this.#freshness.heard(message.term, message.leaderCommit);
+      this.#proven(message.provenToken, message.term, message.leaderCommit);
     } else if (message.type === "installSnapshotRequest") this.#heardAtMs = clock.nowMs();
-    else if (message.type === "appendEntriesResponse") this.#freshness.answered(from);
   }
 
-  /** This node leads in `term`, or led until this step. */
-  #leads(term: Term): void {
-    const { commitIndex, configuration, nodeId } = this.#options.consensus;
+  /** A single voter is its own quorum: nobody commits anything without it, at any moment. */
+  get #isAlone(): boolean {
+    const { configuration, nodeId } = this.#options.consensus;
+    return hasQuorum(configuration, (id) => id === nodeId);
+  }
+
+  #tellToken(nowMs: number): void {
+    const token = this.#tokens.at(nowMs);
+    if (token === this.#token) return;
+    this.#token = token;
+    this.#options.consensus.step({ type: "ageToken", token });
+  }
+
+  /** The first message that tells a token says all: the next ones know of later commits, too. */
+  #proven(token: number, term: Term, commitIndex: Index): void {
+    if (token === this.#provenToken) return;
+    this.#provenToken = token;
+    const moment = this.#tokens.momentOf(token);
+    if (moment === null) return;
     this.#noteApplied();
-    this.#freshness.leads(nodeId, { term, commitIndex, configuration });
+    this.#freshness.proven(moment, term, commitIndex);
   }
 
   #noteApplied(): void {

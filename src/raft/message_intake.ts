@@ -33,6 +33,7 @@ export function verifiedMessage(frame: Exclude<PeerFrame, StateHashMessage>): Me
   if (frame.type === "installSnapshotRequest") return verifiedChunk(frame);
   if (frame.type !== "appendEntriesRequest") return frame;
   const { term, prevLogIndex, prevLogTerm, leaderCommit, readSequence, session } = frame;
+  const { provenToken } = frame;
   return {
     type: "appendEntriesRequest",
     term,
@@ -41,6 +42,7 @@ export function verifiedMessage(frame: Exclude<PeerFrame, StateHashMessage>): Me
     leaderCommit,
     readSequence,
     session,
+    provenToken,
     entries: frame.entryCount === 0 ? null : verifiedEntries(frame),
   };
 }

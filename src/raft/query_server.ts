@@ -76,7 +76,7 @@ export class QueryServer {
     maxAgeMs: number,
   ): void {
     driver.staleQuery(query, () => {
-      const ageMs = Math.floor(driver.contact.stateAgeMs);
+      const ageMs = Math.ceil(driver.contact.stateAgeMs);
       const isFresh = ageMs !== Infinity && (maxAgeMs === 0 || ageMs <= maxAgeMs);
       if (isFresh) this.serve(query, ageMs);
       else query.sink.queryFailed(query.requestId, staleReadError(ageMs, maxAgeMs));

@@ -56,6 +56,7 @@ export function appendEntries(
     leaderCommit: 0,
     readSequence: 0,
     session: 0,
+    provenToken: 0,
     entries: entries.length === 0 ? null : sliceOf(firstIndex, entries),
     ...rest,
   };
@@ -72,6 +73,7 @@ export function accepted(fields: Fields<AppendEntriesAccepted> = {}): AppendEntr
     session: 0,
     promiseMs: 0,
     storageFull: false,
+    ageToken: 0,
     ...fields,
   };
 }

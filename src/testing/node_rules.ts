@@ -192,13 +192,14 @@ export class NodeRules {
   }
 
   #leaderCommits(index: Index): void {
-    const { nodeId, watch, eventCount } = this.#options;
+    const { nodeId, watch, eventCount, checkers, nowMs } = this.#options;
     if (index <= this.#quorumRule.committedIndex || this.#leadingTerm === 0) return;
     // What was committed before its term a leader has from others; see also the commit rule.
     const term = this.#leadingTerm;
     if (watch.termAt(index) !== term) return;
     const configurations = watch.configurationsIn(eventCount());
     this.#quorumRule.onCommit({ nodeId, index, term, configurations });
+    checkers.staleAge.onCommitted(index, nowMs());
   }
 
   /** "A server always uses the latest configuration in its log" (§6), or in its snapshot. */

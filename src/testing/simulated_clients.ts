@@ -21,6 +21,7 @@ import type { KeyValueInput, KeyValueOutput } from "./checkers/key_value_model.t
 import { RevisionAgreement } from "./checkers/revision_agreement.ts";
 import type { SafetyCheckers } from "./checkers/safety_checkers.ts";
 import { payloadHash } from "./node_watch.ts";
+import { machineName } from "./simulated_cluster.ts";
 import type { Prng } from "./prng.ts";
 import type { SimulatedRuntime, SimulatedWorld } from "./simulated_runtime.ts";
 import type { WorkloadFeature, WorkloadPlan } from "./simulation_plan.ts";
@@ -167,14 +168,20 @@ export class SimulatedClients {
     }
   }
 
-  /** A stale read may be of any time, but what it shows must have been there. */
+  /** A stale read may be of any time, but no older than it says, and what it shows was there. */
   async #readStale(worker: Worker, key: string): Promise<void> {
     const { prng, client } = worker;
     this.calledCount += 1;
     const query = encodeKvQuery({ type: "get", key: encoder.encode(key) });
     const endpoint = prng.pick(this.#options.endpoints);
+    const { world, observations } = this.#options;
+    const askedAtMs = world.scheduler.nowMs;
     try {
-      const { result } = await client.query(query, { endpoint, consistency: "stale" });
+      const answer = await client.query(query, { endpoint, consistency: "stale" });
+      const { result, index, ageMs, servedBy } = answer;
+      const name = machineName(servedBy);
+      const rate = world.machines.find((machine) => machine.name === name)!.clock.slowestRate;
+      observations.staleAge.onStaleRead({ askedAtMs, ageMs, rate, index, servedBy });
       const output = outputOf(decodeKvResult(result));
       const seen = seenIn({ kind: "get" }, output);
       if (seen !== undefined) this.#revisions.onSeen({ key, ...seen });

@@ -24,6 +24,7 @@ export const WALL_START_MS = 1767225600000;
 export class ClockSettings {
   readonly #scheduler: SimulatedScheduler;
   #rate = 1;
+  #slowestRate = 1;
   #baseMs: number;
   #baseVirtualMs: number;
   #wallOffsetMs = 0;
@@ -43,6 +44,11 @@ export class ClockSettings {
     return this.#rate;
   }
 
+  /** The slowest of its rates so far: no stretch of time looks shorter to it. */
+  get slowestRate(): number {
+    return this.#slowestRate;
+  }
+
   /** What the monotonic clock shows. */
   get nowMs(): number {
     return this.#baseMs + (this.#scheduler.nowMs - this.#baseVirtualMs) * this.#rate;
@@ -59,6 +65,7 @@ export class ClockSettings {
     this.#baseMs = this.nowMs;
     this.#baseVirtualMs = this.#scheduler.nowMs;
     this.#rate = rate;
+    this.#slowestRate = Math.min(this.#slowestRate, rate);
   }
 
   /** Sets the clock of the day forward or, with a negative number, back. */

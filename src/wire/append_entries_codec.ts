@@ -2,15 +2,17 @@
  * AppendEntries, placed by hand: the hottest messages between peers. See hot_frame.ts.
  *
  * ```
- * request, 5 words of data and 1 pointer        accepted response, 3 words of data
+ * request, 6 words of data and 1 pointer        accepted response, 4 words of data
  *     40  prevLogIndex                              40  readSequence
  *     48  prevLogTerm                               48  matchIndex
  *     56  leaderCommit                              56  union tag 0 (16 bits)
  *     64  readSequence                              58  promiseMs (16 bits)
  *     72  entryCount (32 bits)                      60  session (32 bits)
- *     76  session (32 bits)                         64  end
- *     80  pointer to the entries, null for none
- *     88  the records
+ *     76  session (32 bits)                         64  ageToken (32 bits)
+ *     80  provenToken (32 bits)                     68  zero (32 bits)
+ *     84  zero (32 bits)                            72  end
+ *     88  pointer to the entries, null for none
+ *     96  the records
  * ```
  *
  * @module
@@ -38,7 +40,7 @@ import {
 } from "./hot_frame.ts";
 
 /** Where the records start in a request. */
-export const RECORDS_OFFSET = 88;
+export const RECORDS_OFFSET = 96;
 
 /** From this many bytes of records on they are sent as they are, not copied behind the header. */
 const COPIED_RECORD_BYTES_MAX = 64 * 1024;
@@ -46,9 +48,12 @@ const COPIED_RECORD_BYTES_MAX = 64 * 1024;
 /** The least bytes of a record: a header without a payload. */
 const RECORD_BYTES_MIN = 40;
 
-const REQUEST_SIZE = structSize(5, 1);
-const ACCEPTED_SIZE = structSize(3, 0);
-const ACCEPTED_BYTES = MEMBER_OFFSET + 24;
+/** Where the pointer to the records is. */
+const POINTER_OFFSET = RECORDS_OFFSET - 8;
+
+const REQUEST_SIZE = structSize(6, 1);
+const ACCEPTED_SIZE = structSize(4, 0);
+const ACCEPTED_BYTES = MEMBER_OFFSET + 32;
 /** The promise of a response is stored in 16 bits. */
 const PROMISE_MS_MAX = 0xffff;
 
@@ -146,10 +151,11 @@ function putRequest(
   putInteger(bytes, offset + 56, message.leaderCommit);
   putInteger(bytes, offset + 64, message.readSequence);
   putUint32(bytes, offset + 76, message.session);
+  putUint32(bytes, offset + 80, message.provenToken);
   if (message.entries === null) return;
   putUint32(bytes, offset + 72, message.entries.lastIndex - message.entries.firstIndex + 1);
-  putUint32(bytes, offset + 80, 1);
-  putUint32(bytes, offset + 84, byteListSize(recordsBytes));
+  putUint32(bytes, offset + POINTER_OFFSET, 1);
+  putUint32(bytes, offset + POINTER_OFFSET + 4, byteListSize(recordsBytes));
 }
 
 function copyRecords(bytes: Uint8Array, offset: number, records: readonly Uint8Array[]): void {
@@ -176,10 +182,10 @@ export function readAppendEntries(frame: Uint8Array): AppendEntriesFrame | null 
   if (leaderCommit > INTEGER_MAX || readSequence > INTEGER_MAX) return null;
   const entryCount = getUint32(frame, 72);
   let records: Uint8Array = NO_BYTES;
-  if (getUint32(frame, 80) === 0 && getUint32(frame, 84) === 0) {
+  if (getUint32(frame, POINTER_OFFSET) === 0 && getUint32(frame, POINTER_OFFSET + 4) === 0) {
     if (frame.length !== RECORDS_OFFSET) return null;
   } else {
-    const count = lastBytesCount(frame, 80);
+    const count = lastBytesCount(frame, POINTER_OFFSET);
     if (count < 0) return null;
     records = frame.subarray(RECORDS_OFFSET, RECORDS_OFFSET + count);
   }
@@ -191,6 +197,7 @@ export function readAppendEntries(frame: Uint8Array): AppendEntriesFrame | null 
     leaderCommit,
     readSequence,
     session: getUint32(frame, 76),
+    provenToken: getUint32(frame, 80),
     entryCount,
     records,
   });
@@ -236,6 +243,7 @@ export function writeAccepted(target: ByteBuilder, message: AppendEntriesAccepte
   assert(promiseMs >= 0 && promiseMs <= PROMISE_MS_MAX, () => `${promiseMs} ms fit into 16 bits`);
   putUint32(bytes, offset + 56, promiseMs << 16);
   putUint32(bytes, offset + 60, session);
+  putUint32(bytes, offset + 64, message.ageToken);
   sealFrame(bytes.subarray(offset, offset + ACCEPTED_BYTES));
 }
 
@@ -257,5 +265,6 @@ export function readAccepted(frame: Uint8Array): AppendEntriesAccepted | null {
     session: getUint32(frame, 60),
     promiseMs: frame[58]! | (frame[59]! << 8),
     storageFull: false,
+    ageToken: getUint32(frame, 64),
   };
 }

@@ -162,7 +162,9 @@ function fillAppendEntriesResponse(struct: ResponseStruct, message: AppendEntrie
   struct.setPromiseMs(message.promiseMs);
   struct.setStorageFull(message.storageFull);
   if (message.accepted) {
-    struct.initAccepted().setMatchIndex(toUint64(message.matchIndex));
+    const accepted = struct.initAccepted();
+    accepted.setMatchIndex(toUint64(message.matchIndex));
+    accepted.setAgeToken(message.ageToken);
     return;
   }
   const rejected = struct.initRejected();
@@ -224,6 +226,7 @@ function readAppendEntriesRequest(root: PeerMessage, term: Term): AppendEntriesF
     leaderCommit: toNumber(struct.getLeaderCommit()),
     readSequence: toNumber(struct.getReadSequence()),
     session: struct.getSession(),
+    provenToken: struct.getProvenToken(),
     entryCount: struct.getEntryCount(),
     records: struct.getEntries().toUint8Array(),
   });
@@ -236,9 +239,11 @@ function readAppendEntriesResponse(struct: ResponseStruct, term: Term): AppendEn
   const promiseMs = struct.getPromiseMs();
   const storageFull = struct.getStorageFull();
   if (struct.which() === AppendEntriesResponse_Which.ACCEPTED) {
-    const matchIndex = toNumber(struct.getAccepted().getMatchIndex());
+    const accepted = struct.getAccepted();
+    const matchIndex = toNumber(accepted.getMatchIndex());
+    const ageToken = accepted.getAgeToken();
     const answer = { type, term, readSequence, session, promiseMs, storageFull } as const;
-    return { ...answer, accepted: true, matchIndex };
+    return { ...answer, accepted: true, matchIndex, ageToken };
   }
   const rejected = struct.getRejected();
   return {

@@ -68,6 +68,8 @@ describe("read_index", () => {
     assert.deepEqual(node.reads, []);
     acknowledgeAll(node, [2]);
     node.receive(2, accepted({ term: 2, matchIndex: 3, readSequence: 1 }));
+    assert.deepEqual(node.reads, [], "the round of the heartbeat was sent before");
+    node.receive(2, accepted({ term: 2, matchIndex: 3, readSequence: 2 }));
     assert.deepEqual(node.reads, [{ readId: 1, readIndex: 3 }]);
   });
 

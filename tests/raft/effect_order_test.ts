@@ -59,6 +59,7 @@ function appendEntries(
     leaderCommit: 0,
     readSequence: 0,
     session: 1,
+    provenToken: 0,
     entries: count === 0 ? null : entries,
   };
 }
@@ -180,6 +181,7 @@ describe("effect order", () => {
       session: 1,
       promiseMs: 0,
       storageFull: false,
+      ageToken: 0,
     });
     world.takeEvents();
     const proposal = world.propose();
@@ -197,6 +199,7 @@ describe("effect order", () => {
       session: 1,
       promiseMs: 0,
       storageFull: false,
+      ageToken: 0,
     });
     assert.equal(world.endings.size, 0, "trap 24: the leader's own copy is not durable");
     await world.synced();

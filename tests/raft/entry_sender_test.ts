@@ -23,6 +23,7 @@ const EFFECT: SendEntries = {
     leaderCommit: 2,
     readSequence: 0,
     session: 0,
+    provenToken: 0,
     entries: null,
   },
 };

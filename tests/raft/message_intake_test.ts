@@ -57,6 +57,7 @@ function frame(changes: Partial<AppendEntriesFrame> = {}): AppendEntriesFrame {
     leaderCommit: 4,
     readSequence: 9,
     session: 0,
+    provenToken: 0,
     entryCount: 4,
     records: records(),
     ...changes,
@@ -208,6 +209,7 @@ describe("verifiedMessage", () => {
       leaderCommit: 4,
       readSequence: 9,
       session: 0,
+      provenToken: 0,
       entries: null,
     });
   });

@@ -148,9 +148,14 @@ export class SnapshotTransferWorld {
     const states: unknown[] = [];
     for (const node of this.cluster.nodes) {
       const freshness = { consistency: "stale", maxAgeMs: 0 } as const;
-      void node.running!.raft.query(query, freshness).then(({ result }) => {
-        states.push(decodeKvResult(result));
-      });
+      const ask = (): void => {
+        // Who has just caught up hears with the next heartbeats that it has.
+        node.running!.raft.query(query, freshness).then(
+          ({ result }) => states.push(decodeKvResult(result)),
+          () => this.after(10, ask),
+        );
+      };
+      ask();
       await this.until(() => states.length === node.id);
     }
     assert.deepEqual(states[1], states[0]);

@@ -74,6 +74,7 @@ describe("NodeRules", () => {
       leaderCommit: 0,
       readSequence: 0,
       session: 0,
+      provenToken: 0,
       entries: null,
     };
     // The first entries of a leader go out before it tells that it leads.

@@ -102,6 +102,7 @@ function appendOne(payloadBytes: number, index = 1) {
     leaderCommit: 0,
     readSequence: 0,
     session: 0,
+    provenToken: 0,
     entries: {
       firstIndex: index,
       lastIndex: index,

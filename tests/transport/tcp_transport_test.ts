@@ -91,6 +91,7 @@ function appendOf({ firstIndex, lastIndex }: RecordBatch): Message {
     leaderCommit: 0,
     readSequence: 0,
     session: 0,
+    provenToken: 0,
     entries: { firstIndex, lastIndex, termRuns: [], configurations: [], source: null },
   };
 }

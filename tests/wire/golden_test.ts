@@ -53,16 +53,27 @@ function libraryRoot(frame: Uint8Array): Message {
   return new Message(frame, false);
 }
 
+/** The bytes of such a text. */
+function bytesOfWords(text: readonly string[]): Uint8Array {
+  const bytes = text.join("").match(/../g)!;
+  return Uint8Array.from(bytes, (byte) => parseInt(byte, 16));
+}
+
+/** Two records. */
+const RECORD_WORDS = [
+  ...["29000000527dbcf4", "2a00000000000000", "0700000000000000", "0068e5cf8b010000"],
+  ...["0200000000000000", "6100000000000000"],
+  ...["290000005877e1dc", "2b00000000000000", "0700000000000000", "0168e5cf8b010000"],
+  ...["0200000000000000", "6200000000000000"],
+];
+
 test("golden: AppendEntriesRequest", () => {
   assert.deepEqual(words(appendFrame), [
-    ...["0000000016000000", "0000000002000100"],
-    ...["5720e59804000000", "0700000000000000", "0000000005000100"],
+    ...["0000000017000000", "0000000002000100"],
+    ...["a05cc00804000000", "0700000000000000", "0000000006000100"],
     ...["2900000000000000", "0600000000000000", "2800000000000000", "0900000000000000"],
-    ...["0200000008000000", "0100000002030000"],
-    ...["29000000527dbcf4", "2a00000000000000", "0700000000000000", "0068e5cf8b010000"],
-    ...["0200000000000000", "6100000000000000"],
-    ...["290000005877e1dc", "2b00000000000000", "0700000000000000", "0168e5cf8b010000"],
-    ...["0200000000000000", "6200000000000000"],
+    ...["0200000008000000", "efcdab8900000000", "0100000002030000"],
+    ...RECORD_WORDS,
   ]);
   const root = libraryRoot(appendFrame).getRoot(PeerMessage);
   assert.equal(root.getTerm(), 7n);
@@ -73,6 +84,7 @@ test("golden: AppendEntriesRequest", () => {
   assert.equal(request.getReadSequence(), 9n);
   assert.equal(request.getEntryCount(), 2);
   assert.equal(request.getSession(), 8);
+  assert.equal(request.getProvenToken(), 0x89abcdef);
   assert.deepEqual(request.getEntries().toUint8Array(), twoRecords);
   const [whole] = encodeAppendEntries({ message: appendEntries(2), records: [twoRecords] });
   assert.deepEqual(whole, appendFrame);
@@ -81,16 +93,34 @@ test("golden: AppendEntriesRequest", () => {
 test("golden: AppendEntriesResponse that accepts", () => {
   const frame = encodePeerMessage(peerMessages[6]!);
   assert.deepEqual(words(frame), [
-    ...["0000000007000000", "0000000002000100"],
-    ...["f4f9e7a505000000", "0700000000000000", "0000000003000000"],
-    ...["0900000000000000", "2c00000000000000", "0000840308000000"],
+    ...["0000000008000000", "0000000002000100"],
+    ...["353ea44c05000000", "0700000000000000", "0000000004000000"],
+    ...["0900000000000000", "2c00000000000000", "0000840308000000", "97badcfe00000000"],
   ]);
   const response = libraryRoot(frame).getRoot(PeerMessage).getAppendEntriesResponse();
   assert.equal(response.isAccepted(), true);
   assert.equal(response.getReadSequence(), 9n);
   assert.equal(response.getAccepted().getMatchIndex(), 44n);
+  assert.equal(response.getAccepted().getAgeToken(), 0xfedcba97);
   assert.equal(response.getSession(), 8);
   assert.equal(response.getPromiseMs(), 900);
+});
+
+test("golden: AppendEntries without tokens, from a build that knows none", () => {
+  const request = decodePeerFrame(bytesOfWords([
+    ...["0000000016000000", "0000000002000100"],
+    ...["5720e59804000000", "0700000000000000", "0000000005000100"],
+    ...["2900000000000000", "0600000000000000", "2800000000000000", "0900000000000000"],
+    ...["0200000008000000", "0100000002030000"],
+    ...RECORD_WORDS,
+  ]));
+  assert.deepEqual(request, { ...decodePeerFrame(appendFrame) as object, provenToken: 0 });
+  const answer = decodePeerFrame(bytesOfWords([
+    ...["0000000007000000", "0000000002000100"],
+    ...["f4f9e7a505000000", "0700000000000000", "0000000003000000"],
+    ...["0900000000000000", "2c00000000000000", "0000840308000000"],
+  ]));
+  assert.deepEqual(answer, { ...peerMessages[6]!, ageToken: 0 });
 });
 
 test("golden: propose and its answer", () => {
@@ -209,7 +239,7 @@ test("capnp tool: reads a stream of peer messages, and its own are read", withTo
   const { text, bytes } = throughTool(["peer.capnp", "PeerMessage"], builder.take());
   assert.match(
     text,
-    /appendEntriesResponse = \(readSequence = 9, accepted = \(matchIndex = 44\), session = 8/,
+    /appendEntriesResponse = \(readSequence = 9, accepted = \(matchIndex = 44, ageToken = 4275878551\), session = 8/,
   );
   assert.match(text, /rejected = \(prevLogIndex = 41, hintIndex = 30, hintTerm = 5\)/);
   assert.match(text, /entryCount = 2, entries = /);

@@ -62,6 +62,7 @@ const peerMessage: fc.Arbitrary<PeerWord> = fc.oneof(
     session: fc.nat(),
     promiseMs: fc.nat(0xffff),
     storageFull: fc.boolean(),
+    ageToken: fc.nat(0xffffffff),
   }),
   record({
     type: fc.constant("appendEntriesResponse" as const),

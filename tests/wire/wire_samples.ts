@@ -59,6 +59,7 @@ export function appendEntries(count: number): AppendEntriesRequest {
     leaderCommit: 40,
     readSequence: 9,
     session: 8,
+    provenToken: 0x89abcdef,
     entries,
   };
 }
@@ -126,6 +127,7 @@ export const peerMessages: readonly (PeerWord | PeerGreeting)[] = [
     session: 8,
     promiseMs: 900,
     storageFull: false,
+    ageToken: 0xfedcba97,
   },
   {
     type: "appendEntriesResponse",

@@ -50,5 +50,5 @@ test("a replicated put of 16 + 128 bytes costs fewer bytes than as JSON", () => 
     assert(ours < 0.8 * json, `${ours} bytes are less than 80 % of ${json}`);
   }
   assert.equal(command.length, 24 + key.length + value.length);
-  assert.equal(sizes(1).ours, 88 + 40 + 16 + command.length);
+  assert.equal(sizes(1).ours, 96 + 40 + 16 + command.length);
 });

@@ -22,6 +22,7 @@ import type {
 import { checkRead, type ReadObservation } from "./read_recency.ts";
 import { PromiseRule } from "./promise_rule.ts";
 import { QuorumRule } from "./quorum_rule.ts";
+import { StaleAge } from "./stale_age.ts";
 import { StateMachineSafety } from "./state_machine_safety.ts";
 import { VoteRule } from "./vote_rule.ts";
 
@@ -45,6 +46,8 @@ export class SafetyCheckers implements Observations {
   readonly acknowledgementRule = new AcknowledgementRule();
   /** Nobody is elected against a promise. */
   readonly promiseRule = new PromiseRule();
+  /** A stale read is no older than it says. */
+  readonly staleAge = new StaleAge();
 
   /** A node won an election. */
   onLeader(observation: LeaderObservation): void {

@@ -4,7 +4,7 @@
  * @module
  */
 import { crashFor, drawDownMs, drawNode, type FaultScene } from "./fault_scene.ts";
-import { readAt } from "./local_reader.ts";
+import { readAt, readStaleAfterPause } from "./local_reader.ts";
 
 /** One process ends; its machine keeps what was written. */
 export function kill(scene: FaultScene): void {
@@ -45,5 +45,8 @@ export function pause(scene: FaultScene): void {
   scene.note(`pause of node ${node.id} for ${scene.lastsMs} ms`);
   if (node === scene.cluster.leader) readAt(scene, node);
   paused.pause();
-  scene.mend(() => paused.resume());
+  scene.mend(() => {
+    paused.resume();
+    readStaleAfterPause(scene, node);
+  });
 }

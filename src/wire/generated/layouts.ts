@@ -620,7 +620,7 @@ export const kvResultLayout: StructLayout = {
 
 export const peerAppendEntriesRequestLayout: StructLayout = {
   name: "AppendEntriesRequest",
-  dataWords: 5,
+  dataWords: 6,
   pointers: 1,
   body: {
     tagByte: -1,

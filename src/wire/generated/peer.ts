@@ -355,7 +355,7 @@ export class RequestVoteResponse extends __S {
     override toString(): string { return "RequestVoteResponse_" + super.toString(); }
 }
 export class AppendEntriesRequest extends __S {
-    static override readonly _capnp = { displayName: "AppendEntriesRequest", id: "9996b4aab8d76735", size: new __O(40, 1) };
+    static override readonly _capnp = { displayName: "AppendEntriesRequest", id: "9996b4aab8d76735", size: new __O(48, 1) };
     getPrevLogIndex(): bigint { return __S.getUint64(0, this); }
     setPrevLogIndex(value: bigint): void { __S.setUint64(0, value, this); }
     getPrevLogTerm(): bigint { return __S.getUint64(8, this); }
@@ -374,12 +374,16 @@ export class AppendEntriesRequest extends __S {
     setEntries(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(0, this)); }
     getSession(): number { return __S.getUint32(36, this); }
     setSession(value: number): void { __S.setUint32(36, value, this); }
+    getProvenToken(): number { return __S.getUint32(40, this); }
+    setProvenToken(value: number): void { __S.setUint32(40, value, this); }
     override toString(): string { return "AppendEntriesRequest_" + super.toString(); }
 }
 export class AppendEntriesResponse_Accepted extends __S {
     static override readonly _capnp = { displayName: "accepted", id: "801ef3f42186491d", size: new __O(48, 0) };
     getMatchIndex(): bigint { return __S.getUint64(8, this); }
     setMatchIndex(value: bigint): void { __S.setUint64(8, value, this); }
+    getAgeToken(): number { return __S.getUint32(24, this); }
+    setAgeToken(value: number): void { __S.setUint32(24, value, this); }
     override toString(): string { return "AppendEntriesResponse_Accepted_" + super.toString(); }
 }
 export class AppendEntriesResponse_Rejected extends __S {

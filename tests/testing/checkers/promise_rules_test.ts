@@ -42,6 +42,7 @@ describe("PromiseRule", () => {
     leaderCommit: 0,
     readSequence: round,
     session: 0,
+    provenToken: 0,
     entries: null,
   };
   const promise: Message = {
@@ -53,6 +54,7 @@ describe("PromiseRule", () => {
     session: 0,
     promiseMs: 200,
     storageFull: false,
+    ageToken: 0,
   };
   const vote: Message = {
     type: "requestVoteResponse",

@@ -27,6 +27,7 @@ function acknowledgement(term: number, matchIndex: number): Message {
     session: 0,
     promiseMs: 0,
     storageFull: false,
+    ageToken: 0,
   };
 }
 
@@ -39,6 +40,7 @@ function heartbeat(term: number, leaderCommit: number): AppendEntriesRequest {
     leaderCommit,
     readSequence: 0,
     session: 0,
+    provenToken: 0,
     entries: null,
   };
 }
