@@ -76,8 +76,7 @@ struct Query {
   # How fresh the answer must be.
 
   maxAgeMs @1 :UInt64;
-  # For a stale read: the oldest contact with the leader that is good enough, in milliseconds; 0 for
-  # any.
+  # For a stale read: the oldest state that is good enough, in milliseconds; 0 for any.
 
   query @2 :Data;
   # What the state machine gets, such as a Query of kv.capnp.
@@ -122,7 +121,8 @@ struct QueryAnswer {
   # The last index that was applied when it did.
 
   ageMs @2 :UInt64;
-  # Of a stale read: milliseconds since this node heard from a leader, rounded up; otherwise 0.
+  # Of a stale read: milliseconds since the state here is known to have held everything that was
+  # committed, rounded up; otherwise 0.
 
   result @3 :Data;
   # What the state machine answered.

@@ -99,7 +99,7 @@ const driver: readonly Mutation[] = [
   },
   {
     name: "age_without_round",
-    fault: "a leader calls a moment of a follower proven that no quorum has confirmed",
+    fault: "a leader calls a follower's moment proven that no quorum has confirmed",
     file: "src/consensus/age_proof.ts",
     find: "if (!confirmed) return;",
     replace: "void confirmed;",

@@ -94,7 +94,7 @@ export interface LeaseOutcome extends KvLease, AppliedCommand {
 export interface AnsweredQuery {
   /** The node that answered. */
   readonly servedBy: NodeId;
-  /** For a stale read, milliseconds since that node heard from a leader; else 0. */
+  /** For a stale read, milliseconds since the state there held all that was committed; else 0. */
   readonly ageMs: number;
 }
 

@@ -20,7 +20,7 @@ export interface ProposeOptions {
 export interface QueryOptions {
   /** How fresh the answer must be; `linearizable` by default. */
   readonly consistency?: Consistency;
-  /** For a stale read: how long ago the node may have heard from a leader; any time by default. */
+  /** For a stale read: how old the state may be, in milliseconds; of any age by default. */
   readonly maxAgeMs?: number;
   /** The time for this request. */
   readonly timeoutMs?: number;

@@ -110,7 +110,7 @@ export interface QueryOutcome {
   readonly servedBy: NodeId;
   /** The last index that was applied there when it answered. */
   readonly index: Index;
-  /** Milliseconds since that node last heard from a leader, for a stale read; else 0. */
+  /** For a stale read, milliseconds since the state there held all that was committed; else 0. */
   readonly ageMs: number;
 }
 

@@ -34,7 +34,7 @@ export interface QueryRequest {
   readonly type: "query";
   readonly requestId: number;
   readonly consistency: Consistency;
-  /** For a stale read: the oldest contact with the leader that is good enough; 0 for any. */
+  /** For a stale read: the oldest state that is good enough, in milliseconds; 0 for any. */
   readonly maxAgeMs: number;
   readonly query: Uint8Array;
 }
