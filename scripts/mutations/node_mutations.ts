@@ -92,10 +92,12 @@ const driver: readonly Mutation[] = [
     name: "age_from_processing",
     fault: "the age of a state counts from when a leader's message is processed",
     file: "src/raft/leader_contact.ts",
-    find: "const moment = this.#tokens.momentOf(token);\n",
-    replace: "const { clock } = this.#options;\n" +
-      "    const known = this.#tokens.momentOf(token);\n" +
-      "    const moment = known === null ? null : { atMs: clock.nowMs(), wallMs: clock.wallMs() };\n",
+    find:
+      "if (moment === null) return;\n    this.#noteApplied();\n    this.#freshness.proven(moment,",
+    replace: "if (moment === null) return;\n    this.#noteApplied();\n" +
+      "    const { clock } = this.#options;\n" +
+      "    const processed = { atMs: clock.nowMs(), wallMs: clock.wallMs() };\n" +
+      "    this.#freshness.proven(processed,",
   },
   {
     name: "age_without_round",

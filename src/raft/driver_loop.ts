@@ -91,12 +91,7 @@ export class DriverLoop {
     this.#snapshotSender = this.#createSnapshotSender();
     this.#snapshotIntake = this.#createSnapshotIntake();
     this.#lease = new Lease(clock);
-    this.#contact = new LeaderContact({
-      clock,
-      consensus,
-      firstToken: random.uint32(),
-      applyLoop: this.#applyLoop,
-    });
+    this.#contact = new LeaderContact({ clock, random, consensus, applyLoop: this.#applyLoop });
     this.#transfers = new Transfers(options.notLeader);
     this.#watchdog = new SyncWatchdog({
       clock,

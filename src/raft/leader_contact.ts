@@ -7,7 +7,7 @@
 import type { Consensus } from "../consensus/consensus.ts";
 import type { Input } from "../consensus/input.ts";
 import { hasQuorum } from "../consensus/quorum.ts";
-import type { Clock } from "../runtime/runtime.ts";
+import type { Clock, Random } from "../runtime/runtime.ts";
 import type { Index, Term } from "../types.ts";
 import { AgeTokens } from "./age_tokens.ts";
 import { Freshness } from "./freshness.ts";
@@ -16,8 +16,7 @@ import { Freshness } from "./freshness.ts";
 export interface LeaderContactOptions {
   readonly clock: Clock;
   readonly consensus: Consensus;
-  /** A random number of 32 bits. */
-  readonly firstToken: number;
+  readonly random: Random;
   readonly applyLoop: {
     readonly appliedIndex: Index;
     readonly appliedTerm: Term;
@@ -39,7 +38,7 @@ export class LeaderContact {
   /** Nobody was heard yet. */
   constructor(options: LeaderContactOptions) {
     this.#options = options;
-    this.#tokens = new AgeTokens(options.clock, options.firstToken);
+    this.#tokens = new AgeTokens(options.clock, options.random.uint32());
     this.#freshness = new Freshness(options.clock);
   }
 

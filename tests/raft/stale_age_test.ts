@@ -72,7 +72,7 @@ class AgeWorld {
   }
 }
 
-it("ages are of one heartbeat at a leader at rest, and of three at most at a follower", async () => {
+it("at rest, ages are of one heartbeat at a leader and of three at a follower", async () => {
   const ages = new AgeWorld(3);
   const leader = await ages.settled();
   for (let count = 0; count < 50; count += 1) {
