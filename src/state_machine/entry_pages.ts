@@ -4,10 +4,12 @@
  * and little more.
  *
  * A page has slots of one size; an entry that is larger than the largest of them has a page of its
- * own. An entry is known by the number of its page and its place there, in one integer from 1 on:
+ * own, of which there may be many more. An entry is known by one integer from 1 on, which is the
+ * number of its page and its place there, or counts the pages of their own at the upper end:
  *
  * ```
- * id      | page: 18 bits | place: 14 bits, in units of 16 bytes |
+ * id      | page: 18 bits, not all of them ones at the upper end | place: 14 bits, in 16 bytes |
+ * id      | ones: 6 bits  | number of the page of its own: 26 bits |
  * entry   0  hash of the key    4  hash of the entry    8  createRevision   16  revision
  *        24  version           32  length of the key   36  length of the value
  *        40  generation        44  flags               48  key, value at the next multiple of 4
@@ -31,7 +33,12 @@ const UNIT_BYTES = 16;
 const PLACE_BITS = 14;
 const PLACE_MASK = (1 << PLACE_BITS) - 1;
 const PAGE_BYTES = UNIT_BYTES << PLACE_BITS;
-const PAGES_MAX = 1 << (32 - PLACE_BITS);
+const OWN_BITS = 26;
+const OWN_MASK = (1 << OWN_BITS) - 1;
+/** Pages of their own: values of 16 KiB and more, together a TiB at least. */
+const OWN_PAGES_MAX = 1 << OWN_BITS;
+/** Pages of slots, together 63 GiB; from this number on an id means a page of its own. */
+const PAGES_MAX = 2 ** (32 - PLACE_BITS) - 2 ** (OWN_BITS - PLACE_BITS);
 const HEADER_BYTES = 48;
 /** Where the value starts that follows a key of no bytes, in units of four bytes. */
 const VALUE_WORD = HEADER_BYTES / 4;
@@ -93,12 +100,21 @@ export class EntryPages {
   /** By number, from 1 on. */
   readonly #pages: (Page | null)[] = [null];
   readonly #freeNumbers: number[] = [];
+  /** The pages of their own, by number from 0 on. */
+  readonly #ownPages: (Page | null)[] = [];
+  readonly #freeOwnNumbers: number[] = [];
+  readonly #pagesMax: number;
   /** The numbers of the pages of each size that have room. */
   readonly #withRoom: number[][] = SLOT_SIZES.map(() => []);
   /** Given back while somebody held them. */
   readonly #released: EntryId[] = [];
   #holds = 0;
   #bytes = 0;
+
+  /** Creates them empty; fewer pages of slots are for tests. */
+  constructor(pagesMax: number = PAGES_MAX) {
+    this.#pagesMax = pagesMax;
+  }
 
   /** The bytes of all pages, used and not. */
   get bytes(): number {
@@ -305,7 +321,8 @@ export class EntryPages {
   }
 
   #pageOf(id: EntryId): Page {
-    return this.#pages[id >>> PLACE_BITS]!;
+    const number = id >>> PLACE_BITS;
+    return number < PAGES_MAX ? this.#pages[number]! : this.#ownPages[id & OWN_MASK]!;
   }
 
   /** Some at a time, for they may be many. */
@@ -318,6 +335,10 @@ export class EntryPages {
     const number = id >>> PLACE_BITS;
     const page = this.#pageOf(id);
     assert(this.isDead(id), () => `entry ${id} is given back and was not removed`);
+    if (page.sizeNumber === OWN) {
+      this.#giveUpOwn(id);
+      return;
+    }
     page.words[wordOf(id) + KEY_HASH] = page.freePlace;
     page.freePlace = id & PLACE_MASK;
     page.used -= 1;
@@ -328,7 +349,7 @@ export class EntryPages {
 
   #slot(sizeNumber: number): EntryId {
     const listed = this.#withRoom[sizeNumber]!;
-    const number = listed[listed.length - 1] ?? this.#newPage(PAGE_BYTES, sizeNumber);
+    const number = listed[listed.length - 1] ?? this.#newPage(sizeNumber);
     const page = this.#pages[number]!;
     const size = SLOT_SIZES[sizeNumber]!;
     let place = page.freePlace;
@@ -345,33 +366,33 @@ export class EntryPages {
   }
 
   #ownPage(size: number): EntryId {
-    const number = this.#newPage(Math.ceil(size / 8) * 8, OWN);
-    this.#pages[number]!.used = 1;
-    return (number << PLACE_BITS) >>> 0;
+    const number = this.#freeOwnNumbers.pop() ?? this.#ownPages.length;
+    assert(number < OWN_PAGES_MAX, () => `more than ${OWN_PAGES_MAX} values are above 16 KiB`);
+    const page = makePage(Math.ceil(size / 8) * 8, OWN);
+    this.#ownPages[number] = page;
+    this.#bytes += page.bytes.length;
+    return ((PAGES_MAX << PLACE_BITS) | number) >>> 0;
   }
 
-  #newPage(bytes: number, sizeNumber: number): number {
+  #giveUpOwn(id: EntryId): void {
+    const number = id & OWN_MASK;
+    this.#bytes -= this.#ownPages[number]!.bytes.length;
+    this.#ownPages[number] = null;
+    this.#freeOwnNumbers.push(number);
+  }
+
+  #newPage(sizeNumber: number): number {
     const number = this.#freeNumbers.pop() ?? this.#pages.length;
-    assert(number < PAGES_MAX, () => `the key-value store needs more than ${PAGES_MAX} pages`);
-    const buffer = new ArrayBuffer(bytes);
-    const page = {
-      bytes: new Uint8Array(buffer),
-      words: new Uint32Array(buffer),
-      numbers: new Float64Array(buffer),
-      sizeNumber,
-      used: 0,
-      freshAt: 0,
-      freePlace: NO_PLACE,
-      isListed: false,
-    };
+    const pagesMax = this.#pagesMax;
+    assert(number < pagesMax, () => `the key-value store needs more than ${pagesMax} pages`);
+    const page = makePage(PAGE_BYTES, sizeNumber);
     this.#pages[number] = page;
-    this.#bytes += bytes;
-    if (sizeNumber !== OWN) this.#list(page, number);
+    this.#bytes += PAGE_BYTES;
+    this.#list(page, number);
     return number;
   }
 
   #list(page: Page, number: number): void {
-    if (page.sizeNumber === OWN) return;
     page.isListed = true;
     this.#withRoom[page.sizeNumber]!.push(number);
   }
@@ -384,7 +405,7 @@ export class EntryPages {
       if (listed.length === 1) return;
       listed.splice(listed.indexOf(number), 1);
     }
-    this.#bytes -= this.#pages[number]!.bytes.length;
+    this.#bytes -= PAGE_BYTES;
     this.#pages[number] = null;
     this.#freeNumbers.push(number);
   }
@@ -401,12 +422,26 @@ export function bigEndianWord(bytes: Uint8Array, at: number, end: number): numbe
   return word >>> 0;
 }
 
+function makePage(bytes: number, sizeNumber: number): Page {
+  const buffer = new ArrayBuffer(bytes);
+  return {
+    bytes: new Uint8Array(buffer),
+    words: new Uint32Array(buffer),
+    numbers: new Float64Array(buffer),
+    sizeNumber,
+    used: 0,
+    freshAt: 0,
+    freePlace: NO_PLACE,
+    isListed: false,
+  };
+}
+
 function align4(bytes: number): number {
   return (bytes + 3) & ~3;
 }
 
 function wordOf(id: EntryId): number {
-  return (id & PLACE_MASK) << 2;
+  return id >>> PLACE_BITS < PAGES_MAX ? (id & PLACE_MASK) << 2 : 0;
 }
 
 function sizeNumberOf(size: number): number {
