@@ -81,8 +81,9 @@ describe("raft doctor", () => {
 
   it("tells clusters, versions, clocks and silence apart", async () => {
     const members = [memberOf(1), memberOf(2), memberOf(3)];
-    const one = statusOf({ nodeId: 1, role: "leader", members, logTimeMs: 60_000 });
-    const two = statusOf({ nodeId: 2, role: "follower", members, version: "1.1.0" });
+    const one = statusOf({ nodeId: 1, role: "leader", members });
+    const late = { logTimeMs: 60_000, version: "1.1.0" };
+    const two = statusOf({ nodeId: 2, role: "follower", members, ...late });
     const degraded = await examine([], { cluster: clusterOf(one, two, silentNode(3)) });
     assert.equal(degraded.exit, 0);
     const warned = ["versions", "log time", "node 3", "quorum"];
@@ -94,6 +95,19 @@ describe("raft doctor", () => {
     const other = statusOf({ nodeId: 2, role: "leader", clusterId: "d".repeat(32) });
     const mixed = await examine([], { cluster: clusterOf(one, other) });
     assert.deepEqual([mixed.exit, mixed.statuses["cluster"]], [8, "problem"]);
+  });
+
+  it("minds no clock that stands while nobody writes, nor that of a node behind", async () => {
+    const members = [memberOf(1), memberOf(2), memberOf(3)];
+    const one = statusOf({ nodeId: 1, role: "leader", members, logTimeMs: 60_000 });
+    const two = statusOf({ nodeId: 2, role: "follower", members });
+    const behind = statusOf({ nodeId: 3, role: "follower", members, lastIndex: 90 });
+    const three = { ...behind.status!, logTimeMs: 30_000 };
+    const idle = await examine([], { cluster: clusterOf(one, two, { ...behind, status: three }) });
+    assert.equal(idle.statuses["log time"], "ok");
+    const other = statusOf({ nodeId: 3, role: "follower", members, logTimeMs: 9_000 });
+    const apart = await examine([], { cluster: clusterOf(one, two, other) });
+    assert.equal(apart.statuses["log time"], "warning");
   });
 
   it("minds that nobody answers only where somebody was named", async () => {

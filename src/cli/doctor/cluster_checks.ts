@@ -16,7 +16,7 @@ import { type Check, fine, problem, warning } from "./check.ts";
 
 /** A heartbeat is due every 100 ms unless told otherwise: it should not travel for longer. */
 const ROUND_TRIP_MS_HIGH = 100;
-/** The nodes count log time from what the leader wrote last; they are not asked at one moment. */
+/** Logs that end alike end at one time; the nodes are not asked at one moment. */
 const LOG_TIME_MS_HIGH = 2_000;
 
 /** What a node answered, and how long that took. */
@@ -114,14 +114,23 @@ function checkVersions(answers: readonly Answer[]): Check {
   ]);
 }
 
+/**
+ * The clock of the log runs at a leader, and stands at the last entry everywhere else: nodes whose
+ * logs end alike have the same time, and a leader none that is before theirs.
+ */
 function checkLogTime(answers: readonly Answer[]): Check {
-  const times = answers.map(({ status }) => status.logTimeMs);
-  const differenceMs = Math.max(...times) - Math.min(...times);
-  const text = `the clocks of the log differ by ${formatDuration(differenceMs)}`;
-  if (differenceMs <= LOG_TIME_MS_HIGH) return fine("log time", text);
-  return warning("log time", text, [
-    "a node that is far behind has an old one: see raft status for its lag",
-  ]);
+  const statuses = answers.map(({ status }) => status);
+  const lastIndex = Math.max(...statuses.map((status) => status.lastIndex));
+  const alike = statuses.filter((status) => status.lastIndex === lastIndex);
+  const standing = alike.filter(({ role }) => role !== "leader").map((each) => each.logTimeMs);
+  const running = alike.filter(({ role }) => role === "leader").map((each) => each.logTimeMs);
+  const newestMs = Math.max(...standing);
+  const differenceMs = newestMs - Math.min(...standing, ...running);
+  if (standing.length === 0 || differenceMs <= LOG_TIME_MS_HIGH) {
+    return fine("log time", "the nodes whose logs end alike have the same");
+  }
+  const text = `nodes whose logs end alike differ in its time by ${formatDuration(differenceMs)}`;
+  return warning("log time", text, ["compare their logs: raft log ls DIR --from INDEX"]);
 }
 
 function checkQuorum(statuses: readonly MemberStatus[]): Check {
