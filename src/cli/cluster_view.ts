@@ -24,6 +24,8 @@ export interface MemberView {
   readonly promotion: boolean;
   /** Whether it is in the configuration; a node that waits to be taken in is not. */
   readonly isMember: boolean;
+  /** It has the place of a voter, and no vote before the cluster has taken it in (again). */
+  readonly isWaiting: boolean;
   /** Whether it answered this client, and the leader, if there is one, has a connection to it. */
   readonly reachable: boolean;
   /** What is wrong with it, in words, or null. */
@@ -55,7 +57,7 @@ export interface ClusterView {
   readonly notes: readonly string[];
   /** What somebody must act upon: each once, whoever raises it. */
   readonly alarms: readonly Alarm[];
-  /** How many voters there are, and how many of them answered. */
+  /** How many voters there are, and how many of them answered and have a vote. */
   readonly voters: { readonly count: number; readonly reachable: number; readonly needed: number };
   /** How long ago a majority confirmed the leader, in milliseconds; null without a leader. */
   readonly leaderContactAgeMs: number | null;
@@ -100,11 +102,17 @@ function troubleOf(
 ): string | null {
   const name = `${voter ? "voter" : "learner"} ${id} at ${address}`;
   if (own === undefined) return `${name} does not answer`;
+  if (voter && isWaiting(own, chosen)) return `${name} waits to be taken in: it has no vote yet`;
   if (chosen.role !== "leader" || id === chosen.nodeId) return null;
   if (!reachable) return `${name} answers, but leader ${chosen.nodeId} has no connection to it`;
   return own.leaderId === chosen.nodeId
     ? null
     : `${name} is a ${own.role} that does not follow leader ${chosen.nodeId}`;
+}
+
+/** Whether a node has none of the configurations that others have: it has no vote then. */
+function isWaiting(own: StatusAnswer, chosen: StatusAnswer): boolean {
+  return own.configurationIndex === 0 && chosen.configurationIndex > 0;
 }
 
 /** A member of the configuration, joined with what it says itself. */
@@ -124,6 +132,7 @@ function viewMember(
     role: own?.role ?? "unknown",
     isMember: true,
     voter: member.voter,
+    isWaiting: member.voter && own !== undefined && isWaiting(own, chosen),
     promotion: chosen.promotions.includes(member.id),
     reachable: own !== undefined && (!isLed || member.reachable),
     trouble: troubleOf(member, { own, chosen }),
@@ -137,8 +146,9 @@ function viewMember(
 /** A node that answered and is in nobody's configuration: one that waits to be taken in. */
 function viewStranger(answer: StatusAnswer, address: Address): MemberView {
   const { nodeId: id, role, lastIndex: matchIndex, snapshotIndex, version } = answer;
-  const unknown = { isMember: false, voter: false, promotion: false, lag: null, trouble: null };
-  return { id, address, role, reachable: true, matchIndex, snapshotIndex, version, ...unknown };
+  const unknown = { promotion: false, isWaiting: false, lag: null, trouble: null };
+  const none = { isMember: false, voter: false, ...unknown };
+  return { id, address, role, reachable: true, matchIndex, snapshotIndex, version, ...none };
 }
 
 /**
@@ -177,7 +187,7 @@ export function viewCluster(statuses: readonly MemberStatus[]): ClusterView {
     alarms: uniqueAlarms(answers),
     voters: {
       count: voters.length,
-      reachable: voters.filter(({ reachable }) => reachable).length,
+      reachable: voters.filter((voter) => voter.reachable && !voter.isWaiting).length,
       needed: Math.floor(voters.length / 2) + 1,
     },
     leaderContactAgeMs: leading?.leaderContactAgeMs ?? null,
@@ -194,10 +204,12 @@ function uniqueAlarms(answers: readonly StatusAnswer[]): Alarm[] {
   return [...byNode.values()].sort((a, b) => a.nodeId - b.nodeId);
 }
 
-/** Whether a member votes, in a word: `soon` for a learner that becomes a voter. */
-export function voteOf({ voter, promotion }: Pick<MemberView, "voter" | "promotion">): string {
-  if (voter) return "yes";
-  return promotion ? "soon" : "no";
+/** Whether a member votes, in a word: `soon` for one that will once it has caught up or come in. */
+export function voteOf(
+  { voter, isWaiting, promotion }: Pick<MemberView, "voter" | "isWaiting" | "promotion">,
+): string {
+  if (isWaiting || promotion) return "soon";
+  return voter ? "yes" : "no";
 }
 
 /** What the leader is doing to the members or to its leadership, a sentence each. */

@@ -47,6 +47,8 @@ export class Endpoint implements ConnectionOwner {
   readonly #context: EndpointContext;
   #connection: ClientConnection | null = null;
   #text = "no answer yet";
+  /** It knows of no configuration. */
+  #waits = false;
 
   /** Creates the endpoint without dialing. */
   constructor(options: { address: Address; isSeed: boolean; context: EndpointContext }) {
@@ -68,7 +70,8 @@ export class Endpoint implements ConnectionOwner {
   /** What was last seen here. */
   get observation(): EndpointObservation {
     const { address, nodeId, voter } = this;
-    return { address, nodeId, voter, reached: this.isOpen, text: this.#text };
+    const waits = this.#waits;
+    return { address, nodeId, voter, reached: this.isOpen, waits, text: this.#text };
   }
 
   /** The connection; a new one is dialed where there is none. */
@@ -90,6 +93,7 @@ export class Endpoint implements ConnectionOwner {
     this.nodeId = status.nodeId;
     this.answeredMs = this.#context.runtime.clock.nowMs();
     this.#text = describeStatus(status);
+    this.#waits = status.configurationIndex === 0;
   }
 
   /** Notes that the node answered a request. */

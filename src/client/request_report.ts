@@ -16,6 +16,8 @@ export interface EndpointObservation {
   readonly voter: boolean | null;
   /** Whether it answered when it was last asked. */
   readonly reached: boolean;
+  /** Whether it knows of no configuration: it waits to be taken in, and has no vote before. */
+  readonly waits?: boolean;
   /** What happened, such as `connection refused` or `follower, term 42, no leader for 38s`. */
   readonly text: string;
 }
@@ -89,9 +91,14 @@ function countVoters({ observations, elapsedMs }: RequestReportFields): string {
     const answered = observations.filter((observation) => observation.reached).length;
     return `${answered} of ${observations.length} endpoints answered ${within}`;
   }
-  const answered = voters.filter((observation) => observation.reached).length;
+  // Where all of them wait, the cluster has yet to form, and they are its voters.
+  const isFormed = voters.some(({ waits }) => waits !== true);
+  const reached = voters.filter((observation) => observation.reached);
+  const waiting = isFormed ? reached.filter(({ waits }) => waits === true).length : 0;
+  const answered = reached.length - waiting;
   const needed = Math.floor(voters.length / 2) + 1;
-  return `${needed} of ${voters.length} voters are needed, ${answered} answered ${within}`;
+  const others = waiting === 0 ? "" : `, and ${waiting} without a vote, to be taken in first`;
+  return `${needed} of ${voters.length} voters are needed, ${answered} answered ${within}${others}`;
 }
 
 function formatObservation({ nodeId, address, text }: EndpointObservation): string {

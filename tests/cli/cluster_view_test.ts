@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { judgeHealth, viewCluster } from "../../src/cli/cluster_view.ts";
+import { judgeHealth, viewCluster, voteOf } from "../../src/cli/cluster_view.ts";
 import { DeniedError, NoQuorumError } from "../../src/errors.ts";
 import { FakeCluster } from "./fake_cluster.ts";
 import { memberOf, silentNode, statusOf } from "./fake_status.ts";
@@ -79,6 +79,26 @@ describe("judgeHealth", () => {
     const lost = judge([follower, silentNode(1), silentNode(3)]);
     assert.equal(lost.status, "no_quorum");
     assert.match(lost.reasons.join("\n"), /1 of 3 voters answer, 2 are needed/);
+  });
+
+  it("counts no voter that waits to be taken in: it has no vote", () => {
+    const own = [memberOf(2)];
+    const waiting = statusOf({ nodeId: 2, role: "follower", members: own, configurationIndex: 0 });
+    const view = viewCluster([
+      statusOf({ nodeId: 1, role: "candidate", members, leaderId: 0, term: 4 }),
+      { ...waiting, status: { ...waiting.status!, term: 0, commitIndex: 0 } },
+      silentNode(3),
+    ]);
+    assert.deepEqual(view.voters, { count: 3, reachable: 1, needed: 2 });
+    assert.deepEqual(view.members.map(voteOf), ["yes", "soon", "yes"]);
+    const { status, reasons } = judgeHealth(view);
+    assert.equal(status, "no_quorum");
+    assert.equal(reasons[1], "1 of 3 voters answer, 2 are needed");
+    assert.match(reasons[2] ?? "", /^voter 2 at \S+ waits to be taken in: it has no vote yet$/);
+    const forming = [1, 2, 3].map((nodeId) =>
+      statusOf({ nodeId, role: "follower", members, configurationIndex: 0, leaderId: 0 })
+    );
+    assert.equal(viewCluster(forming).voters.reachable, 3, "these found the cluster");
   });
 
   it("calls a follower that is far behind degraded, and notes too", () => {

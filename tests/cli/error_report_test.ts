@@ -39,6 +39,20 @@ const report = new RequestReport({
 });
 
 describe("reportError", () => {
+  it("counts no voter that waits to be taken in, but where all of them found a cluster", () => {
+    const fields = { commandId: null, attempts: 1, elapsedMs: 5000 };
+    const [first, ...others] = report.observations;
+    const waiting = others.map((other) => ({ ...other, reached: true, waits: true }));
+    const some = new RequestReport({ ...fields, observations: [first!, ...waiting] });
+    assert.equal(
+      some.why[0],
+      "2 of 3 voters are needed, 1 answered within 5s, and 2 without a vote, to be taken in first",
+    );
+    const all = [{ ...first!, waits: true }, ...waiting];
+    const forming = new RequestReport({ ...fields, observations: all });
+    assert.equal(forming.why[0], "2 of 3 voters are needed, 3 answered within 5s");
+  });
+
   it("gives every error its exit code", () => {
     const cases: readonly (readonly [Error, number, string])[] = [
       [new UsageError("x"), 2, "no"],
