@@ -71,8 +71,8 @@ export function keyBytes(text: string): Uint8Array {
   const bytes = toBytes(text);
   if (bytes.length > KEY_BYTES_MAX) {
     throw new TooLargeError(
-      `Cannot use the key: it has ${formatSize(bytes.length)}, want at most ` +
-        formatSize(KEY_BYTES_MAX),
+      `Cannot use the key: it has ${bytes.length} bytes, want at most ${KEY_BYTES_MAX} ` +
+        `(${formatSize(KEY_BYTES_MAX)})`,
     );
   }
   return bytes;
@@ -82,8 +82,8 @@ export function keyBytes(text: string): Uint8Array {
 export function checkValue(value: Uint8Array): Uint8Array {
   if (value.length <= VALUE_BYTES_MAX) return value;
   throw new TooLargeError(
-    `Cannot use the value: it has ${formatSize(value.length)}, want at most ` +
-      formatSize(VALUE_BYTES_MAX),
+    `Cannot use the value: it has ${value.length} bytes, want at most ${VALUE_BYTES_MAX} ` +
+      `(${formatSize(VALUE_BYTES_MAX)})`,
   );
 }
 
