@@ -69,6 +69,11 @@ const FAILURES: ReadonlyMap<string, FileFailure> = new Map([
   }],
 ]);
 
+/** What is said where a call failed with `code`, the system's word; null where nothing is known. */
+export function fileFailureFor(code: string): FileFailure | null {
+  return FAILURES.get(code) ?? null;
+}
+
 /** What is said of an error that comes from a file; null where none does, or nothing is known. */
 export function fileFailureOf(error: Error): FileFailure | null {
   let cause: unknown = error;

@@ -35,7 +35,7 @@ import { SEGMENT_BYTES_DEFAULT } from "../limits.ts";
 import type { FileLock, FileSystem, Runtime } from "../runtime/runtime.ts";
 import type { NodeId } from "../types.ts";
 import type { Identity } from "../wire/storage_codec.ts";
-import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
+import { DAMAGED_IDENTITY_FIX } from "./damaged_directory.ts";
 import {
   makeSubdirectories,
   randomId,
@@ -212,7 +212,7 @@ async function inspect(
   if (others.some((name) => OWN_NAMES.has(name))) {
     throw new BadDataError(
       `Cannot use "${path}": its file "identity" is missing`,
-      DAMAGED_DIRECTORY_FIX,
+      DAMAGED_IDENTITY_FIX,
     );
   }
   throw new BadDataError(

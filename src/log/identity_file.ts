@@ -13,7 +13,7 @@ import { FileError, type Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../types.ts";
 import { decodeIdentity, encodeIdentity, type Identity } from "../wire/storage_codec.ts";
 import { decodeChecked, encodeChecked } from "./checked_message.ts";
-import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
+import { DAMAGED_IDENTITY_FIX } from "./damaged_directory.ts";
 import { newerFormatError } from "./newer_format_error.ts";
 import { isShortage, NoRoomError } from "./no_room_error.ts";
 import { syncFile } from "./sync_file.ts";
@@ -121,5 +121,5 @@ export async function readKnownAs(runtime: Runtime, path: string): Promise<Known
 
 function damaged(path: string, fault: string): BadDataError {
   const message = `Cannot trust "${identityPath(path)}": ${fault}`;
-  return new BadDataError(message, DAMAGED_DIRECTORY_FIX);
+  return new BadDataError(message, DAMAGED_IDENTITY_FIX);
 }

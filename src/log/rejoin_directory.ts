@@ -3,19 +3,20 @@
  * without a vote, that fetches everything from the others.
  *
  * Nothing of it is deleted: what there was of log, hard state and snapshots is put aside, in
- * `replaced-INSTANCE/` of the directory. Nothing of it is used either, for nobody can say of a
+ * `replaced-INSTANCE/` of the directory, with a copy of the identity: that is a data directory by
+ * itself, which every tool reads. Nothing of it is used either, for nobody can say of a
  * damaged directory what else is wrong with it; only who the node is and who the members are is
  * kept. The identity names the instances that the new one takes the place of, by which the leader
  * knows it.
  *
  * # What a crash leaves
  *
- * Under the lock: `replaced-INSTANCE` is made, then the mark `rejoining`; then the old files are
- * renamed, one by one; then the identity of the new instance is written, which is the commit point;
- * then hard state and log are made, and last the mark is removed. No node starts under it, and
- * running this again completes it: before the commit point (there is a `replaced-` of the present
- * instance) the files that are left are put aside as well; after it, what was begun of the new ones
- * is made anew.
+ * Under the lock: `replaced-INSTANCE` is made with the identity in it, then the mark `rejoining`;
+ * then the old files are renamed, one by one; then the identity of the new instance is written,
+ * which is the commit point; then hard state and log are made, and last the mark is removed. No
+ * node starts under it, and running this again completes it: before the commit point (there is a
+ * `replaced-` of the present instance) the files that are left are put aside as well; after it,
+ * what was begun of the new ones is made anew.
  *
  * @module
  */
@@ -41,6 +42,8 @@ export interface RejoinOptions {
   readonly path: string;
   /** Whether there is a reason: damage was found, or the operator insists. */
   readonly isNeeded: boolean;
+  /** Why it must not be begun, or null; what was cut short is completed nevertheless. */
+  readonly objection?: RefusedError | null;
   /** The size of the first segment of the log. */
   readonly segmentBytes?: number;
 }
@@ -58,14 +61,15 @@ export interface RejoinOutcome {
  * Carries it out, or completes what was cut short.
  *
  * @throws {BadDataError} If the identity is damaged, or the directory is in use.
- * @throws {RefusedError} If there is no reason for it, or the node never belonged to a cluster.
+ * @throws {RefusedError} If there is no reason for it, the node never belonged to a cluster, or
+ * there is an objection.
  * @throws {FileError} If there is no such directory.
  */
 export async function rejoinDirectory(
   runtime: Runtime,
   options: RejoinOptions,
 ): Promise<RejoinOutcome> {
-  const { path } = options;
+  const { path, objection = null } = options;
   const { files } = runtime;
   // Looked at before the lock leaves its traces in somebody else's directory, and again under it.
   await readIdentity(runtime, path);
@@ -76,6 +80,7 @@ export async function rejoinDirectory(
     const isMarked = names.includes(REJOINING_MARK);
     const isCommitted = isMarked && !names.includes(asideName(identity.instanceId));
     if (!isMarked && isDone(identity, options)) return outcomeOf(path, identity, true);
+    if (!isMarked && objection !== null) throw objection;
     if (!isCommitted) identity = await replace(runtime, path, identity);
     await makeNew(runtime, options);
     await files.remove(`${path}/${REJOINING_MARK}`);
@@ -101,20 +106,27 @@ function isDone(identity: Identity, { path, isNeeded }: RejoinOptions): boolean 
   const { nodeId, born, removed, recovery, replaces, deviatesSince } = identity;
   const isRejoining = replaces.length > 0;
   const fault = removed
-    ? `node ${nodeId} was removed from its cluster: let an empty directory join instead`
+    ? [`node ${nodeId} was removed from its cluster`, "let an empty directory join instead"]
     : recovery !== null
-    ? "it is becoming the start of a new cluster: run raft recover apply again"
+    ? ["it is becoming the start of a new cluster", "run raft recover apply again"]
     : !born && !isRejoining
-    ? `node ${nodeId} never took part in a cluster: start it with an empty directory`
+    ? [`node ${nodeId} never took part in a cluster`, "start it with an empty directory"]
     : null;
-  if (fault !== null) throw new RefusedError(`Cannot let "${path}" rejoin: ${fault}`, []);
+  if (fault !== null) throw refusal(path, fault[0]!, { fix: [fault[1]!] });
   if (isNeeded || deviatesSince > 0) return false;
   if (isRejoining) return true;
-  throw new RefusedError(
-    `Cannot let "${path}" rejoin: nothing is wrong with it, and node ${nodeId} would forget what ` +
-      "it has promised for no reason",
-    ["Start the node as it is, or say that you mean it (--force)"],
-  );
+  throw refusal(path, "nothing is wrong with it", {
+    why: [`node ${nodeId} would forget what it has promised for no reason`],
+    fix: ["start the node as it is, or say that you mean it: --force"],
+  });
+}
+
+function refusal(
+  path: string,
+  reason: string,
+  { why = [], fix }: { readonly why?: readonly string[]; readonly fix: readonly string[] },
+): RefusedError {
+  return new RefusedError(`Cannot let "${path}" rejoin: ${reason}`, why, { fix });
 }
 
 /** Puts the old files aside and makes the directory that of another instance. */
@@ -123,6 +135,7 @@ async function replace(runtime: Runtime, path: string, before: Identity): Promis
   const aside = `${path}/${asideName(before.instanceId)}`;
   await files.makeDirectory(aside);
   await files.syncDirectory(path);
+  await writeIdentity(runtime, aside, before);
   await (await files.open(`${path}/${REJOINING_MARK}`, "write")).close();
   await files.syncDirectory(path);
   for (const name of SUBDIRECTORIES) await moveFiles(files, path, { aside, name });

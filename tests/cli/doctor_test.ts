@@ -59,6 +59,17 @@ describe("raft doctor", () => {
     assert.equal((await examine(["--data", world.path])).exit, 3);
   });
 
+  it("reads the snapshots of a data directory from end to end", async () => {
+    const world = await DataWorld.create([[putEntry("key", "value")]]);
+    const snapshot = await world.writeSnapshot(2, [new Uint8Array(700_000)]);
+    const cluster = clusterOf(statusOf({ nodeId: 1, role: "leader", clusterId: CLUSTER_ID }));
+    assert.equal((await examine(["--data", world.path], { cluster })).exit, 0);
+    await world.flip(snapshot, 600_000);
+    const { exit, statuses } = await examine(["--data", world.path], { cluster });
+    assert.deepEqual([exit, statuses["stored data"]], [9, "problem"]);
+    await world.dispose();
+  });
+
   it("warns of a machine that gives too little", async () => {
     const hostWith = (freeBytes: number): FakeHost => {
       const host = new FakeHost();

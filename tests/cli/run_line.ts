@@ -1,6 +1,7 @@
 import { catalogue } from "../../src/cli/catalogue.ts";
 import { Session } from "../../src/cli/session.ts";
 import { detectRuntime } from "../../src/runtime/detect.ts";
+import type { Runtime } from "../../src/runtime/runtime.ts";
 import { FakeCluster } from "./fake_cluster.ts";
 import { FakeHost } from "./fake_host.ts";
 
@@ -17,6 +18,7 @@ export interface Ran {
 export interface World {
   readonly host?: FakeHost;
   readonly cluster?: FakeCluster;
+  readonly runtime?: Runtime;
 }
 
 /** Runs a command line against a cluster in memory. */
@@ -27,7 +29,7 @@ export async function runLine(words: readonly string[], world: World = {}): Prom
     host,
     catalogue,
     program: { version: "1.2.3", commit: "abc" },
-    detect: detectRuntime,
+    detect: () => world.runtime === undefined ? detectRuntime() : Promise.resolve(world.runtime),
     connect: () => Promise.resolve(cluster),
   });
   const { exit } = await session.run(words, { print: true });

@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { describe, it } from "node:test";
 import { crc32 } from "../../src/runtime/checksum.ts";
 import { BadDataError, DeniedError } from "../../src/errors.ts";
-import { DAMAGED_DIRECTORY_FIX } from "../../src/log/damaged_directory.ts";
+import { DAMAGED_DIRECTORY_FIX, DAMAGED_IDENTITY_FIX } from "../../src/log/damaged_directory.ts";
 import { openDataDirectory } from "../../src/log/data_directory.ts";
 import { readKnownAs } from "../../src/log/identity_file.ts";
 import { createBatch } from "../../src/testing/log_batches.ts";
@@ -156,6 +156,7 @@ describe("openDataDirectory", () => {
       await withDirectory(async (place) => {
         const options = optionsOf(place);
         await (await openDataDirectory(place.runtime, options)).close();
+        const fix = part === "identity" ? DAMAGED_IDENTITY_FIX : DAMAGED_DIRECTORY_FIX;
         const name = part === "log" ? "log/00000000000000000001.segment" : part;
         await rm(`${options.path}/${name}`);
         const open = async (): Promise<void> => {
@@ -167,8 +168,8 @@ describe("openDataDirectory", () => {
             await directory.close();
           }
         };
-        await assert.rejects(open(), { name: "BadDataError", fix: DAMAGED_DIRECTORY_FIX });
-        await assert.rejects(open(), { name: "BadDataError", fix: DAMAGED_DIRECTORY_FIX });
+        await assert.rejects(open(), { name: "BadDataError", fix });
+        await assert.rejects(open(), { name: "BadDataError", fix });
       });
     }
   });
@@ -185,7 +186,7 @@ describe("openDataDirectory", () => {
         await writeFile(file, damaged);
         await assert.rejects(openDataDirectory(place.runtime, options), {
           name: "BadDataError",
-          fix: DAMAGED_DIRECTORY_FIX,
+          fix: DAMAGED_IDENTITY_FIX,
         });
       }
       await writeFile(file, bytes);

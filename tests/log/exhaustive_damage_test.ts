@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BadDataError } from "../../src/errors.ts";
-import { DAMAGED_DIRECTORY_FIX } from "../../src/log/damaged_directory.ts";
+import { DAMAGED_DIRECTORY_FIX, DAMAGED_IDENTITY_FIX } from "../../src/log/damaged_directory.ts";
 import { openDataDirectory } from "../../src/log/data_directory.ts";
 import { HardStateFile } from "../../src/log/hard_state_file.ts";
 import { readIdentity } from "../../src/log/identity_file.ts";
@@ -57,9 +57,9 @@ async function judge(
 }
 
 /** A refusal is a BadDataError with a way out, and nothing else. */
-function checkRefusal(error: unknown, place: string): void {
+function checkRefusal(error: unknown, place: string, fix = DAMAGED_DIRECTORY_FIX): void {
   assert.ok(error instanceof BadDataError, `${place}: ${error}`);
-  assert.deepEqual(error.fix, DAMAGED_DIRECTORY_FIX, place);
+  assert.deepEqual(error.fix, fix, place);
 }
 
 /** Changes bytes of a file, runs `body`, and puts them back. */
@@ -212,7 +212,7 @@ describe("the other files with every kind of damage", () => {
     const refuse = async (damaged: Uint8Array, place: string): Promise<void> => {
       files.contents.set(path, damaged);
       await assert.rejects(readIdentity(files.runtime, "/data"), (error) => {
-        checkRefusal(error, place);
+        checkRefusal(error, place, DAMAGED_IDENTITY_FIX);
         assert.ok((error as Error).message.includes(path), place);
         return true;
       }, place);

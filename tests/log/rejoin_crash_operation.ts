@@ -42,7 +42,7 @@ async function describe(runtime: Runtime, directory: DataDirectory): Promise<str
     ...await runtime.files.readDirectory(
       `${aside}/log`,
     ),
-  ].filter((name) => /^hard_state$|segment$/.test(name));
+  ].filter((name) => /^hard_state$|^identity$|segment$/.test(name));
   return JSON.stringify({ instanceId, replaces, born, currentTerm, entries, kept });
 }
 
@@ -83,7 +83,7 @@ export const rejoining: CrashOperation = {
     assert.equal(born, isOld, "the old one is born, and the new one has no vote yet");
     // The old instance has all it promised; the new one nothing, and nothing of the old is gone.
     assert.deepEqual([currentTerm, entries], isOld ? [OLD.term, OLD.entries] : [0, 0]);
-    assert.deepEqual(kept, isOld ? [] : ["hard_state", "00000000000000000001.segment"]);
+    assert.deepEqual(kept, isOld ? [] : ["hard_state", "identity", "00000000000000000001.segment"]);
   },
   goOn: async (runtime) => {
     const directory = await start(runtime);

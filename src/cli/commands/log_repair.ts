@@ -6,6 +6,7 @@ import { CommandFailure } from "../command_failure.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
 import { ExitCode } from "../exit_codes.ts";
 import { directoryArgument, problemText, requireDirectory } from "../offline/data_directory.ts";
+import { obstacleOf } from "../offline/directory_advice.ts";
 import { startProgress } from "../progress_bar.ts";
 
 /** What the person at the keyboard has agreed to. */
@@ -68,6 +69,14 @@ function notAtTail(
   finding: Extract<TailFinding, { type: "elsewhere" }>,
   directory: string,
 ): CommandFailure {
+  const obstacle = obstacleOf(finding);
+  if (obstacle !== null) {
+    return new CommandFailure(`nothing was cut: "${directory}" ${obstacle.verdict}`, {
+      exit: obstacle.exit,
+      why: [problemText(obstacle.problem)],
+      fix: obstacle.fix,
+    });
+  }
   return new CommandFailure("nothing was cut: the damage is not at the tail of the log", {
     exit: ExitCode.badData,
     why: finding.problems.length === 0

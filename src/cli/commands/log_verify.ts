@@ -1,29 +1,10 @@
 import { settings } from "../../config.ts";
-import type { DirectoryReport } from "../../log/offline/verify_directory.ts";
 import { declareCommand } from "../command.ts";
 import { ExitCode } from "../exit_codes.ts";
 import { directoryArgument } from "../offline/data_directory.ts";
+import { directoryAdvice, obstacleOf } from "../offline/directory_advice.ts";
 import { readReport } from "../offline/read_report.ts";
 import { logText, problemLines, tailText, verdictFields } from "../offline/report_fields.ts";
-
-/** What to do about what was found, a step a line. */
-function advice({ problems, log, holder }: DirectoryReport, directory: string): string[] {
-  if (problems.length === 0) return [];
-  if (problems.every(({ kind }) => kind === "newer_format")) {
-    return ["no damage: use the newer program that wrote it"];
-  }
-  return [
-    ...(holder === null ? [] : ["stop the node first: it still answers from what it has read"]),
-    "keep the directory as it is: an older copy, or an empty one, has forgotten votes and writes",
-    "the cluster lives? have this node mended by the others: " +
-    `raft recover rejoin --data ${directory}`,
-    "or put a new one in its place, there: raft member replace OLD NEW HOST:PORT",
-    "no majority is left? compare the directories first: raft recover plan DIR…",
-    ...(log.tail.state === "damaged" && problems.every(({ index = 0 }) => index > log.lastIndex)
-      ? [`the last resort: raft log repair ${directory} --truncate-tail`]
-      : []),
-  ];
-}
 
 /** `raft log verify DIR` */
 export const logVerify = declareCommand({
@@ -47,18 +28,19 @@ export const logVerify = declareCommand({
     const isGood = problems.length === 0;
     const complete = snapshots.filter(({ name }) => name.state === "snapshot").length;
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    const verdict = obstacleOf(report)?.verdict ?? "is damaged";
     const lines = [
       ...problemLines(report),
       `log: ${logText(report)}`,
       `tail: ${tailText(report)}`,
       `snapshots: ${complete}`,
-      isGood ? `${directory} is sound` : `${directory} is damaged: ${count}`,
+      isGood ? `${directory} is sound` : `${directory} ${verdict}: ${count}`,
     ];
     return {
       document: verdictFields(report),
       text: lines.join("\n"),
       exit: isGood ? ExitCode.ok : ExitCode.badData,
-      notes: advice(report, directory).map((step) => `fix: ${step}`),
+      notes: directoryAdvice(report, directory).map((step) => `fix: ${step}`),
     };
   },
 });

@@ -1,7 +1,9 @@
 import { settings, text, toggle } from "../../config.ts";
 import { rejoinDirectory } from "../../log/rejoin_directory.ts";
+import { CommandFailure } from "../command_failure.ts";
 import { declareCommand } from "../command.ts";
-import { requireDirectory } from "../offline/data_directory.ts";
+import { obstacleOf, rejoinObjection } from "../offline/directory_advice.ts";
+import { problemText, requireDirectory } from "../offline/data_directory.ts";
 import { readReport } from "../offline/read_report.ts";
 
 /** `raft recover rejoin` */
@@ -11,29 +13,42 @@ export const recoverRejoin = declareCommand({
   summary: "Have a node with a damaged data directory mended by the others",
   description:
     "Sets the data directory up anew, under the same id but as another instance: the node's log, " +
-    "votes and snapshots are put aside in it, and nothing is deleted. When the node is started " +
+    "votes and snapshots are put aside in it with a copy of its identity, as a data directory " +
+    "that recover plan and log verify read, and nothing is deleted. When the node is started " +
     "it asks the leader to let it rejoin; the others take the vote of the lost instance away, " +
     "send everything, and give a vote back once it has caught up. Until then it counts for " +
     "nothing, and the other voters must be a majority without it.\n\n" +
     "Only where everything is read and damage is found, or the node's state was found to differ " +
-    "from that of the others; in all other cases --force says that it is meant. Running it again " +
-    "completes what was cut short, and else changes nothing.",
+    "from that of the others, and where the other voters that the directory knows of are a " +
+    "majority; --force says that it is meant where nothing is wrong, or where voters were added " +
+    "since. What is of a newer format or cannot be read is no damage, and the only voter of a " +
+    "cluster has nobody to rejoin: that is refused always. Running it again completes what was " +
+    "cut short, and else changes nothing.",
   examples: [
     { command: "raft recover rejoin --data /var/lib/raft", note: "then: raft start --id 3" },
   ],
   arguments: settings({}),
   options: settings({
     data: text({ placeholder: "DIR", summary: "Data directory of the node, which is stopped" }),
-    force: toggle({ summary: "Also where nothing is found to be wrong" }),
+    force: toggle({ summary: "Also where nothing is wrong, or voters were added since" }),
   }),
   async run(context, { options: { data: path, force } }) {
     const runtime = await context.runtime();
     await requireDirectory(runtime, path);
-    const report = force ? null : await readReport(context, path, { isThorough: true });
-    const damage = report?.problems.filter(({ kind }) => kind !== "newer_format") ?? [];
+    const report = await readReport(context, path, { isThorough: !force });
+    const obstacle = obstacleOf(report);
+    if (obstacle !== null) {
+      const { problem, verdict, exit, fix } = obstacle;
+      throw new CommandFailure(`Cannot let "${path}" rejoin: it ${verdict}`, {
+        exit,
+        why: [problemText(problem), "nothing was changed"],
+        fix,
+      });
+    }
     const { identity, asidePath, wasDone } = await rejoinDirectory(runtime, {
       path,
-      isNeeded: force || damage.length > 0,
+      isNeeded: force || report.problems.length > 0,
+      objection: rejoinObjection(report, { path, isForced: force }),
     });
     const { nodeId, instanceId } = identity;
     return {

@@ -11,6 +11,7 @@ import type { Runtime } from "../../runtime/runtime.ts";
 import { CommandFailure } from "../command_failure.ts";
 import { ExitCode } from "../exit_codes.ts";
 import { problemText, requireDirectory } from "../offline/data_directory.ts";
+import { obstacleOf } from "../offline/directory_advice.ts";
 import { logText, tailText } from "../offline/report_fields.ts";
 import { startProgress } from "../progress_bar.ts";
 import type { CommandContext } from "../command.ts";
@@ -45,7 +46,7 @@ export async function checkDirectory(
   let report: DirectoryReport;
   try {
     report = await verifyDirectory(runtime, path, {
-      isThorough: false,
+      isThorough: true,
       onProgress: (done, total) => progress.update(done, total),
     });
   } finally {
@@ -97,12 +98,19 @@ async function checkOwner(host: HostProcess, path: string): Promise<Check[]> {
   ])];
 }
 
-/** Whether what is stored is sound, as far as units and headers tell. */
+/** Whether all that is stored is sound: every record, and every byte of the snapshots. */
 function checkContents(report: DirectoryReport, path: string): Check {
   const { problems, tornTail } = report;
   const [first] = problems;
   if (first !== undefined) {
     const more = problems.length === 1 ? "" : `, and ${problems.length - 1} more`;
+    const obstacle = obstacleOf(report);
+    if (obstacle !== null) {
+      const { verdict, fix } = obstacle;
+      const exit = obstacle.exit === ExitCode.failed ? ExitCode.condition : obstacle.exit;
+      const message = `${verdict}: ${problemText(obstacle.problem)}${more}`;
+      return problem("stored data", { message, fix, exit });
+    }
     return problem("stored data", {
       message: `damaged: ${problemText(first)}${more}`,
       fix: [`see all of it, and what to do: raft log verify ${path}`],

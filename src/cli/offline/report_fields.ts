@@ -6,6 +6,7 @@
 import { formatDuration, formatSize } from "../../config/units.ts";
 import { type FoundSnapshot, latestConfiguration } from "../../log/offline/directory_contents.ts";
 import type { LogTail } from "../../log/offline/log_walk.ts";
+import type { Problem } from "../../log/offline/problem.ts";
 import type { DirectoryReport } from "../../log/offline/verify_directory.ts";
 import type { JsonObject } from "../json.ts";
 import { alignColumns } from "../text_table.ts";
@@ -141,7 +142,13 @@ export function segmentTable({ log }: DirectoryReport): string {
 
 /** What is wrong, a line each. */
 export function problemLines({ problems }: DirectoryReport): string[] {
-  return problems.map((problem) => `damage: ${problemText(problem)}`);
+  return problems.map((problem) => `${problemWord(problem)}: ${problemText(problem)}`);
+}
+
+/** What may be sound is not called damage. */
+function problemWord({ kind }: Problem): string {
+  if (kind === "newer_format") return "newer";
+  return kind === "unreadable" ? "unreadable" : "damage";
 }
 
 function nodeText({ identity }: DirectoryReport): string {

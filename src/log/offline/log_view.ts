@@ -236,8 +236,9 @@ async function lookAt(runtime: Runtime, directory: string): Promise<Look> {
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       if (error.code === "ENOENT") continue;
+      const { code, message } = error;
       const at = { segment: name, offset: 0, index: firstIndex };
-      const problem: Problem = { ...at, kind: "unreadable", message: error.message };
+      const problem: Problem = { ...at, kind: "unreadable", code, message };
       bad.push({ name, firstIndex, fileBytes: 0, problem });
     }
   }

@@ -186,7 +186,8 @@ class SegmentWalk {
       }
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      yield { type: "problem", problem: this.#problem("unreadable", error.message) };
+      const { code, message } = error;
+      yield { type: "problem", problem: { ...this.#problem("unreadable", message), code } };
     }
     yield { type: "segmentEnd", segment, usedBytes: this.#segment.end, isSealed };
   }

@@ -51,6 +51,8 @@ export interface Problem {
   /** The last entry that is in doubt, where it is known. */
   readonly lastIndex?: Index;
   readonly kind: ProblemKind;
+  /** With `unreadable`: the system's word for why, such as `EACCES`, where it said one. */
+  readonly code?: string;
   /** What is wrong, for people. */
   readonly message: string;
 }

@@ -28,6 +28,14 @@ import { type LogSummary, summarizeLog } from "./log_summary.ts";
 import { LogView } from "./log_view.ts";
 import type { Problem, ProblemKind } from "./problem.ts";
 
+/** Problems of files that may hold what then seems to be missing. */
+const HIDING_ENTRIES: ReadonlySet<ProblemKind> = new Set<ProblemKind>([
+  "bad_snapshot",
+  "bad_segment_header",
+  "newer_format",
+  "unreadable",
+]);
+
 /** What a data directory holds, and what is wrong with it. */
 export interface DirectoryReport {
   /** Null where the identity cannot be read. */
@@ -167,10 +175,8 @@ class Verifier {
     const meta = newestSnapshot(snapshots)?.meta ?? null;
     const covered = meta?.lastIncludedIndex ?? 0;
     const first = log.segments[0]?.name ?? "log";
-    // Where a snapshot or the first segments are bad, what is missing was told.
-    const isComplete = this.#problems.every(({ kind }) =>
-      kind !== "bad_snapshot" && kind !== "bad_segment_header"
-    );
+    // Where a snapshot or the first segments cannot be used, what is missing was told.
+    const isComplete = this.#problems.every(({ kind }) => !HIDING_ENTRIES.has(kind));
     if (isComplete && log.segments.length > 0 && log.firstIndex > covered + 1) {
       const message = `the log starts at index ${log.firstIndex}, and ` +
         (meta === null ? "there is no snapshot" : `the newest snapshot ends at ${covered}`);
@@ -248,8 +254,9 @@ class Verifier {
     const file = fileErrorOf(error);
     const offset = cause instanceof SnapshotFault ? cause.offset : at.offset;
     if (file !== null) {
-      const kind: ProblemKind = file.code === "ENOENT" ? "missing_file" : "unreadable";
-      this.#add({ ...at, kind, message: file.message });
+      const { code, message } = file;
+      if (code === "ENOENT") this.#add({ ...at, kind: "missing_file", message });
+      else this.#add({ ...at, kind: "unreadable", code, message });
     } else if (error instanceof BadDataError) {
       const kind = error instanceof NewerFormatError ? "newer_format" : at.kind;
       this.#add({ ...at, offset, kind, message });

@@ -9,7 +9,7 @@ import { detectRuntime } from "../../../src/runtime/detect.ts";
 import type { Runtime } from "../../../src/runtime/runtime.ts";
 import { makeRequestId } from "../../../src/state_machine/request_id.ts";
 import { syncLog } from "../../../src/testing/log_contract.ts";
-import { EntryKind } from "../../../src/types.ts";
+import { type Configuration, EntryKind } from "../../../src/types.ts";
 import { encodeKvCommand } from "../../../src/wire/kv_codec.ts";
 import { NO_CONDITION } from "../../../src/wire/kv_messages.ts";
 import { encodeConfiguration } from "../../../src/wire/storage_codec.ts";
@@ -38,10 +38,19 @@ export function putEntry(key: Uint8Array | string, value: Uint8Array | string): 
   return { kind: EntryKind.command, payload: Uint8Array.of(...id, ...command) };
 }
 
-/** The configuration of a cluster of one. */
-export function configurationEntry(instanceId: string): TestEntry {
-  const voters = [{ id: 1, address: "127.0.0.1:7238", instanceId }];
-  const payload = encodeConfiguration({ voters, votersOld: [], learners: [], promotions: [] });
+/** The configuration of a cluster, of which this directory's node is member 1. */
+export function configurationOf(instanceId: string, voterCount = 1): Configuration {
+  const others = Array.from({ length: voterCount - 1 }, (_, at) => at + 2);
+  const voters = [1, ...others].map((id) => {
+    const own = id === 1 ? instanceId : String(id).repeat(32);
+    return { id, address: `127.0.0.1:${7237 + id}`, instanceId: own };
+  });
+  return { voters, votersOld: [], learners: [], promotions: [] };
+}
+
+/** The entry that carries {@linkcode configurationOf}. */
+export function configurationEntry(instanceId: string, voterCount = 1): TestEntry {
+  const payload = encodeConfiguration(configurationOf(instanceId, voterCount));
   return { kind: EntryKind.configuration, payload };
 }
 
@@ -64,15 +73,22 @@ export class DataWorld {
   readonly path: string;
   readonly runtime: Runtime;
 
-  private constructor(path: string, runtime: Runtime) {
+  readonly #voterCount: number;
+
+  private constructor(path: string, runtime: Runtime, voterCount: number) {
     this.path = path;
     this.runtime = runtime;
+    this.#voterCount = voterCount;
   }
 
   /** Makes one whose log holds a configuration, and then a unit for each list of entries. */
-  static async create(units: readonly (readonly TestEntry[])[] = []): Promise<DataWorld> {
+  static async create(
+    units: readonly (readonly TestEntry[])[] = [],
+    voterCount = 1,
+  ): Promise<DataWorld> {
     const runtime = await detectRuntime();
-    const world = new DataWorld(await mkdtemp(join(tmpdir(), "raft-offline-")), runtime);
+    const path = await mkdtemp(join(tmpdir(), "raft-offline-"));
+    const world = new DataWorld(path, runtime, voterCount);
     const directory = await openDataDirectory(runtime, {
       path: world.path,
       nodeId: 1,
@@ -85,7 +101,8 @@ export class DataWorld {
     await hardState.save({ currentTerm: 1, votedFor: 1 });
     await hardState.close();
     const log = await directory.openLog({ segmentBytes: SEGMENT_BYTES });
-    for (const entries of [[configurationEntry(identity.instanceId)], ...units]) {
+    const first = [configurationEntry(identity.instanceId, voterCount)];
+    for (const entries of [first, ...units]) {
       const firstIndex = log.lastIndex + 1;
       const lastIndex = log.lastIndex + entries.length;
       log.append({ firstIndex, lastIndex, bytes: encode(firstIndex, entries) });
@@ -98,7 +115,8 @@ export class DataWorld {
 
   /** Another directory with the same files: much quicker than to make one durably. */
   async copy(): Promise<DataWorld> {
-    const world = new DataWorld(await mkdtemp(join(tmpdir(), "raft-offline-")), this.runtime);
+    const path = await mkdtemp(join(tmpdir(), "raft-offline-"));
+    const world = new DataWorld(path, this.runtime, this.#voterCount);
     await cp(this.path, world.path, { recursive: true });
     return world;
   }
@@ -113,7 +131,6 @@ export class DataWorld {
     const directory = await openDataDirectory(this.runtime, { path: this.path, nodeId: 1 });
     const snapshots = await directory.openSnapshots();
     const { instanceId } = directory.identity;
-    const voters = [{ id: 1, address: "127.0.0.1:7238", instanceId }];
     const { meta } = await snapshots.write({
       snapshotId: "5".repeat(32),
       clusterId: CLUSTER_ID,
@@ -121,7 +138,7 @@ export class DataWorld {
       lastIncludedTerm: 1,
       logTimeMs: index * 10,
       configurationIndex: 1,
-      configuration: { voters, votersOld: [], learners: [], promotions: [] },
+      configuration: configurationOf(instanceId, this.#voterCount),
     }, chunks.values());
     await snapshots.close();
     await directory.close();

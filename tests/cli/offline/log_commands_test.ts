@@ -166,7 +166,7 @@ describe("raft log, of a damaged directory", () => {
   const starts: number[] = [512];
 
   before(async () => {
-    const units = [[configurationEntry("ab".repeat(16))], ...UNITS];
+    const units = [[configurationEntry("ab".repeat(16), 3)], ...UNITS];
     for (const entries of units) {
       const records = entries.reduce(
         (sum, { payload }) => sum + Math.ceil((40 + payload.length) / 8) * 8,
@@ -175,7 +175,7 @@ describe("raft log, of a damaged directory", () => {
       starts.push(starts.at(-1)! + Math.ceil((64 + records + 8) / 64) * 64);
     }
   });
-  before(async () => void (template = await DataWorld.create(UNITS)));
+  before(async () => void (template = await DataWorld.create(UNITS, 3)));
   after(() => template.dispose());
   const fresh = async () => void (world = await template.copy());
 
