@@ -221,6 +221,8 @@ describeCluster({ name: "a hostile port" }, (clusterIt) => {
   clusterIt("trap 55: survives garbage behind the hello of a peer", async (cluster) => {
     const node = cluster.node(1);
     const hello = await impostorHello(node, cluster.node(2));
+    // The real one would dial at once, and take the place of the impostor's connection.
+    await cluster.node(2).kill();
     for (
       const [bytes, reason] of [
         [new Uint8Array(1_000).fill(0x33), "want exactly 1"],
@@ -235,6 +237,7 @@ describeCluster({ name: "a hostile port" }, (clusterIt) => {
       await connection.closed;
       await logLine(node, offset, `peer=${hello.nodeId}`, reason);
     }
+    await cluster.node(2).start();
     await assertServes(cluster, "after a strange peer");
   });
 
