@@ -8,7 +8,7 @@ import { runTests, type RuntimeName, runtimes } from "./run_tests.ts";
 import { mergeResults, oneFailed, onePassed, oneSkipped, type Stage } from "./stage.ts";
 
 /** The simulator runs on all runtimes, but only the fastest looks for new failures. */
-const simulatorSeeds: Record<RuntimeName, number> = { bun: 100, deno: 8, node: 8 };
+const simulatorSeeds: Record<RuntimeName, number> = { bun: 60, deno: 8, node: 8 };
 
 /** How many crashes in a row the tests of crash points try: the most on the fastest runtime. */
 const crashesInARow: Record<RuntimeName, number> = { bun: 2, deno: 1, node: 1 };
