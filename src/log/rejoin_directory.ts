@@ -1,22 +1,21 @@
 /**
  * Makes a damaged data directory one on which its node rejoins its cluster: as a new instance,
- * without a vote, that fetches everything from the others.
+ * without a vote, that fetches from the others what it has lost.
  *
  * Nothing of it is deleted: what there was of log, hard state and snapshots is put aside, in
  * `replaced-INSTANCE/` of the directory, with a copy of the identity: that is a data directory by
- * itself, which every tool reads. Nothing of it is used either, for nobody can say of a
- * damaged directory what else is wrong with it; only who the node is and who the members are is
- * kept. The identity names the instances that the new one takes the place of, by which the leader
- * knows it.
+ * itself, which every tool reads. What of it is provably good is copied back (sound_parts.ts says
+ * what that is, and why it may be): so the others need not send it again. The identity names the
+ * instances that the new one takes the place of, by which the leader knows it.
  *
  * # What a crash leaves
  *
  * Under the lock: `replaced-INSTANCE` is made with the identity in it, then the mark `rejoining`;
  * then the old files are renamed, one by one; then the identity of the new instance is written,
- * which is the commit point; then hard state and log are made, and last the mark is removed. No
- * node starts under it, and running this again completes it: before the commit point (there is a
- * `replaced-` of the present instance) the files that are left are put aside as well; after it,
- * what was begun of the new ones is made anew.
+ * which is the commit point; then snapshot, log and hard state are made, and last the mark is
+ * removed. No node starts under it, and running this again completes it: before the commit point
+ * (there is a `replaced-` of the present instance) the files that are left are put aside as well;
+ * after it, what was begun of the new ones is made anew from what lies aside, which nobody changes.
  *
  * @module
  */
@@ -24,7 +23,7 @@ import { assert } from "../assert.ts";
 import { RefusedError } from "../errors.ts";
 import { REPLACED_INSTANCES_MAX, SEGMENT_BYTES_DEFAULT } from "../limits.ts";
 import type { FileSystem, Runtime } from "../runtime/runtime.ts";
-import type { InstanceId } from "../types.ts";
+import type { InstanceId, Term } from "../types.ts";
 import type { Identity } from "../wire/storage_codec.ts";
 import {
   makeSubdirectories,
@@ -35,7 +34,14 @@ import {
 } from "./directory_steps.ts";
 import { HardStateFile } from "./hard_state_file.ts";
 import { readIdentity, writeIdentity } from "./identity_file.ts";
-import { openLogFiles } from "./open_log_files.ts";
+import type { HardState } from "./log.ts";
+import {
+  makeEmptyLog,
+  soundBytesMax,
+  soundHardState,
+  type SoundParts,
+  takeOverSoundParts,
+} from "./sound_parts.ts";
 
 /** What is set up anew. */
 export interface RejoinOptions {
@@ -44,17 +50,24 @@ export interface RejoinOptions {
   readonly isNeeded: boolean;
   /** Why it must not be begun, or null; what was cut short is completed nevertheless. */
   readonly objection?: RefusedError | null;
-  /** The size of the first segment of the log. */
+  /** Whether nothing of the old files is to be used, however good it is. */
+  readonly keepsNothing?: boolean;
+  /** The size of new segments of the log. */
   readonly segmentBytes?: number;
+  /** Told how far the copying of what is kept is. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
+
+/** There is no room for a copy of what is good: nothing was changed. */
+export class NoRoomToKeepError extends RefusedError {}
 
 /** A directory that was set up anew. */
 export interface RejoinOutcome {
   readonly identity: Identity;
   /** Where the old files are. */
   readonly asidePath: string;
-  /** Whether there was nothing to do, for it was done before. */
-  readonly wasDone: boolean;
+  /** What of them is used; null where there was nothing to do, for it was done before. */
+  readonly kept: SoundParts | null;
 }
 
 /**
@@ -62,7 +75,7 @@ export interface RejoinOutcome {
  *
  * @throws {BadDataError} If the identity is damaged, or the directory is in use.
  * @throws {RefusedError} If there is no reason for it, the node never belonged to a cluster, or
- * there is an objection.
+ * there is an objection; a NoRoomToKeepError where there is no room for a copy.
  * @throws {FileError} If there is no such directory.
  */
 export async function rejoinDirectory(
@@ -79,13 +92,14 @@ export async function rejoinDirectory(
     const names = await files.readDirectory(path);
     const isMarked = names.includes(REJOINING_MARK);
     const isCommitted = isMarked && !names.includes(asideName(identity.instanceId));
-    if (!isMarked && isDone(identity, options)) return outcomeOf(path, identity, true);
+    if (!isMarked && isDone(identity, options)) return outcomeOf(path, identity, null);
     if (!isMarked && objection !== null) throw objection;
+    if (!isMarked) await checkRoom(runtime, options);
     if (!isCommitted) identity = await replace(runtime, path, identity);
-    await makeNew(runtime, options);
+    const kept = await makeNew(runtime, identity, options);
     await files.remove(`${path}/${REJOINING_MARK}`);
     await files.syncDirectory(path);
-    return outcomeOf(path, identity, false);
+    return outcomeOf(path, identity, kept);
   } finally {
     await lock.release();
   }
@@ -95,10 +109,15 @@ function asideName(instanceId: InstanceId): string {
   return `replaced-${instanceId}`;
 }
 
-function outcomeOf(path: string, identity: Identity, wasDone: boolean): RejoinOutcome {
-  const replaced = identity.replaces.at(-1);
-  assert(replaced !== undefined, () => `instance ${identity.instanceId} takes nobody's place`);
-  return { identity, asidePath: `${path}/${asideName(replaced)}`, wasDone };
+function outcomeOf(path: string, identity: Identity, kept: SoundParts | null): RejoinOutcome {
+  return { identity, asidePath: `${path}/${asideName(replacedBy(identity))}`, kept };
+}
+
+/** The instance that this one takes the place of. */
+function replacedBy({ instanceId, replaces }: Identity): InstanceId {
+  const replaced = replaces.at(-1);
+  assert(replaced !== undefined, () => `instance ${instanceId} takes nobody's place`);
+  return replaced;
 }
 
 /** Whether it was done before; refuses what is not to be done. */
@@ -168,13 +187,68 @@ async function moveFiles(
   await files.syncDirectory(`${path}/${name}`);
 }
 
-/** An empty log and a hard state without a vote; what was begun of them is made anew. */
-async function makeNew(runtime: Runtime, options: RejoinOptions): Promise<void> {
-  const { path, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
-  await makeSubdirectories(runtime.files, path);
+/** Refuses to begin where what is good could not be copied: once begun it must be completed. */
+async function checkRoom(runtime: Runtime, options: RejoinOptions): Promise<void> {
+  const { path, keepsNothing = false, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
+  if (keepsNothing) return;
+  const freeBytes = await runtime.files.freeBytes(path);
+  const neededBytes = await soundBytesMax(runtime, path) + segmentBytes;
+  if (freeBytes === null || freeBytes >= neededBytes) return;
+  throw new NoRoomToKeepError(
+    `Cannot let "${path}" rejoin: there is no room to copy what is good of it`,
+    [
+      `up to ${neededBytes} bytes are copied, and ${freeBytes} are free`,
+      "the old files stay: nothing of them is deleted",
+    ],
+    { fix: ["make room", "or have the others send everything again: --keep-nothing"] },
+  );
+}
+
+/** Snapshot, log and hard state; what was begun of them is made anew. */
+async function makeNew(
+  runtime: Runtime,
+  identity: Identity,
+  options: RejoinOptions,
+): Promise<SoundParts> {
+  const { path, segmentBytes = SEGMENT_BYTES_DEFAULT, keepsNothing = false } = options;
+  const { onProgress = () => {} } = options;
+  const { files } = runtime;
+  await makeSubdirectories(files, path);
+  const aside = asideName(replacedBy(identity));
+  const from = `${path}/${aside}`;
+  const isThere = (await files.readDirectory(path)).includes(aside);
+  const before = isThere ? await readIdentity(runtime, from) : null;
+  const hardState = isThere ? await soundHardState(runtime, from) : null;
+  const reason = keepsNothing
+    ? "so it was asked for"
+    : before === null
+    ? `"${aside}" is gone`
+    : before.deviatesSince > 0
+    ? "its state was found to differ from that of the others"
+    : null;
+  if (before === null || reason !== null) {
+    await makeEmptyLog(runtime, { path, segmentBytes }, 1);
+    await makeHardState(runtime, path, { hardState, term: 0 });
+    return { snapshotIndex: 0, lastIndex: 0, damage: null, reason: reason ?? "" };
+  }
+  const takeOver = { from, path, segmentBytes, onProgress };
+  const { parts, term } = await takeOverSoundParts(runtime, before, takeOver);
+  await makeHardState(runtime, path, { hardState, term });
+  return parts;
+}
+
+/** The term and the vote that are known, and no term below that of the last entry. */
+async function makeHardState(
+  runtime: Runtime,
+  path: string,
+  { hardState, term }: { readonly hardState: HardState | null; readonly term: Term },
+): Promise<void> {
   await HardStateFile.create(runtime, `${path}/hard_state`);
-  const log = await openLogFiles(runtime, { path, segmentBytes, create: true });
-  assert(log.segments.length === 1, () => `the new log has ${log.segments.length} segments`);
-  for (const segment of log.segments) await segment.retire();
-  await log.store.close();
+  const known = hardState ?? { currentTerm: 0, votedFor: 0 };
+  const file = await HardStateFile.open(runtime, `${path}/hard_state`);
+  try {
+    await file.save(known.currentTerm >= term ? known : { currentTerm: term, votedFor: 0 });
+  } finally {
+    await file.close();
+  }
 }

@@ -8,6 +8,7 @@ import { Consensus } from "../consensus/consensus.ts";
 import { allMembers } from "../consensus/quorum.ts";
 import { NoQuorumError, NotLeaderError, ShutdownError } from "../errors.ts";
 import type { SnapshotReader, StoredSnapshot } from "../log/snapshot_store.ts";
+import { syncLog } from "../log/sync_log.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
@@ -41,7 +42,6 @@ import {
   nodeStart,
   openStorage,
   type RaftStorage,
-  syncLog,
 } from "./raft_storage.ts";
 import { type Readiness, ReadinessWaiters } from "./readiness.ts";
 import { LINEARIZABLE, type QueryFreshness, QueryServer } from "./query_server.ts";

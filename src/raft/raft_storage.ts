@@ -125,20 +125,6 @@ async function chooseCluster(
   await directory.saveIdentity({ ...identity, clusterId, members: [] });
 }
 
-/**
- * Resolves when everything that the log holds now is durable.
- *
- * @throws {StorageError} If the log has failed.
- */
-export function syncLog(log: Log): Promise<void> {
-  return new Promise((resolve, reject) => {
-    log.sync((error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
-  });
-}
-
 /** What a node starts from, as it is told to an observer. */
 export function nodeStart({ log, snapshots, hardState, directory }: RaftStorage): NodeStart {
   return {

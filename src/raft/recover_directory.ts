@@ -32,6 +32,7 @@ import type { SegmentedLog } from "../log/segmented_log.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import { parseSnapshotName, snapshotName } from "../log/snapshot_names.ts";
 import { copySnapshotFile } from "../log/snapshot_writer.ts";
+import { syncLog } from "../log/sync_log.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { ClusterId, Configuration, Index, LogTimeMs, NodeId, Term } from "../types.ts";
 import { EntryKind } from "../types.ts";
@@ -43,7 +44,7 @@ import {
 } from "../wire/storage_codec.ts";
 import { encodeEntry } from "./batch_encoder.ts";
 import { checkNoGap, discardStaleLog } from "./log_contents.ts";
-import { checkTerm, syncLog } from "./raft_storage.ts";
+import { checkTerm } from "./raft_storage.ts";
 
 /** What is recovered. */
 export interface RecoverOptions {

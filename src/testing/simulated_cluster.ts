@@ -13,7 +13,7 @@ import type { Tracer } from "../consensus/tracing.ts";
 import { BadDataError, DeniedError } from "../errors.ts";
 import { NoRoomError } from "../log/no_room_error.ts";
 import { verifyDirectory } from "../log/offline/verify_directory.ts";
-import { rejoinDirectory } from "../log/rejoin_directory.ts";
+import { NoRoomToKeepError, rejoinDirectory } from "../log/rejoin_directory.ts";
 import { type RunningNode, startNode } from "../node/node.ts";
 import type { ClusterFormation } from "../raft/raft_options.ts";
 import type { StateMachine } from "../state_machine/state_machine.ts";
@@ -183,13 +183,17 @@ export class SimulatedCluster {
   /** Sets the directory of a node that refuses it up anew, as `raft recover rejoin` does. */
   async setUpAnew({ dataPath: path }: SimulatedNode, runtime: SimulatedRuntime): Promise<void> {
     const { segmentBytes } = this.#options;
-    const { problems } = await verifyDirectory(runtime, path, {
-      isThorough: true,
-      // Many units are read without a call to the disk: the scheduler must see that it goes on.
-      onProgress: () => void runtime.process.schedule(() => {}, 0),
-    });
-    const options = segmentBytes === undefined ? {} : { segmentBytes };
-    await rejoinDirectory(runtime, { path, isNeeded: problems.length > 0, ...options });
+    // Many units are read without a call to the disk: the scheduler must see that it goes on.
+    const onProgress = () => void runtime.process.schedule(() => {}, 0);
+    const { problems } = await verifyDirectory(runtime, path, { isThorough: true, onProgress });
+    const size = segmentBytes === undefined ? {} : { segmentBytes };
+    const options = { path, isNeeded: problems.length > 0, onProgress, ...size };
+    try {
+      await rejoinDirectory(runtime, options);
+    } catch (error) {
+      if (!(error instanceof NoRoomToKeepError)) throw error;
+      await rejoinDirectory(runtime, { ...options, keepsNothing: true });
+    }
   }
 
   /** Starts a node whose directory was set up anew: the others take it for another instance. */

@@ -39,6 +39,8 @@ describeCluster({ name: "recover rejoin" }, (clusterIt) => {
     assert.match(node.log, /raft recover rejoin --data DIR/);
     const answer = await runRaft(["recover", "rejoin", "--data", node.dataPath, "-o", "json"]);
     assertExit(answer, 0);
+    const { lastIndex, damagedSegment } = documentOf(answer).kept;
+    assert.ok(lastIndex > 0 && damagedSegment.endsWith(".segment"), answer.stdout);
     const put = readdirSync(node.dataPath).find((name) => name.startsWith("replaced-"));
     assert.ok(put !== undefined && existsSync(`${node.dataPath}/${put}/log`), "the log was kept");
 

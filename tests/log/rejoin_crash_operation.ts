@@ -6,14 +6,19 @@ import assert from "node:assert/strict";
 import { BadDataError } from "../../src/errors.ts";
 import { type DataDirectory, openDataDirectory } from "../../src/log/data_directory.ts";
 import { rejoinDirectory } from "../../src/log/rejoin_directory.ts";
+import { segmentName } from "../../src/log/segment_header.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import type { CrashOperation } from "../../src/testing/crash_points.ts";
-import { createBatch } from "../../src/testing/log_batches.ts";
+import { batchByte, createBatch } from "../../src/testing/log_batches.ts";
 import { syncLog } from "../../src/testing/log_contract.ts";
 import { DATA_PATH } from "./simulated_log_machine.ts";
+import { metaOf, stateOf } from "./snapshot_world.ts";
 
 const DIRECTORY = { path: DATA_PATH, nodeId: 4, segmentBytes: 64 * 1024 };
-const OLD = { term: 5, entries: 3 };
+const OLD = { term: 5, entries: "damaged", snapshotIndex: 2 };
+/** What is good of it: all but the last of its four entries. */
+const KEPT = { ...OLD, entries: 3 };
+const META = { ...metaOf(OLD.snapshotIndex), lastIncludedTerm: OLD.term };
 
 /** Opens it as a node does at its start, or completes what was cut short and opens it then. */
 async function start(runtime: Runtime): Promise<DataDirectory> {
@@ -33,9 +38,10 @@ async function describe(runtime: Runtime, directory: DataDirectory): Promise<str
   const hardState = await directory.openHardState();
   const { currentTerm } = hardState.state;
   await hardState.close();
-  const log = await directory.openLog({ segmentBytes: DIRECTORY.segmentBytes });
-  const entries = log.lastIndex;
-  await log.close();
+  const entries = await lastIndexOf(directory);
+  const snapshots = await directory.openSnapshots();
+  const snapshotIndex = snapshots.latest?.meta.lastIncludedIndex ?? 0;
+  await snapshots.close();
   const aside = `${DATA_PATH}/replaced-${replaces.at(-1)}`;
   const kept = replaces.length === 0 ? [] : [
     ...await runtime.files.readDirectory(aside),
@@ -43,7 +49,41 @@ async function describe(runtime: Runtime, directory: DataDirectory): Promise<str
       `${aside}/log`,
     ),
   ].filter((name) => /^hard_state$|^identity$|segment$/.test(name));
-  return JSON.stringify({ instanceId, replaces, born, currentTerm, entries, kept });
+  const stored = { term: currentTerm, entries, snapshotIndex };
+  return JSON.stringify({ instanceId, replaces, born, stored, kept });
+}
+
+/** The last entry of the log, or that it is damaged. */
+async function lastIndexOf(directory: DataDirectory): Promise<number | string> {
+  try {
+    const log = await directory.openLog({ segmentBytes: DIRECTORY.segmentBytes });
+    const { lastIndex } = log;
+    await log.close();
+    return lastIndex;
+  } catch (error) {
+    assert.ok(error instanceof BadDataError, String(error));
+    return "damaged";
+  }
+}
+
+/** Four entries, of which the last one, a unit by itself, is damaged. */
+async function writeDamagedLog(runtime: Runtime, directory: DataDirectory): Promise<void> {
+  const log = await directory.openLog({ segmentBytes: DIRECTORY.segmentBytes });
+  for (const batch of [{ firstIndex: 1, count: KEPT.entries }, { firstIndex: 4, count: 1 }]) {
+    log.append(createBatch({ ...batch, term: OLD.term }));
+    await syncLog(log);
+  }
+  await log.close();
+  const path = `${DATA_PATH}/log/${segmentName(1)}`;
+  const file = await runtime.files.open(path, "write");
+  const content = new Uint8Array(DIRECTORY.segmentBytes);
+  await file.read(content, 0);
+  const at = content.lastIndexOf(batchByte(4, OLD.term));
+  file.write([Uint8Array.of(content[at]! ^ 1)], at);
+  await new Promise<void>((resolve, reject) =>
+    file.sync((error) => error === null ? resolve() : reject(error))
+  );
+  await file.close();
 }
 
 /** Until it is done, the old directory or the new one; from then on the new one. */
@@ -54,11 +94,12 @@ export const rejoining: CrashOperation = {
     const hardState = await directory.openHardState();
     await hardState.save({ currentTerm: OLD.term, votedFor: 1 });
     await hardState.close();
-    const log = await directory.openLog({ segmentBytes: DIRECTORY.segmentBytes });
-    log.append(createBatch({ firstIndex: 1, count: OLD.entries, term: 5 }));
-    await syncLog(log);
-    await log.close();
-    await directory.saveIdentity({ ...directory.identity, born: true });
+    await writeDamagedLog(runtime, directory);
+    const snapshots = await directory.openSnapshots();
+    await snapshots.write(META, stateOf(OLD.snapshotIndex)[Symbol.iterator]());
+    await snapshots.close();
+    const { clusterId } = META;
+    await directory.saveIdentity({ ...directory.identity, clusterId, born: true });
     await directory.close();
   },
   run: async (runtime, promise) => {
@@ -76,13 +117,13 @@ export const rejoining: CrashOperation = {
     };
   },
   check: (found, replaced) => {
-    const { instanceId, replaces, born, currentTerm, entries, kept } = JSON.parse(found);
+    const { instanceId, replaces, born, stored, kept } = JSON.parse(found);
     const isOld = replaces.length === 0;
     if (replaced !== "") assert.deepEqual(replaces, [replaced], "it is not the old one again");
     assert.ok(!replaces.includes(instanceId), "a new instance");
     assert.equal(born, isOld, "the old one is born, and the new one has no vote yet");
-    // The old instance has all it promised; the new one nothing, and nothing of the old is gone.
-    assert.deepEqual([currentTerm, entries], isOld ? [OLD.term, OLD.entries] : [0, 0]);
+    // The new one has all of the old one that is good, and nothing of the old one is gone.
+    assert.deepEqual(stored, isOld ? OLD : KEPT);
     assert.deepEqual(kept, isOld ? [] : ["hard_state", "identity", "00000000000000000001.segment"]);
   },
   goOn: async (runtime) => {

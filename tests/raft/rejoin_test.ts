@@ -67,13 +67,13 @@ describe("a node with a damaged directory", () => {
     assert.match(node.lastError.fix.join(), /raft recover rejoin --data/);
     const outcome = await world.rejoin(node);
     assert.ok(!(outcome instanceof Error), String(outcome));
-    assert.equal(outcome.wasDone, false);
+    assert.ok(outcome.kept !== null);
     const old = outcome.identity.replaces[0]!;
     assert.notEqual(outcome.identity.instanceId, old);
     assert.ok(node.machine.disk.list(`${outcome.asidePath}/log`).length > 0, "the old log is kept");
     // Once more changes nothing.
     const again = await world.rejoin(node, false);
-    assert.ok(!(again instanceof Error) && again.wasDone, String(again));
+    assert.ok(!(again instanceof Error) && again.kept === null, String(again));
     assert.equal(again.identity.instanceId, outcome.identity.instanceId);
     world.startAnew(node);
     await world.until(() => !world.isVoter(3), "the lost instance has lost its vote");

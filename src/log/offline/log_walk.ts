@@ -86,9 +86,14 @@ export type LogEvent =
  *
  * @param view The log.
  * @param from Start with the segment that holds this index; earlier ones are left out.
+ * @param isAtRest Whether nobody writes to it, so that its end need not be looked at again.
  * @throws {StorageError} If the node has rewritten what was to be read.
  */
-export async function* walkLog(view: LogView, from: Index = 0): AsyncGenerator<LogEvent, void> {
+export async function* walkLog(
+  view: LogView,
+  from: Index = 0,
+  isAtRest = false,
+): AsyncGenerator<LogEvent, void> {
   const { segments, bad } = view;
   const after = segments.findLastIndex(({ firstIndex }) => firstIndex <= from);
   const start = Math.max(0, after);
@@ -113,7 +118,7 @@ export async function* walkLog(view: LogView, from: Index = 0): AsyncGenerator<L
       !bad.some(({ firstIndex }) =>
         firstIndex > segment.firstIndex && firstIndex < next.firstIndex
       );
-    const walk = new SegmentWalk(view, { segment, file, next, isNeighbour, term });
+    const walk = new SegmentWalk(view, { segment, file, next, isNeighbour, isAtRest, term });
     try {
       yield* walk.events();
     } finally {
@@ -134,6 +139,8 @@ interface SegmentWalkOptions {
   readonly next: ViewedSegment | null;
   /** Whether `next` must continue this one. */
   readonly isNeighbour: boolean;
+  /** Whether nobody writes to the log. */
+  readonly isAtRest: boolean;
   /** The term of the entry before. */
   readonly term: Term;
 }
@@ -239,7 +246,8 @@ class SegmentWalk {
   /** Judges the end of the last segment; true where there is more behind what is bad. */
   async #judgeLast(end: ScanEnd, problems: Problem[]): Promise<boolean> {
     let verdict: EndVerdict = await judgeEnd(this.#segment, end, this.#scanner);
-    for (let look = 1; look <= LOOKS && verdict.state !== "clean"; look += 1) {
+    const looks = this.#options.isAtRest ? 0 : LOOKS;
+    for (let look = 1; look <= looks && verdict.state !== "clean"; look += 1) {
       if (look > 1) await this.#pause();
       const again = await this.#lookAgain();
       if (again === null) return true;
