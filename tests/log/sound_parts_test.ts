@@ -1,4 +1,4 @@
-/** What a node with a damaged directory keeps of it: all that is provably good, and nothing else. */
+/** What a node with a damaged directory keeps of it: all that is provably good, nothing else. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openDataDirectory } from "../../src/log/data_directory.ts";
