@@ -166,6 +166,8 @@ export interface CommandDeclaration<A extends SettingShape, O extends SettingSha
   readonly isWrite?: boolean;
   /** Whether a line of `raft shell` may be this command; true unless told. */
   readonly isForShell?: boolean;
+  /** Whether its output has no fields, so that `--field` is refused. */
+  readonly hasNoFields?: boolean;
   /** Does it. Throws typed errors; see error_report.ts. */
   run(context: CommandContext, input: CommandInput<A, O>): Promise<CommandResult>;
 }

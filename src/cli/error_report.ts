@@ -88,16 +88,34 @@ function startMissing(report: RequestReport | null): string {
   return "wait for an election and try again, or see: raft status";
 }
 
+/** Whether a leader and all voters answered, so that time alone was lacking. */
+function isSlow(report: RequestReport | null): boolean {
+  if (report === null) return false;
+  const { observations } = report;
+  return observations.every(({ reached, voter }) => reached || voter === false) &&
+    observations.some(({ text }) => text.startsWith("leader"));
+}
+
 function noQuorum(error: Error, { isWrite }: FailedCommand): ReturnType<Mapper> {
   const report = requestReportOf(error);
+  const isLed = isSlow(report);
+  // Without a report the error is the word of one node that was asked.
+  const what = isLed
+    ? "the leader did not answer in time"
+    : report === null
+    ? "no answer for the cluster in time"
+    : "no leader";
+  const outcome = isWrite ? "your write was not applied" : "nobody can answer for the cluster";
+  const isOther = isLed || report === null;
   return {
     exit: ExitCode.noQuorum,
-    message: isWrite
-      ? "no leader: your write was not applied"
-      : "no leader: nobody can answer for the cluster",
+    message: isOther && !isWrite ? what : `${what}: ${outcome}`,
     why: report === null ? [error.message] : lines(report),
     fix: [
-      startMissing(report),
+      isOther
+        ? "a node that was just started applies its log first: wait longer with --timeout 1m, " +
+          "or see: raft status"
+        : startMissing(report),
       ...(isWrite ? [] : ["what one node knows, perhaps old: add --consistency stale"]),
     ],
     retryable: true,

@@ -1,6 +1,7 @@
 import type { OutputStream } from "../runtime/process.ts";
 import type { Item, ItemSink } from "./command.ts";
-import { readField } from "./field_path.ts";
+import { NoSuchFieldError, readField } from "./field_path.ts";
+import type { JsonObject } from "./json.ts";
 import { formatField, formatJson, type OutputOptions } from "./output.ts";
 
 /** How many characters of items are written at once. */
@@ -8,12 +9,15 @@ const ITEMS_TEXT_MAX = 64 * 1024;
 
 /**
  * Prints a result that comes item by item and may be larger than memory: a line of text, a JSON
- * document or one field of it for each. As a table it is lines of text.
+ * document or one field of it for each. As a table it is lines of text. Items that do not have the
+ * field are left out; that none has it is an error.
  */
 export class ItemPrinter implements ItemSink {
   readonly #output: OutputStream;
   readonly #options: OutputOptions;
   #text = "";
+  #hasField = false;
+  #missing: NoSuchFieldError | null = null;
 
   /** Prints nothing yet. */
   constructor(output: OutputStream, options: OutputOptions) {
@@ -34,15 +38,26 @@ export class ItemPrinter implements ItemSink {
   /** Takes an item, of which only the form that is asked for is made. */
   add(item: Item): void {
     const { field, format } = this.#options;
-    if (field !== undefined) this.#text += formatField(readField(item.document(), field));
+    if (field !== undefined) this.#addField(item.document(), field);
     else if (format === "json") this.#text += formatJson(item.document(), false);
     else this.#text += `${item.line()}\n`;
   }
 
   /** Writes what was taken; resolves when more may come. */
   async flush(): Promise<void> {
+    if (this.#missing !== null && !this.#hasField) throw this.#missing;
     const text = this.#text;
     this.#text = "";
     await this.#output.write(text);
+  }
+
+  #addField(document: JsonObject, field: string): void {
+    try {
+      this.#text += formatField(readField(document, field));
+      this.#hasField = true;
+    } catch (error) {
+      if (!(error instanceof NoSuchFieldError)) throw error;
+      this.#missing ??= error;
+    }
   }
 }

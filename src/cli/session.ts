@@ -204,6 +204,11 @@ export class Session {
         fix: [`run it in another terminal: raft ${command.name}`],
       });
     }
+    if (command.hasNoFields === true && globals.field !== undefined) {
+      throw new UsageError(`Cannot print a field of raft ${command.name}: it has none`, {
+        fix: ["leave out --field"],
+      });
+    }
     const options = resolveSettings(command.options, {
       ...sources,
       flags: parsed.optionFlags,

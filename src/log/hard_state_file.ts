@@ -29,7 +29,7 @@ import { BadDataError, ProtocolError, StorageError } from "../errors.ts";
 import type { File, Runtime } from "../runtime/runtime.ts";
 import type { Index, Term } from "../types.ts";
 import { decodeHardState, encodeHardState } from "../wire/storage_codec.ts";
-import { decodeChecked, encodeChecked } from "./checked_message.ts";
+import { checkedBytes, decodeChecked, encodeChecked } from "./checked_message.ts";
 import { DAMAGED_DIRECTORY_FIX } from "./damaged_directory.ts";
 import type { HardState, HardStateStore } from "./log.ts";
 import { newerFormatError } from "./newer_format_error.ts";
@@ -41,6 +41,8 @@ export const HARD_STATE_FORMAT_VERSION = 1;
 
 const MAGIC = "hardstat";
 const FILE_BYTES = 8192;
+/** A copy, and the zeros up to the next one. */
+const BLOCK_BYTES = 4096;
 const COPIES = [{ name: "A", position: 0 }, { name: "B", position: 4096 }] as const;
 
 /** One copy as it was found; `found` is a text where it is bad, and says why. */
@@ -49,6 +51,8 @@ export interface HardStateCopy {
   /** Where it lies in the file. */
   readonly position: number;
   readonly found: { readonly state: HardState; readonly generation: number } | string;
+  /** Where the first byte behind the copy is that is not zero as it must be, or null. */
+  readonly strayAt: number | null;
 }
 
 /** Both copies, and the one that counts; null where both are bad. */
@@ -191,9 +195,14 @@ export function checkHardState(
 export async function readHardState(file: File): Promise<HardStateReading> {
   const copies: HardStateCopy[] = [];
   for (const { name, position } of COPIES) {
-    const bytes = new Uint8Array(SECTOR_BYTES);
-    const count = await file.read(bytes, position);
-    copies.push({ name, position, found: decodeCopy(file.path, bytes.subarray(0, count)) });
+    const block = new Uint8Array(BLOCK_BYTES);
+    const count = await file.read(block, position);
+    const bytes = block.subarray(0, Math.min(count, SECTOR_BYTES));
+    const found = decodeCopy(file.path, bytes);
+    // Of a bad copy it is not known where its message ends.
+    const end = typeof found === "string" ? SECTOR_BYTES : Number(checkedBytes(MAGIC, bytes));
+    const stray = block.findIndex((byte, at) => at >= end && byte !== 0);
+    copies.push({ name, position, found, strayAt: stray < 0 ? null : position + stray });
   }
   let newest: HardStateReading["newest"] = null;
   for (const { found } of copies) {
@@ -222,20 +231,25 @@ async function recover(
   const { copies, newest } = await readHardState(file);
   if (newest === null) throw lostHardStateError(file.path, copies);
   const { state, generation } = newest;
-  const bytes = encodeCopy(state, generation);
+  const copy = encodeCopy(state, generation);
+  const block = new Uint8Array(BLOCK_BYTES);
+  block.set(copy);
   const notes: string[] = [];
-  for (const { name, position, found } of copies) {
+  for (const { name, position, found, strayAt } of copies) {
     // A good copy is written again too: what can be read need not be durable after a kill or a
-    // failed sync, and this node is about to act on it.
-    file.write([bytes], position);
+    // failed sync, and this node is about to act on it. Its own sector is whole or not at all, with
+    // or without the zeros behind it.
+    file.write([strayAt === null ? copy : block], position);
     await syncFile(file);
     // An older copy is the trace of a crash during a save; a bad one deserves a word.
     if (typeof found === "string") {
       notes.push(`Copy ${name} of the hard state was bad (${found}): replaced by the other one`);
+    } else if (strayAt !== null) {
+      notes.push(`Behind copy ${name} of the hard state were bytes that are not zero: cleared`);
     }
   }
-  assert(notes.length < COPIES.length, () => `${notes.length} copies were bad`);
-  return { state, generation, note: notes[0] ?? null };
+  assert(notes.length <= COPIES.length, () => `${notes.length} notes on ${COPIES.length} copies`);
+  return { state, generation, note: notes.length === 0 ? null : notes.join("; ") };
 }
 
 async function writeCopies(file: File, bytes: Uint8Array): Promise<void> {

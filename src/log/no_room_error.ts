@@ -26,12 +26,16 @@ export class NoRoomError extends StorageError {
   constructor(neededBytes: number, cause: FileError) {
     super(cause.message, { cause });
     this.neededBytes = neededBytes;
-    this.isDisk = DISK_CODES.includes(cause.code);
+    this.isDisk = isDiskFull(cause);
   }
+}
+
+/** Whether the disk is full, or a quota. */
+export function isDiskFull(error: unknown): error is FileError {
+  return error instanceof FileError && DISK_CODES.includes(error.code);
 }
 
 /** Whether something ran out that may come back. */
 export function isShortage(error: unknown): error is FileError {
-  if (!(error instanceof FileError)) return false;
-  return DISK_CODES.includes(error.code) || OPEN_FILES_CODES.includes(error.code);
+  return isDiskFull(error) || (error instanceof FileError && OPEN_FILES_CODES.includes(error.code));
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { InternalError } from "../client/client_errors.ts";
-import { RaftError } from "../errors.ts";
+import { RaftError, RefusedError, StorageError } from "../errors.ts";
+import { isDiskFull } from "../log/no_room_error.ts";
 import type { SnapshotReader } from "../log/snapshot_store.ts";
 import type { Raft } from "../raft/raft.ts";
 import type { Index, LogTimeMs, NodeId, Term } from "../types.ts";
@@ -63,13 +64,13 @@ export class RaftBackend implements ClientBackend {
 
   /** Takes a snapshot; the node goes on without it where that fails. */
   async triggerSnapshot(): Promise<{ readonly index: Index }> {
-    const { meta } = await typed(this.#raft().triggerSnapshot());
+    const { meta } = await typed(this.#raft().triggerSnapshot(), this.#raft().nodeId);
     return { index: meta.lastIncludedIndex };
   }
 
   /** Opens a snapshot for somebody who saves it elsewhere. */
   openSnapshot(consistency: Consistency): Promise<SnapshotReader> {
-    return typed(this.#raft().openSnapshot(consistency));
+    return typed(this.#raft().openSnapshot(consistency), this.#raft().nodeId);
   }
 
   /** What the node knows now. */
@@ -94,11 +95,21 @@ export class RaftBackend implements ClientBackend {
 }
 
 /** A client is told what went wrong with a disk too; the node goes on. */
-async function typed<Result>(taken: Promise<Result>): Promise<Result> {
+async function typed<Result>(taken: Promise<Result>, nodeId: NodeId): Promise<Result> {
   try {
     return await taken;
   } catch (error) {
     if (error instanceof RaftError) throw error;
+    if (error instanceof StorageError && isDiskFull(error.cause)) {
+      throw new RefusedError(
+        `Cannot take a snapshot as node ${nodeId} has no room for it: the node goes on without`,
+        [error.message],
+        {
+          cause: error,
+          fix: [`free room on the disk of node ${nodeId}, or enlarge it; then try again`],
+        },
+      );
+    }
     const reason = error instanceof Error ? error.message : String(error);
     throw new InternalError(`Cannot take a snapshot: ${reason}`, "no", { cause: error });
   }

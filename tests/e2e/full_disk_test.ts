@@ -112,6 +112,14 @@ describe("a full disk", () => {
     assert.equal(read.stdout, VALUE, "reads go on");
     assert.equal((await cluster.run(["get", "key"])).exit, 3, "it was not applied");
     assertExit(await cluster.run(["health"]), 4);
+    const trigger = await cluster.run(["snapshot", "trigger", "-o", "json"]);
+    assertExit(trigger, 10);
+    const refused = errorOf(trigger);
+    assert.match(refused.message, /node \d has no room/);
+    assert.match(refused.why.join(), /ENOSPC/);
+    assert.match(refused.fix.join(), /free room on the disk of node \d/);
+    const measured = await cluster.run(["bench", "put", "--count", "1", "--for", "200ms"]);
+    assertExit(measured, 10);
     assert.ok(cluster.nodes.every((node) => node.isRunning), "nobody ends for it");
 
     for (const disk of disks.values()) disk.free();

@@ -69,7 +69,7 @@ describe("HardStateFile", () => {
         assert.deepEqual(file.state, { currentTerm: 7, votedFor: 2 }, `byte ${offset}`);
         await file.close();
         if (file.note === null) continue;
-        assert.match(file.note, copy === 0 ? /Copy A/ : /Copy B/);
+        assert.match(file.note, copy === 0 ? /copy A/i : /copy B/i);
         const restored = damaged.contents.get(PATH)!.subarray(copy, copy + 512);
         assert.deepEqual(restored, files.contents.get(PATH)!.subarray(copy, copy + 512));
       }

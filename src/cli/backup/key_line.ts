@@ -25,10 +25,10 @@ const FIELDS: ReadonlySet<string> = new Set([
   ...["revision", "createRevision", "version"],
 ]);
 
-/** The line of a key, without its end. */
-export function formatKeyLine(item: ExportedItem): string {
+/** A key as the document that its line is. */
+export function keyDocument(item: ExportedItem): JsonObject {
   const { key, value, revision, createRevision, version, leaseId, remainingMs } = item;
-  const document: JsonObject = {
+  return {
     ...keyFields(key),
     ...valueFields(value),
     revision,
@@ -37,7 +37,6 @@ export function formatKeyLine(item: ExportedItem): string {
     ...(leaseId === null ? {} : { lease: leaseId }),
     ...(remainingMs === null ? {} : { ttlMs: remainingMs }),
   };
-  return JSON.stringify(document);
 }
 
 /**

@@ -20,6 +20,7 @@ import { generateLoad, type LoadReport, type LoadSlot } from "../bench/load_gene
 import { findLostWrites } from "../bench/verify_acknowledged.ts";
 import { type CommandContext, type CommandResult, declareCommand } from "../command.ts";
 import { CommandFailure } from "../command_failure.ts";
+import { reportError } from "../error_report.ts";
 import { ExitCode } from "../exit_codes.ts";
 
 const operations = ["put", "get", "mixed"] as const;
@@ -171,9 +172,18 @@ function resultOf({ operation, values }: Run, report: LoadReport): CommandResult
     ...(unstarted === 0 ? [] : [
       `not started: ${unstarted.toLocaleString("en")}, for all ${values.inFlight} in flight waited`,
     ]),
-    ...(errors === 0 ? [] : [`errors: ${errors}, the first: ${firstError?.message}`]),
   ];
-  return { document: { ...document }, text: lines.join("\n") };
+  const measured = { document: { ...document }, text: lines.join("\n") };
+  if (firstError === null) return measured;
+  const { exit, fix } = reportError(firstError);
+  return {
+    ...measured,
+    exit,
+    notes: [
+      `failed: ${errors} of ${operations + errors} operations, the first: ${firstError.message}`,
+      ...fix.map((step) => `fix: ${step}`),
+    ],
+  };
 }
 
 async function measure(
@@ -254,7 +264,8 @@ export const bench = declareCommand({
   description: "Every put is durable on a majority before it counts, every get is linearizable " +
     "unless --consistency says otherwise. mixed is half of each.\n\n" +
     "What is under way when the time is over is waited for; it counts with --rate only, where " +
-    "everything counts that was meant to start in that time. --timeout is for each operation.",
+    "everything counts that was meant to start in that time. --timeout is for each operation.\n\n" +
+    "Where operations failed the exit code is that of the first of them, also if others did not.",
   examples: [
     { command: "raft bench put --for 5s", note: "64 in flight over 8 clients" },
     { command: "raft bench get --in-flight 1000", note: "as fast as it goes" },

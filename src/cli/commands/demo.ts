@@ -170,6 +170,7 @@ export const demo = declareCommand({
     { command: "raft demo --nodes 5 --keep ./demo", note: "five nodes; data and logs are kept" },
   ],
   isForShell: false,
+  hasNoFields: true,
   arguments: settings({}),
   options: settings({
     nodes: integer({

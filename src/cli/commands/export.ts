@@ -3,18 +3,17 @@ import { optional, settings, text } from "../../config.ts";
 import { readBackup, verifyBackup } from "../../log/backup_file.ts";
 import { type ExportedItem, exportKeyValues } from "../../state_machine/export_key_values.ts";
 import { interruptible } from "../backup/interruptible.ts";
-import { formatKeyLine } from "../backup/key_line.ts";
+import { keyDocument } from "../backup/key_line.ts";
 import { verifySnapshot } from "../backup/verified_state.ts";
 import { toBytes } from "../bytes_text.ts";
 import { type CommandContext, declareCommand } from "../command.ts";
+import type { JsonObject } from "../json.ts";
 import { type Progress, startProgress } from "../progress_bar.ts";
-
-/** How many characters of lines are written at a time. */
-const WRITE_CHARACTERS = 64 * 1024;
 
 /** What was exported. */
 interface Exported {
-  readonly keys: number;
+  /** How many keys were printed; null where nobody read to the end. */
+  readonly keys: number | null;
   readonly index: number;
   /** Where from, for people. */
   readonly origin: string;
@@ -24,27 +23,27 @@ function hasPrefix(key: Uint8Array, prefix: Uint8Array): boolean {
   return key.length >= prefix.length && prefix.every((byte, at) => key[at] === byte);
 }
 
-/** Prints the keys with the prefix, and counts them. */
+/** Prints the keys with the prefix, and counts them; null once nobody reads any more. */
 async function print(
-  { host: { standardOutput } }: CommandContext,
+  context: CommandContext,
   { batches, prefix }: {
     readonly batches: AsyncIterable<readonly ExportedItem[]>;
     readonly prefix: Uint8Array;
   },
-): Promise<number> {
+): Promise<number | null> {
+  const sink = context.items();
   let keys = 0;
-  let lines = "";
   for await (const items of batches) {
     for (const item of items) {
       if (!hasPrefix(item.key, prefix)) continue;
-      lines += `${formatKeyLine(item)}\n`;
+      const document = (): JsonObject => keyDocument(item);
+      sink.add({ document, line: () => JSON.stringify(document()) });
       keys += 1;
+      if (sink.isFull) await sink.flush();
     }
-    if (lines.length < WRITE_CHARACTERS) continue;
-    await standardOutput.write(lines);
-    lines = "";
+    if (sink.isAbandoned) return null;
   }
-  await standardOutput.write(lines);
+  await sink.flush();
   return keys;
 }
 
@@ -107,7 +106,7 @@ export const exportKeys = declareCommand({
     "time to find a node.",
   examples: [
     { command: "raft export > all.jsonl", note: "everything" },
-    { command: "raft export --prefix users/ | jq -r .key", note: "some of it" },
+    { command: "raft export --prefix users/ --field key", note: "the keys alone" },
     {
       command: "raft export --snapshot backup.snapshot",
       note: "of a file that was saved, offline",
@@ -125,7 +124,7 @@ export const exportKeys = declareCommand({
       ? await exportCluster(context, bytes)
       : await exportFile(context, { file, prefix: bytes });
     const { keys, index, origin } = exported;
-    context.talk(`exported ${keys} keys as of index ${index}, from ${origin}`);
+    if (keys !== null) context.talk(`exported ${keys} keys as of index ${index}, from ${origin}`);
     return { document: { keys, index }, isPrinted: true };
   },
 });

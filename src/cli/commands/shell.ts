@@ -19,6 +19,7 @@ export const shell = declareCommand({
     { command: "raft shell -o json --keep-going < commands.txt", note: "a document a line" },
   ],
   isForShell: false,
+  hasNoFields: true,
   arguments: settings({}),
   options: settings({ keepGoing: toggle({ summary: "Go on after an error (piped input)" }) }),
   async run(context, { options: { keepGoing } }) {

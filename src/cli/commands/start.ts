@@ -193,6 +193,7 @@ export const start = declareCommand({
     { command: "raft start --id 1", note: "again, after a stop or a crash" },
   ],
   isForShell: false,
+  hasNoFields: true,
   arguments: settings({}),
   options: startSettings,
   run: (context, { options }) => runNode(context, options),

@@ -56,8 +56,8 @@ export async function openLogOf(runtime: Runtime, path: string): Promise<LogView
 
 /** A problem in a document. */
 export function problemFields(problem: Problem): JsonObject {
-  const { segment, offset, index, lastIndex, kind, message } = problem;
-  return { segment, offset, index, lastIndex, kind, message };
+  const { segment, offset, index, lastIndex, kind, isHarmless, message } = problem;
+  return { segment, offset, index, lastIndex, kind, isHarmless, message };
 }
 
 /** A problem in a line. */

@@ -99,12 +99,27 @@ export function rejoinObjection(
   });
 }
 
+/** What to do about bytes that changed where no entry, vote or snapshot is. */
+function harmlessAdvice(problems: readonly Problem[]): string[] {
+  return [
+    "no entry, vote or snapshot is in doubt: the node starts with this directory as it is",
+    ...(problems.some(({ segment }) => segment === "hard_state")
+      ? ["its start mends the hard state"]
+      : []),
+    ...(problems.some(({ segment }) => segment !== "hard_state")
+      ? ["a closed segment goes with the next snapshots: raft snapshot trigger"]
+      : []),
+    "nothing of this program writes such bytes: look after disk and memory (see: dmesg)",
+  ];
+}
+
 /** What to do about everything that is wrong with the directory at `path`, a step an element. */
 export function directoryAdvice(report: DirectoryReport, path: string): readonly string[] {
   const { problems, log, holder } = report;
   if (problems.length === 0) return [];
   const obstacle = obstacleOf(report);
   if (obstacle !== null) return obstacle.fix;
+  if (problems.every(({ isHarmless }) => isHarmless === true)) return harmlessAdvice(problems);
   const keep = [
     ...(holder === null ? [] : ["stop the node first: it still answers from what it has read"]),
     "keep the directory as it is: an older copy, or an empty one, has forgotten votes and writes",

@@ -32,6 +32,10 @@ export type ProblemKind =
   | "bad_record"
   /** The checksums are right, but the entries do not follow those before. */
   | "bad_entries"
+  /** The end of a closed segment, behind all its entries. */
+  | "bad_seal"
+  /** Something other than zeros where the format has nothing. */
+  | "stray_bytes"
   | "bad_snapshot"
   /** A snapshot of another cluster. */
   | "foreign_snapshot"
@@ -51,6 +55,8 @@ export interface Problem {
   /** The last entry that is in doubt, where it is known. */
   readonly lastIndex?: Index;
   readonly kind: ProblemKind;
+  /** Whether a node starts all the same, and no entry, vote or snapshot is in doubt. */
+  readonly isHarmless?: boolean;
   /** With `unreadable`: the system's word for why, such as `EACCES`, where it said one. */
   readonly code?: string;
   /** What is wrong, for people. */

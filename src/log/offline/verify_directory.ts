@@ -24,6 +24,7 @@ import {
   readHardStateCopies,
   readOwner,
 } from "./directory_contents.ts";
+import { idleByteProblems } from "./idle_bytes.ts";
 import { type LogSummary, summarizeLog } from "./log_summary.ts";
 import { LogView } from "./log_view.ts";
 import type { Problem, ProblemKind } from "./problem.ts";
@@ -57,7 +58,7 @@ export interface DirectoryReport {
 
 /** How much is read. */
 export interface VerifyOptions {
-  /** Read snapshots from end to end, and the checksum of each record; else ends and units. */
+  /** Read every byte: snapshots from end to end, records, seals; else ends and units. */
   readonly isThorough: boolean;
   /** Called now and then with the bytes that were read, and all that there are to read. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
@@ -122,6 +123,7 @@ class Verifier {
       this.#doneBytes = logBytes;
       this.#totalBytes += logBytes;
       this.#problems.push(...log.problems);
+      if (this.#options.isThorough) this.#problems.push(...await idleByteProblems(view, log));
       if (view.segments.length === 0 && view.bad.length === 0) {
         const message = "the log is missing: there is no segment";
         this.#add({ segment: "log", offset: 0, kind: "missing_file", message });
@@ -153,13 +155,18 @@ class Verifier {
     const at = { segment: "hard_state", offset: 0, kind: "bad_hard_state" } as const;
     const reading = await this.#orProblem(at, () => readHardStateCopies(this.#runtime, this.#path));
     if (reading === null) return null;
-    for (const { name, position, found } of reading.copies) {
-      if (typeof found !== "string") continue;
-      const way = reading.newest === null
-        ? "the other one is bad too"
-        : "the other one is good, and replaces it when the node starts";
-      const message = `copy ${name} is bad: ${found}; ${way}`;
-      this.#add({ ...at, offset: position, message });
+    const isHarmless = reading.newest !== null;
+    for (const { name, position, found, strayAt } of reading.copies) {
+      if (typeof found === "string") {
+        const way = isHarmless
+          ? "the other one is good, and replaces it when the node starts"
+          : "the other one is bad too";
+        const message = `copy ${name} is bad: ${found}; ${way}`;
+        this.#add({ ...at, offset: position, isHarmless, message });
+      }
+      if (strayAt === null) continue;
+      const message = `there must be zeros behind copy ${name}, and here is something else`;
+      this.#add({ ...at, offset: strayAt, kind: "stray_bytes", isHarmless, message });
     }
     return reading.newest?.state ?? null;
   }
