@@ -131,10 +131,11 @@ export interface IntegerMetadata extends SettingMetadata {
 /** An integer between `min` (0 unless told) and `max`. */
 export function integer(metadata: IntegerMetadata): Setting<number> {
   const { min = 0, max = INTEGER_MAX, ...rest } = metadata;
-  const wanted = max === INTEGER_MAX ? `≥ ${min}` : `${min} to ${max}`;
   const parse = (value: string): number => {
     const number = /^[+-]?\d+$/.test(value.trim()) ? Number(value) : NaN;
     if (number >= min && number <= max) return number;
+    const isLarge = max < INTEGER_MAX || number > max;
+    const wanted = isLarge ? `${min} to ${max}` : `≥ ${min}`;
     throw new UsageError(`Cannot use "${value}" as a number: want an integer ${wanted}`);
   };
   return store(parsed(parse, `${Math.max(min, 1)}`), rest);

@@ -56,6 +56,8 @@ export interface ErrorReport {
 export interface FailedCommand {
   /** Whether it would have changed the state of the cluster. */
   readonly isWrite: boolean;
+  /** What it is called, where it is known. */
+  readonly name?: string;
 }
 
 type Mapper = (
@@ -163,9 +165,10 @@ function answerForgotten(error: Error): ReturnType<Mapper> {
 
 /** Errors that any command may meet, by class. The first that fits decides. */
 const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Mapper])[] = [
-  [UsageError, (error) => {
+  [UsageError, (error, { name }) => {
     const { why, fix } = error as UsageError;
-    return { exit: ExitCode.usage, why, fix };
+    const help = `see: raft help${name === undefined ? "" : ` ${name}`}`;
+    return { exit: ExitCode.usage, why, fix: fix.length > 0 ? fix : [help] };
   }],
   [CommandFailure, (error) => {
     const { exit, applied, why, fix, isRetryable } = error as CommandFailure;

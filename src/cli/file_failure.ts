@@ -26,6 +26,12 @@ const DISK_FULL: FileFailure = {
   retryable: true,
 };
 
+const NOT_THERE: FileFailure = {
+  exit: ExitCode.notFound,
+  fix: ["check the path: ls -ld says what is there"],
+  retryable: false,
+};
+
 const NOT_ALLOWED: FileFailure = {
   exit: ExitCode.denied,
   fix: [
@@ -35,7 +41,19 @@ const NOT_ALLOWED: FileFailure = {
 };
 
 const FAILURES: ReadonlyMap<string, FileFailure> = new Map([
-  ["ENOENT", { exit: ExitCode.notFound, fix: [], retryable: false }],
+  ["ENOENT", NOT_THERE],
+  ["ENOTDIR", NOT_THERE],
+  ["EISDIR", {
+    exit: ExitCode.badData,
+    fix: ["there is a directory where a file must be: move it away, or name a file"],
+    retryable: false,
+  }],
+  ["EEXIST", {
+    exit: ExitCode.refused,
+    fix: ["move away what is there, or name another path"],
+    retryable: false,
+  }],
+  ["ENAMETOOLONG", { exit: ExitCode.usage, fix: ["name a shorter path"], retryable: false }],
   ["ENOSPC", DISK_FULL],
   ["EDQUOT", DISK_FULL],
   ["EACCES", NOT_ALLOWED],

@@ -21,7 +21,7 @@ import type {
   LineOutcome,
   ProgramVersion,
 } from "./command.ts";
-import { errorDocument, reportError } from "./error_report.ts";
+import { errorDocument, type FailedCommand, reportError } from "./error_report.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { helpPage } from "./help.ts";
 import { ItemPrinter } from "./item_printer.ts";
@@ -118,10 +118,13 @@ export class Session {
       field: undefined,
     };
     let color: GlobalValues["color"] = "auto";
-    let isWrite = false;
+    let failed: FailedCommand = { isWrite: false };
     try {
       const parsed = await parseCommandLine(words, catalogue);
-      isWrite = parsed.command?.isWrite ?? false;
+      if (parsed.command !== null) {
+        const { name, isWrite = false } = parsed.command;
+        failed = { isWrite, name };
+      }
       const flags = { ...inherited, ...parsed.globalFlags };
       const sources = {
         flags,
@@ -143,7 +146,7 @@ export class Session {
       if (options.print) await renderResult({ renderer, result, options: output });
       return { exit: result.exit ?? ExitCode.ok, document: result.document };
     } catch (error) {
-      const report = reportError(error, { isWrite });
+      const report = reportError(error, failed);
       const renderer = this.#renderer(color);
       if (options.print) await renderError({ renderer, report, options: output });
       return { exit: report.exit, document: errorDocument(report) };

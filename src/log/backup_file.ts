@@ -52,6 +52,22 @@ export async function* readBackup(
 }
 
 /**
+ * Reads header and trailer of the snapshot file at `path`.
+ *
+ * @throws {BadDataError} If one of them is bad, or of a newer program.
+ */
+export async function readBackupEnds(runtime: Runtime, path: string): Promise<StoredSnapshot> {
+  const file = await runtime.files.open(path, "read");
+  try {
+    return await readSnapshotEnds(file, null);
+  } catch (error) {
+    throw backupError(error);
+  } finally {
+    await file.close();
+  }
+}
+
+/**
  * Verifies every byte of the snapshot file at `path`.
  *
  * @returns What it covers, and its length.
@@ -62,15 +78,7 @@ export async function verifyBackup(
   path: string,
   progressed: BackupListener = () => {},
 ): Promise<StoredSnapshot> {
-  const file = await runtime.files.open(path, "read");
-  let snapshot: StoredSnapshot;
-  try {
-    snapshot = await readSnapshotEnds(file, null);
-  } catch (error) {
-    throw backupError(error);
-  } finally {
-    await file.close();
-  }
+  const snapshot = await readBackupEnds(runtime, path);
   for await (const _ of readBackup(runtime, path, progressed));
   return snapshot;
 }

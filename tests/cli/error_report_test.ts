@@ -53,6 +53,22 @@ describe("reportError", () => {
     assert.equal(forming.why[0], "2 of 3 voters are needed, 3 answered within 5s");
   });
 
+  it("calls no leader missing that answered, but not in time", () => {
+    const fields = { commandId: null, attempts: 1, elapsedMs: 5000 };
+    const leader = { ...report.observations[0]!, text: "leader, term 42" };
+    const cause = new RequestReport({ ...fields, observations: [leader] });
+    const read = reportError(new NoQuorumError("x", { cause }));
+    assert.deepEqual([read.exit, read.message], [6, "the leader did not answer in time"]);
+    assert.match(read.fix[0]!, /--timeout 1m/);
+    const write = reportError(new NoQuorumError("x", { cause }), { isWrite: true });
+    assert.match(write.message, /^the leader did not answer in time: your write was not applied$/);
+    const down = new RequestReport({ ...fields, observations: [leader, report.observations[1]!] });
+    assert.match(reportError(new NoQuorumError("x", { cause: down })).message, /^no leader/);
+    const applying = reportError(new NoQuorumError("entry 9 was not applied here"));
+    assert.equal(applying.message, "no answer for the cluster in time");
+    assert.deepEqual(applying.why, ["entry 9 was not applied here"]);
+  });
+
   it("gives every error its exit code", () => {
     const cases: readonly (readonly [Error, number, string])[] = [
       [new UsageError("x"), 2, "no"],
@@ -83,7 +99,7 @@ describe("reportError", () => {
       [new FileError("EMFILE", "f", "x"), 1, "no"],
       [new FileError("ENFILE", "f", "x"), 1, "no"],
       [new FileError("EIO", "f", "x"), 9, "no"],
-      [new FileError("EISDIR", "f", "x"), 1, "no"],
+      [new FileError("EISDIR", "f", "x"), 9, "no"],
       [new StorageError("x", { cause: new FileError("ENOSPC", "f", "y") }), 10, "no"],
       [new StorageError("x", { cause: new FileError("EROFS", "f", "y") }), 8, "no"],
       [new StorageError("x", { cause: new FileError("EIO", "f", "y") }), 9, "no"],

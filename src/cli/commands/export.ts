@@ -8,6 +8,7 @@ import { verifySnapshot } from "../backup/verified_state.ts";
 import { toBytes } from "../bytes_text.ts";
 import { type CommandContext, declareCommand } from "../command.ts";
 import type { JsonObject } from "../json.ts";
+import { requireFile } from "../offline/snapshot_contents.ts";
 import { type Progress, startProgress } from "../progress_bar.ts";
 
 /** What was exported. */
@@ -85,6 +86,7 @@ async function exportFile(
   { file, prefix }: { readonly file: string; readonly prefix: Uint8Array },
 ): Promise<Exported> {
   const runtime = await context.runtime();
+  await requireFile(runtime, file);
   // What is printed cannot be taken back: the whole file is verified first.
   const { meta } = await verifyBackup(runtime, file);
   const batches = exportKeyValues(readBackup(runtime, file));

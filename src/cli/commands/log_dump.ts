@@ -68,6 +68,7 @@ async function run(context: CommandContext, directory: string, decode: boolean) 
       from: 1,
       to: Infinity,
       items,
+      directory,
       entry: (entry) => item(() => ({ type: "entry", ...wholeEntry(entry, decode) })),
       problem: (problem) => item(() => ({ type: "problem", ...problemFields(problem) })),
     });

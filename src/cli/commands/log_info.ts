@@ -31,7 +31,7 @@ export const logInfo = declareCommand({
       document: infoFields(report),
       text: lines.join("\n"),
       exit: isGood ? ExitCode.ok : ExitCode.badData,
-      ...(isGood ? {} : { notes: [`what to do about it: raft log verify ${directory}`] }),
+      ...(isGood ? {} : { notes: [`fix: see what to do about it: raft log verify ${directory}`] }),
     };
   },
 });

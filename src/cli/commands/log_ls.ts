@@ -39,6 +39,7 @@ export const logLs = declareCommand({
         from,
         to,
         items,
+        directory,
         entry: (entry) => entryItem(entry, decode),
       });
     } finally {

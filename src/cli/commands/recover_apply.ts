@@ -1,6 +1,7 @@
 import { integer, optional, settings, text } from "../../config.ts";
 import { recoverDirectory, type RecoverOutcome } from "../../raft/recover_directory.ts";
 import { declareCommand } from "../command.ts";
+import { requireDirectory } from "../offline/data_directory.ts";
 
 /** What became of the directory, for people. */
 function describe(outcome: RecoverOutcome, { id, data }: { id: number; data: string }): string {
@@ -49,7 +50,9 @@ export const recoverApply = declareCommand({
     })),
   }),
   async run(context, { options: { data, id, confirm } }) {
-    const outcome = await recoverDirectory(await context.runtime(), {
+    const runtime = await context.runtime();
+    await requireDirectory(runtime, data);
+    const outcome = await recoverDirectory(runtime, {
       path: data,
       nodeId: id,
       confirm: confirm ?? "",

@@ -10,6 +10,7 @@ import {
 import { type CommandContext, declareCommand } from "../command.ts";
 import { ExitCode } from "../exit_codes.ts";
 import type { JsonObject } from "../json.ts";
+import { requireDirectory } from "../offline/data_directory.ts";
 import { startProgress } from "../progress_bar.ts";
 import { alignColumns } from "../text_table.ts";
 
@@ -18,6 +19,7 @@ async function readAll(context: CommandContext, paths: readonly string[]): Promi
   const runtime = await context.runtime();
   const survivors: Survivor[] = [];
   for (const path of paths) {
+    await requireDirectory(runtime, path);
     const progress = await startProgress(context, `reading ${path}`);
     const read = readSurvivor(runtime, path, (done, total) => progress.update(done, total));
     survivors.push(await read.finally(() => progress.end()));

@@ -1,10 +1,11 @@
 import { settings, text } from "../../config.ts";
 import { formatDuration, formatSize } from "../../config/units.ts";
+import { readBackupEnds } from "../../log/backup_file.ts";
 import { declareCommand } from "../command.ts";
+import { ExitCode } from "../exit_codes.ts";
 import { configurationText } from "../offline/decode_command.ts";
 import {
   readContents,
-  readEnds,
   requireFile,
   type SnapshotContents,
   snapshotFields,
@@ -25,8 +26,8 @@ export const snapshotInspect = declareCommand({
   group: "BACKUP AND REPAIR",
   summary: "Show what a snapshot file covers, offline",
   description: "Index and term of the last entry that it covers, the cluster, its members then, " +
-    "and how much it holds. Header and trailer are checked; whether all of it is good, raft " +
-    "snapshot verify says. The file may be a backup, or one in snapshots/ of a data directory.",
+    "and how much it holds. Header, trailer and what tells how much are checked (exit 9); whether " +
+    "all of it is good, raft snapshot verify says. The file may be a backup, or one in snapshots/ of a data directory.",
   examples: [
     { command: "raft snapshot inspect backup.snapshot", note: "for people" },
     { command: "raft snapshot inspect backup.snapshot --field index", note: "for scripts" },
@@ -38,7 +39,7 @@ export const snapshotInspect = declareCommand({
   async run(context, { arguments: { file } }) {
     const runtime = await context.runtime();
     await requireFile(runtime, file);
-    const snapshot = await readEnds(runtime, file);
+    const snapshot = await readBackupEnds(runtime, file);
     const contents = await readContents(runtime, file, snapshot.totalBytes);
     const { meta, totalBytes } = snapshot;
     const members = configurationText(meta.configuration);
@@ -61,6 +62,12 @@ export const snapshotInspect = declareCommand({
         }),
       },
       text: rows.map(([label, value]) => `${label!.padEnd(9)} ${value}`).join("\n"),
+      ...(contents === null
+        ? {
+          exit: ExitCode.badData,
+          notes: [`fix: see what is damaged: raft snapshot verify ${file}`],
+        }
+        : {}),
     };
   },
 });

@@ -3,6 +3,7 @@ import { formatSize } from "../../config/units.ts";
 import { restoreDirectory } from "../../log/restore_directory.ts";
 import { declareCommand } from "../command.ts";
 import { CLUSTER_DEFAULT } from "../node_plan.ts";
+import { requireFile } from "../offline/snapshot_contents.ts";
 import { startProgress } from "../progress_bar.ts";
 
 /** `raft snapshot restore FILE` */
@@ -36,6 +37,7 @@ export const snapshotRestore = declareCommand({
   }),
   async run(context, { arguments: { file }, options: { data, id, cluster } }) {
     const clusterName = cluster ?? CLUSTER_DEFAULT;
+    await requireFile(await context.runtime(), file);
     const progress = await startProgress(context, "restoring");
     const restored = await restoreDirectory(await context.runtime(), {
       file,

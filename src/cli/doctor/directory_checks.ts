@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { BadDataError } from "../../errors.ts";
 import { type DirectoryReport, verifyDirectory } from "../../log/offline/verify_directory.ts";
 import type { HostProcess } from "../../runtime/process.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
-import { CommandFailure } from "../command_failure.ts";
+import { reportError } from "../error_report.ts";
 import { ExitCode } from "../exit_codes.ts";
 import { problemText, requireDirectory } from "../offline/data_directory.ts";
 import { obstacleOf } from "../offline/directory_advice.ts";
@@ -34,27 +33,35 @@ export async function checkDirectory(
   runtime: Runtime,
   path: string,
 ): Promise<DirectoryChecks> {
-  try {
-    await requireDirectory(runtime, path);
-  } catch (error) {
-    if (!(error instanceof CommandFailure) && !(error instanceof BadDataError)) throw error;
-    const exit = error instanceof CommandFailure ? error.exit : ExitCode.badData;
-    const check = problem("data directory", { message: error.message, fix: error.fix, exit });
-    return { checks: [check], clusterId: null, isThere: exit !== ExitCode.notFound };
-  }
-  const progress = await startProgress(context, "reading");
   let report: DirectoryReport;
   try {
-    report = await verifyDirectory(runtime, path, {
+    await requireDirectory(runtime, path);
+    report = await read(context, runtime, path);
+  } catch (error) {
+    const { exit, message, fix } = reportError(error);
+    if (exit === ExitCode.failed) throw error;
+    const check = problem("data directory", { message, fix, exit });
+    return { checks: [check], clusterId: null, isThere: exit !== ExitCode.notFound };
+  }
+  const owner = await checkOwner(context.host, path);
+  const checks = [checkUse(report, path), ...owner, checkContents(report, path)];
+  return { checks, clusterId: report.identity?.clusterId || null, isThere: true };
+}
+
+async function read(
+  context: CommandContext,
+  runtime: Runtime,
+  path: string,
+): Promise<DirectoryReport> {
+  const progress = await startProgress(context, "reading");
+  try {
+    return await verifyDirectory(runtime, path, {
       isThorough: true,
       onProgress: (done, total) => progress.update(done, total),
     });
   } finally {
     progress.end();
   }
-  const owner = await checkOwner(context.host, path);
-  const checks = [checkUse(report, path), ...owner, checkContents(report, path)];
-  return { checks, clusterId: report.identity?.clusterId || null, isThere: true };
 }
 
 /** Who the directory belongs to, and who uses it. */

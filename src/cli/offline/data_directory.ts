@@ -45,8 +45,8 @@ export async function openLogOf(runtime: Runtime, path: string): Promise<LogView
   try {
     return await LogView.open(runtime, path);
   } catch (error) {
-    if (!(error instanceof FileError) || error.code !== "ENOENT") throw error;
-    throw new CommandFailure(`Cannot find the log: there is no "${path}/log"`, {
+    if (!(error instanceof FileError) || !["ENOENT", "ENOTDIR"].includes(error.code)) throw error;
+    throw new CommandFailure(`Cannot find the log: there is no directory "${path}/log"`, {
       exit: ExitCode.badData,
       fix: [`see what is there: raft log verify ${path}`],
       cause: error,

@@ -49,10 +49,12 @@ export function obstacleOf(
 /** What was not read may be sound: nothing is known to be damaged. */
 function unreadableObstacle(problem: Problem): Obstacle {
   const failure = fileFailureFor(problem.code ?? "");
+  const exit = failure?.exit ?? ExitCode.failed;
   return {
     problem,
     verdict: "cannot be read in full",
-    exit: failure?.exit ?? ExitCode.failed,
+    // The directory is there: something in it is not what it should be.
+    exit: exit === ExitCode.notFound ? ExitCode.badData : exit,
     fix: [
       ...(failure?.fix ?? []),
       "then try again; if the disk fails for good, put a new node in its place while the others " +

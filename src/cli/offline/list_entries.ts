@@ -15,6 +15,8 @@ export interface ListOptions {
   readonly entry: (entry: StoredEntry) => Item;
   /** How a problem is printed among the entries; said on stderr alone where this is missing. */
   readonly problem?: (problem: Problem) => Item;
+  /** The data directory. */
+  readonly directory: string;
   /** Where the items go. */
   readonly items: ItemSink;
 }
@@ -62,6 +64,9 @@ export async function listEntries(
     await items.flush();
   } finally {
     progress?.end();
+  }
+  if (problems > 0) {
+    context.talk(`fix: see what to do about it: raft log verify ${options.directory}`);
   }
   const exit = problems === 0 ? ExitCode.ok : ExitCode.badData;
   return { document: { ok: problems === 0, problems }, exit, isPrinted: true };

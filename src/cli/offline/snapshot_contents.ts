@@ -1,5 +1,6 @@
+import { UsageError } from "../../config/usage_error.ts";
 import { BadDataError } from "../../errors.ts";
-import { readSnapshotEnds, readSnapshotState } from "../../log/snapshot_file.ts";
+import { readSnapshotState } from "../../log/snapshot_file.ts";
 import type { StoredSnapshot } from "../../log/snapshot_store.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { ByteSource } from "../../state_machine/byte_source.ts";
@@ -24,8 +25,13 @@ export interface SnapshotContents {
   readonly keyValue: KeyValueSummary | null;
 }
 
-/** Refuses a file that is not there. */
+/** Refuses standard input, and a file that is not there. */
 export async function requireFile(runtime: Runtime, path: string): Promise<void> {
+  if (path === "-") {
+    throw new UsageError("Cannot read a snapshot from standard input: it is read more than once", {
+      fix: ["write it to a file first, then name that one"],
+    });
+  }
   if (await runtime.files.size(path) !== null) return;
   throw new CommandFailure(`Cannot find the snapshot "${path}"`, {
     exit: ExitCode.notFound,
@@ -33,16 +39,6 @@ export async function requireFile(runtime: Runtime, path: string): Promise<void>
       "name a file that raft snapshot save wrote, or one in snapshots/ of a data directory",
     ],
   });
-}
-
-/** Reads the two ends of a snapshot file. */
-export async function readEnds(runtime: Runtime, path: string): Promise<StoredSnapshot> {
-  const file = await runtime.files.open(path, "read");
-  try {
-    return await readSnapshotEnds(file, null);
-  } finally {
-    await file.close();
-  }
 }
 
 /** Reads the start of the state, up to what tells how much there is; null where it is bad. */

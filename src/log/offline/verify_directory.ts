@@ -124,7 +124,8 @@ class Verifier {
       this.#totalBytes += logBytes;
       this.#problems.push(...log.problems);
       if (this.#options.isThorough) this.#problems.push(...await idleByteProblems(view, log));
-      if (view.segments.length === 0 && view.bad.length === 0) {
+      const isRead = this.#problems.every(({ segment }) => segment !== "log");
+      if (isRead && view.segments.length === 0 && view.bad.length === 0) {
         const message = "the log is missing: there is no segment";
         this.#add({ segment: "log", offset: 0, kind: "missing_file", message });
       }
@@ -192,7 +193,10 @@ class Verifier {
       this.#add({ segment: first, offset: 0, ...range, kind: "missing_entries", message });
     }
     if (hardState !== null) this.#checkTerm(hardState, log, meta);
-    const holder = await directoryHolder(this.#runtime, this.#path);
+    const holder = await this.#orProblem(
+      { segment: "lock", offset: 0, kind: "unreadable" },
+      () => directoryHolder(this.#runtime, this.#path),
+    );
     const tornTail = log.tail.state === "torn" && holder === null;
     const problems = this.#problems;
     return { identity: this.#identity, hardState, log, snapshots, holder, tornTail, problems };
@@ -218,8 +222,11 @@ class Verifier {
     try {
       return await LogView.open(this.#runtime, this.#path);
     } catch (error) {
-      // Without a directory there is no segment; whether that is a problem is said above.
-      if (!(error instanceof FileError) || error.code !== "ENOENT") throw error;
+      // Without a directory there is no segment; that this is a problem is said above.
+      if (!(error instanceof FileError)) throw error;
+      if (error.code !== "ENOENT") {
+        this.#addError({ segment: "log", offset: 0, kind: "unreadable" }, error);
+      }
       return LogView.empty(this.#runtime, this.#path);
     }
   }

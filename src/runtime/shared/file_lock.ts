@@ -184,7 +184,8 @@ class LockAttempt {
       if (this.#isHeld(path, record)) throw new LockedError(this.#path, record?.pid ?? null);
     } catch (error) {
       // Outnumbered and cleaned away since it was listed: the claim below finds that out.
-      if (systemErrorCode(error) !== "ENOENT") throw error;
+      if (error instanceof LockedError) throw error;
+      if (systemErrorCode(error) !== "ENOENT") throw fileError({ verb: "read", path, error });
     }
   }
 
