@@ -26,8 +26,9 @@ export const snapshotInspect = declareCommand({
   group: "BACKUP AND REPAIR",
   summary: "Show what a snapshot file covers, offline",
   description: "Index and term of the last entry that it covers, the cluster, its members then, " +
-    "and how much it holds. Header, trailer and what tells how much are checked (exit 9); whether " +
-    "all of it is good, raft snapshot verify says. The file may be a backup, or one in snapshots/ of a data directory.",
+    "and how much it holds. Header, trailer and what says how much it holds are checked (exit " +
+    "9); whether all of it is good, raft snapshot verify says. The file may be a backup, or one " +
+    "in snapshots/ of a data directory.",
   examples: [
     { command: "raft snapshot inspect backup.snapshot", note: "for people" },
     { command: "raft snapshot inspect backup.snapshot --field index", note: "for scripts" },

@@ -3,9 +3,10 @@
  * wrong, and the way out. And the fields of what comes line by line.
  */
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { runLine } from "../run_line.ts";
 import { DataWorld, putEntry } from "./data_world.ts";
 
@@ -111,8 +112,9 @@ describe("--field, of results that come line by line", () => {
     } finally {
       await world.dispose();
     }
-    const snapshot = "tests/testdata/formats/v1/data/snapshots/" +
-      "00000000000000000021-1c0962f1d8111ac00e48f6173170109b.snapshot";
+    const folder = new URL("../../testdata/formats/v1/data/snapshots/", import.meta.url);
+    const [name] = await readdir(folder);
+    const snapshot = fileURLToPath(new URL(name!, folder));
     const keys = await runLine(["export", "--snapshot", snapshot, "--field", "key"]);
     assert.equal(keys.output.split("\n")[0], "in a session");
     assert.equal(keys.output.trimEnd().split("\n").length, 10);
