@@ -26,7 +26,7 @@ function toCase(line: Pending): TestCase {
 }
 
 /**
- * Reads what node_reporter.mjs wrote of the tests that run_on_node.ts ran.
+ * Reads what node_reporter.mjs wrote of the tests that run_together.ts ran.
  *
  * @param text All lines of the report.
  */

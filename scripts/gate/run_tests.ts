@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { countCases } from "./count_cases.ts";
 import { parseJunit } from "./junit_report.ts";
-import { parseNodeReport } from "./node_report.ts";
+import { FILE_MARK, parseNodeReport } from "./node_report.ts";
 import { type CommandResult, runCommand } from "./run_command.ts";
 import type { StageContext, StageResult, TestCase } from "./stage.ts";
 
@@ -33,40 +33,55 @@ export interface TestRun {
  * @param report The file that the runner writes its report to.
  */
 function testCommand(run: TestRun, report: string): string[] {
-  const files = run.files.map((file) => `./${file}`);
   switch (run.runtime) {
     case "bun":
       return [
         ...["bun", "test", `--timeout=${testTimeoutMs}`],
-        ...["--reporter=junit", `--reporter-outfile=${report}`, ...files],
+        ...["--reporter=junit", `--reporter-outfile=${report}`],
+        ...run.files.map((file) => `./${file}`),
       ];
     case "deno":
-      return ["deno", "test", "-A", "--no-check", `--junit-path=${report}`, ...files];
+      return [
+        ...["deno", "test", "-A", "--no-check", `--junit-path=${report}`],
+        ...["./scripts/gate/run_together.ts", "--", ...run.files],
+      ];
     case "node":
       return [
-        ...["node", "--import", "tsx"],
+        ...["node", "--import", "./scripts/gate/node_without_hooks.mjs", "--import", "tsx"],
         ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
         ...["--test-reporter=./scripts/gate/node_reporter.mjs"],
-        ...[`--test-reporter-destination=${report}`, "./scripts/gate/run_on_node.ts"],
+        ...[`--test-reporter-destination=${report}`, "./scripts/gate/run_together.ts"],
         ...run.files,
       ];
   }
+}
+
+/** Whether Deno's output has a test after the mark of a file, other than the next file's mark. */
+function denoRanTestOf(file: string, output: string): boolean {
+  const [, after = ""] = output.split(`${FILE_MARK}${file} ... `);
+  const [own = ""] = after.split(FILE_MARK);
+  // What follows the name of the mark is its own verdict.
+  return /^.+ \.\.\. (ok|FAILED|ignored)/m.test(own.slice(own.indexOf("\n") + 1));
 }
 
 /**
  * The files that the report does not mention: their tests were lost with the process, or there are
  * none, or an early `process.exit(0)` ended it. The report of Deno names the file that registered a
  * test, which may be a contract suite; its output names the other file.
+ *
+ * @param run What was run.
+ * @param cases What the runner reported.
+ * @param output What the runner printed.
  */
-function unreportedFiles(
-  run: TestRun,
+export function unreportedFiles(
+  run: Pick<TestRun, "runtime" | "files">,
   cases: readonly TestCase[],
   output: string,
 ): string[] {
   const reported = [...new Set(cases.map(({ file }) => file))];
   return run.files.filter((file) => {
     if (reported.some((name) => name.endsWith(file))) return false;
-    return run.runtime !== "deno" || !new RegExp(`running [1-9].* from \\./${file}\n`).test(output);
+    return run.runtime !== "deno" || !denoRanTestOf(file, output);
   });
 }
 
@@ -95,7 +110,8 @@ export async function runTests(context: StageContext, run: TestRun): Promise<Sta
     env: { NO_COLOR: "1", ...run.env },
   });
   const text = existsSync(report) ? readFileSync(report, "utf8") : "";
-  const cases = run.runtime === "node" ? parseNodeReport(text) : parseJunit(text);
+  const all = run.runtime === "node" ? parseNodeReport(text) : parseJunit(text);
+  const cases = all.filter(({ path }) => !path[0]?.startsWith(FILE_MARK));
   const crashes = findCrashes(run, ended, cases);
   const output = [stripVTControlCharacters(ended.output), ...crashes].join("\n");
   const result = countCases(cases, output);

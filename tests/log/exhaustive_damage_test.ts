@@ -82,8 +82,10 @@ function* offsetsOf(end: number): Generator<number> {
   }
 }
 
-describe("a log with every kind of damage", async () => {
-  for (const shape of await buildShapes()) {
+const shapes = await buildShapes();
+
+describe("a log with every kind of damage", () => {
+  for (const shape of shapes) {
     it(`trap 48: loses nothing silently: ${shape.name}`, async () => {
       const flips = new Ends();
       const cuts = new Ends();

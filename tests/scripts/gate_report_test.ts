@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { countCases, leafCases, outermostNames } from "../../scripts/gate/count_cases.ts";
 import { parseJunit } from "../../scripts/gate/junit_report.ts";
 import { FILE_MARK, parseNodeReport } from "../../scripts/gate/node_report.ts";
+import { unreportedFiles } from "../../scripts/gate/run_tests.ts";
 import type { TestCase } from "../../scripts/gate/stage.ts";
 import { mergeResults } from "../../scripts/gate/stage.ts";
 
@@ -107,6 +108,29 @@ describe("gate reports", () => {
     ].join("\n");
     const files = parseNodeReport(text).map(({ file, path }) => `${file} ${path}`);
     assert.deepEqual(files, ["tests/a_test.ts one", "tests/b_test.ts two"]);
+  });
+
+  it("unreportedFiles finds a file of Deno without a test, whoever registered the others", () => {
+    const output = [
+      `${FILE_MARK}tests/empty_test.ts ... ok (0ms)`,
+      `${FILE_MARK}tests/contract_test.ts ... ok (0ms)`,
+      "a contract ...",
+      "  keeps it ... ok (1ms)",
+      "a contract ... ok (2ms)",
+      `${FILE_MARK}tests/b_test.ts ... ok (0ms)`,
+      "two ... ok (0ms)",
+      `${FILE_MARK}tests/last_test.ts ... ok (0ms)`,
+      "",
+      "ok | 4 passed (1 step) | 0 failed (1s)",
+    ].join("\n");
+    const cases: TestCase[] = [{ file: "./tests/b_test.ts", path: ["two"], outcome: "passed" }];
+    const names = ["empty", "contract", "b", "last", "lost"];
+    const files = names.map((name) => `tests/${name}_test.ts`);
+    assert.deepEqual(unreportedFiles({ runtime: "deno", files }, cases, output), [
+      "tests/empty_test.ts",
+      "tests/last_test.ts",
+      "tests/lost_test.ts",
+    ]);
   });
 
   it("leafCases keeps a suite that failed in a hook", () => {
