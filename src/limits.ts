@@ -214,3 +214,12 @@ export const SNAPSHOT_BYTES_MIN = 64 * KIB;
 
 /** How many entries that a snapshot covers stay in the log unless told otherwise. */
 export const TRAILING_ENTRIES_DEFAULT = 10_000;
+
+/** The most connections to the pages that a node shows of itself (`--http`). */
+export const HTTP_CONNECTIONS_MAX = 16;
+
+/** The longest request for such a page, line and headers, in bytes. */
+export const HTTP_REQUEST_BYTES_MAX = 8 * KIB;
+
+/** How long such a request may take to arrive, in milliseconds. */
+export const HTTP_REQUEST_MS_MAX = 5_000;

@@ -50,6 +50,7 @@ const packageHomes: readonly { name: string; home: string }[] = [
   { name: "cliffy", home: "src/cli/" },
   { name: "cli-progress", home: "src/cli/progress_bar.ts" },
   { name: "capnp-ts", home: "src/wire/" },
+  { name: "prom-client", home: "src/observability/prometheus_metrics.ts" },
 ];
 
 const baseFiles = /^src\/(?:assert|types|limits|errors|bytes|address)\.ts$/;

@@ -258,7 +258,7 @@ const mappers: readonly (readonly [abstract new (...args: never[]) => Error, Map
   [NetworkError, (error) => ({
     exit: ExitCode.failed,
     fix: (error as NetworkError).code === "EADDRINUSE"
-      ? ["another process listens there: stop it, or choose another --listen"]
+      ? ["another process listens there: stop it, or choose another address"]
       : [],
     retryable: true,
   })],

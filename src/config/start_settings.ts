@@ -66,6 +66,11 @@ export const startSettings = settings({
     defaultNote: "the stored name, or raft",
     isConfigurable: true,
   })),
+  http: optional(address({
+    summary: "Where to answer /metrics (Prometheus), /health and /status",
+    defaultNote: "nowhere",
+    isConfigurable: true,
+  })),
   heartbeatMs: duration({
     flag: "heartbeat",
     summary: "How often a leader is heard",

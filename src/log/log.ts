@@ -118,6 +118,12 @@ export interface Log {
   close(): Promise<void>;
 
   /**
+   * What it takes on disk: its segments, and their bytes, preallocated ones included. A log that is
+   * not kept in files leaves it out.
+   */
+  readonly usage?: { readonly segments: number; readonly bytes: number };
+
+  /**
    * Why the log cannot prepare for more entries, or null. What it has room for it takes; what needs
    * more waits, syncs and removals with it, and goes on by itself. Nothing that is in files is
    * harmed. A log that cannot run out of room leaves this out, and `watchShortage` with it.

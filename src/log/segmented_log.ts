@@ -177,6 +177,12 @@ export class SegmentedLog implements Log {
     return this.#lastIndex;
   }
 
+  /** What it takes on disk. */
+  get usage(): { readonly segments: number; readonly bytes: number } {
+    const bytes = this.#segments.reduce((sum, { header }) => sum + header.segmentBytes, 0);
+    return { segments: this.#segments.length, bytes };
+  }
+
   /** Why the next segment cannot be prepared, or null. */
   get shortage(): LogShortage | null {
     return this.#room.shortage;

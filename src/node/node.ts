@@ -6,6 +6,7 @@
  */
 import { assert } from "../assert.ts";
 import { silentLogger } from "../observability/logger.ts";
+import type { NodeReadings } from "../observability/node_readings.ts";
 import { Raft, type StopReason } from "../raft/raft.ts";
 import type { RaftOptions } from "../raft/raft_options.ts";
 import type { RaftStatus } from "../raft/raft_status.ts";
@@ -36,6 +37,8 @@ export interface RunningNode {
   ready(readiness: Readiness): Promise<void>;
   /** How things stand, as this node sees them. */
   status(): RaftStatus;
+  /** What it has counted since its start, for metrics. */
+  readings(): NodeReadings;
   /** Stops the node; with `handOver`, in good order: see `Raft`. */
   stop(options?: { readonly handOver?: boolean }): Promise<void>;
 }
@@ -55,9 +58,10 @@ export async function startNode(runtime: Runtime, options: NodeOptions): Promise
     return started;
   });
   const service = new ClientService(runtime, { backend, warn: (message) => logger.warn(message) });
+  const stateMachine = options.stateMachine ?? new KeyValueStore();
   const raft = await Raft.start(runtime, {
     ...options,
-    stateMachine: options.stateMachine ?? new KeyValueStore(),
+    stateMachine,
     serveClient: ({ stream, hello, decoder, handOver }) => {
       if (started === null) stream.destroy();
       else handOver(service.accept({ stream, hello, bufferedBytes: decoder.takeRest() }));
@@ -76,6 +80,12 @@ export async function startNode(runtime: Runtime, options: NodeOptions): Promise
     stopped: raft.stopped,
     ready: (readiness) => raft.ready(readiness),
     status: () => raft.status(),
+    readings: () => ({
+      ...raft.readings(),
+      clientConnections: service.connectionCount,
+      keys: stateMachine instanceof KeyValueStore ? stateMachine.keyCount : null,
+      leases: stateMachine instanceof KeyValueStore ? stateMachine.leaseCount : null,
+    }),
     stop: (options) => raft.stop(options),
   };
 }

@@ -84,7 +84,7 @@ export class DriverLoop {
     this.#ticks = this.#createTicks(options);
     this.room = new DiskRoom(consensus, log, options.snapshots.logger);
     this.taker = this.#createTaker();
-    this.trouble = this.#createTrouble();
+    this.trouble = new SnapshotTrouble({ clock, ...options.snapshots, taker: this.taker, failed });
     this.#applyLoop = this.#createApplyLoop(cache);
     this.states = createStateComparison(options, this.#applyLoop);
     this.#reads = this.#createReads(options);
@@ -149,6 +149,11 @@ export class DriverLoop {
   /** How long ago the leader was heard, and how old the state is. */
   get contact(): Pick<LeaderContact, "ageMs" | "stateAgeMs"> {
     return this.#contact;
+  }
+
+  /** What is counted, for metrics. */
+  get meters(): { readonly proposals: Proposals; readonly watchdog: SyncWatchdog } {
+    return { proposals: this.#proposals, watchdog: this.#watchdog };
   }
 
   /** Starts: the core's timers run from here. */
@@ -368,12 +373,6 @@ export class DriverLoop {
       compacted: (index) => this.input({ type: "compacted", index }),
       failed: (error) => this.#fail(error),
     });
-  }
-
-  #createTrouble(): SnapshotTrouble {
-    const { clock, snapshots: { store, logger } } = this.#options;
-    const failed = (error: Error) => this.#fail(error);
-    return new SnapshotTrouble({ clock, store, logger, taker: this.taker, failed });
   }
 
   #roomChanged(): void {

@@ -317,6 +317,7 @@ export class EffectPerformer {
     // Whoever was answered before may have stopped this node, and with it the rest.
     if (!this.#owed.delete(batch)) return;
     const error = this.#refusalError(refusal.reason);
+    this.#options.proposals.refused(batch.proposals.length);
     for (const { sink, requestId } of batch.proposals) sink.proposalFailed(requestId, error);
   }
 

@@ -23,8 +23,8 @@ export interface OpenBackupOptions {
 }
 
 /**
- * Takes a snapshot, unless the newest one is of everything that is applied, and opens it. The
- * caller closes the reader.
+ * Takes a snapshot, unless the newest one is of everything that is applied and is good, and opens
+ * it. The caller closes the reader.
  *
  * @throws {RaftError} If no quorum confirms what is to be in it, or nothing was applied yet.
  * @throws {StorageError} If it cannot be written or read.
@@ -33,8 +33,11 @@ export async function openBackup(options: OpenBackupOptions): Promise<SnapshotRe
   const { driver, store, consistency } = options;
   if (consistency !== "stale") await waitForReadPoint(options);
   for (let attempt = 1;; attempt += 1) {
-    const snapshot = await driver.taker.trigger();
+    const before = store.latest;
+    let snapshot = await driver.taker.trigger();
     try {
+      // What lies on the disk may have rotted, and a backup is no good if it has.
+      if (snapshot === before) snapshot = await driver.trouble.verified(snapshot);
       return replacingUnusable(await store.openReader(snapshot), driver);
     } catch (error) {
       // A newer one has replaced it meanwhile.

@@ -7,6 +7,7 @@
 import { assert } from "../assert.ts";
 import { LeadershipLostError, OverloadedError, type RaftError } from "../errors.ts";
 import { PROPOSALS_WAITING_BYTES_MAX, PROPOSALS_WAITING_MAX } from "../limits.ts";
+import type { ProposalReadings } from "../observability/node_readings.ts";
 import type { Index, Term } from "../types.ts";
 
 /** How a command was applied. The object may be reused after the call that passes it. */
@@ -48,6 +49,21 @@ export class Proposals {
   /** In the log, ascending by firstIndex; those before #head are answered. */
   #logged: ProposalBatch[] = [];
   #head = 0;
+  #loggedCount = 0;
+  #refusedCount = 0;
+  #unknownCount = 0;
+
+  /** What became of the commands so far. */
+  get readings(): ProposalReadings {
+    const logged = this.#logged.slice(this.#head);
+    const inLog = logged.reduce((sum, { proposals }) => sum + proposals.length, 0);
+    return {
+      logged: this.#loggedCount,
+      pending: this.#waiting.length + inLog,
+      refused: this.#refusedCount,
+      unknown: this.#unknownCount,
+    };
+  }
 
   /** Whether commands wait for the log. */
   get isWaiting(): boolean {
@@ -66,6 +82,7 @@ export class Proposals {
     const full = this.#waiting.length >= PROPOSALS_WAITING_MAX ||
       (this.#waitingBytes > 0 && this.#waitingBytes + bytes > PROPOSALS_WAITING_BYTES_MAX);
     if (full) {
+      this.#refusedCount += 1;
       const message = `Cannot take the command as ${this.#waiting.length} wait for the log`;
       proposal.sink.proposalFailed(proposal.requestId, new OverloadedError(message));
       return;
@@ -100,6 +117,7 @@ export class Proposals {
   /** Notes that a batch is in the log from `firstIndex` on. */
   logged(batch: ProposalBatch, firstIndex: Index): void {
     batch.firstIndex = firstIndex;
+    this.#loggedCount += batch.proposals.length;
     this.#logged.push(batch);
   }
 
@@ -115,11 +133,17 @@ export class Proposals {
     return batch.proposals[position]!;
   }
 
+  /** So many commands that were taken out to be logged were refused instead. */
+  refused(count: number): void {
+    this.#refusedCount += count;
+  }
+
   /** Answers everything that waits for the log with `error`: nothing of it was applied. */
   failWaiting(error: () => RaftError): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#refusedCount += waiting.length;
     for (const proposal of waiting) proposal.sink.proposalFailed(proposal.requestId, error());
   }
 
@@ -131,6 +155,7 @@ export class Proposals {
     for (const { firstIndex, proposals } of batches) {
       for (let i = Math.max(0, appliedIndex + 1 - firstIndex); i < proposals.length; i += 1) {
         const { sink, requestId } = proposals[i]!;
+        this.#unknownCount += 1;
         sink.proposalFailed(requestId, new LeadershipLostError(reason));
       }
     }

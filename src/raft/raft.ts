@@ -10,6 +10,7 @@ import { NoQuorumError, NotLeaderError, ShutdownError } from "../errors.ts";
 import type { SnapshotReader, StoredSnapshot } from "../log/snapshot_store.ts";
 import { syncLog } from "../log/sync_log.ts";
 import { type Logger, silentLogger } from "../observability/logger.ts";
+import type { NodeReadings } from "../observability/node_readings.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { CommandGate } from "../state_machine/command_gate.ts";
 import { makeRequestId, REQUEST_ID_RANDOM_BYTES } from "../state_machine/request_id.ts";
@@ -35,6 +36,7 @@ import {
   HEARTBEAT_MS_DEFAULT,
   type RaftOptions,
 } from "./raft_options.ts";
+import { readRaft } from "./raft_readings.ts";
 import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
 import {
   closeStorage,
@@ -59,6 +61,7 @@ export interface StopReason {
 interface Running {
   readonly consensus: Consensus;
   readonly driver: DriverLoop;
+  readonly news: LeaderNews;
 }
 
 /**
@@ -322,29 +325,27 @@ export class Raft {
 
   /** How things stand, as this node sees them. */
   status(): RaftStatus {
-    const { directory, log, snapshots } = this.#storage;
+    const { identity } = this.#storage.directory;
     const { transport } = this.#port;
-    const frame = {
-      nodeId: this.nodeId,
-      clusterId: directory.identity.clusterId,
-      clusterName: directory.identity.clusterName,
-      version: this.#options.version ?? "",
-      uptimeMs: this.#runtime.clock.nowMs() - this.#startedAtMs,
-    };
+    const uptimeMs = this.#runtime.clock.nowMs() - this.#startedAtMs;
+    const frame = { ...identity, version: this.#options.version ?? "", uptimeMs };
     if (this.#running !== null) {
-      return runningStatus({ ...frame, notes: [] }, {
-        ...this.#running,
-        log,
-        snapshots,
-        transport,
-      });
+      const parts = { ...this.#running, ...this.#storage, transport };
+      return runningStatus({ ...frame, notes: [] }, parts);
     }
-    const members = formingMembers(this.#options, this.address);
-    return formingStatus(
-      { ...frame, notes: [this.#birth.notFormed().message] },
-      members,
-      transport,
-    );
+    const forming = { ...frame, notes: [this.#birth.notFormed().message] };
+    return formingStatus(forming, formingMembers(this.#options, this.address), transport);
+  }
+
+  /** What it has counted since its start, for metrics. */
+  readings(): Pick<NodeReadings, "status" | "raft" | "log" | "snapshotBytes"> {
+    const { log, snapshots } = this.#storage;
+    return {
+      status: this.status(),
+      raft: this.#running === null ? null : readRaft({ ...this.#running, gate: this.#gate }),
+      log: log.usage ?? null,
+      snapshotBytes: snapshots.latest?.totalBytes ?? 0,
+    };
   }
 
   /** Judges the hello of a client, for the part that serves clients. */
@@ -454,7 +455,7 @@ export class Raft {
       membershipChanged: () => this.#members.follow(),
       failed: (error) => void this.#end(error),
     });
-    this.#running = { consensus, driver };
+    this.#running = { consensus, driver, news };
     this.#members.running(consensus);
     if (identity.deviatesSince > 0) this.#stopServing(identity.deviatesSince);
     driver.start();
@@ -482,8 +483,7 @@ export class Raft {
   }
 
   #end(error: Error | null): Promise<void> {
-    this.#ending ??= this.#tearDown(error);
-    return this.#ending;
+    return this.#ending ??= this.#tearDown(error);
   }
 
   async #tearDown(error: Error | null): Promise<void> {

@@ -41,7 +41,7 @@ export function runningStatus(
   const members = allMembers(core.configuration);
   const leader = members.find((member) => member.id === core.leaderId);
   return {
-    ...common({ ...frame, notes: [...frame.notes, ...driver.room.notes, ...driver.trouble.notes] }),
+    ...common({ ...frame, notes: [...frame.notes, ...driverNotes(driver)] }),
     role: roleName(core),
     term: core.term,
     leaderId: core.leaderId ?? 0,
@@ -100,6 +100,14 @@ export function formingStatus(
       version: id === frame.nodeId ? frame.version : transport.peerReply(id)?.version ?? "",
     })),
   };
+}
+
+/** What is the matter with the disk. */
+function driverNotes({ room, trouble, meters }: DriverLoop): string[] {
+  // Where room is lacking, a sync waits for it.
+  const isStalled = meters.watchdog.isStalled && !room.isFull;
+  const stall = "nothing becomes durable: the disk stands still";
+  return [...room.notes, ...trouble.notes, ...(isStalled ? [stall] : [])];
 }
 
 function common(frame: StatusFrame) {

@@ -22,6 +22,7 @@ import {
 import type { Log } from "../log/log.ts";
 import type { SnapshotStore, StoredSnapshot } from "../log/snapshot_store.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { SnapshotReadings } from "../observability/node_readings.ts";
 import type { Clock, Random } from "../runtime/runtime.ts";
 import type { CommandGate } from "../state_machine/command_gate.ts";
 import type { ClusterId, Index } from "../types.ts";
@@ -88,6 +89,7 @@ export class SnapshotTaker {
   #notBeforeMs = -Infinity;
   /** Those who want a snapshot that begins from now on. */
   #waiters: Waiter[] = [];
+  readonly #counts = { taken: 0, takenSeconds: 0, failed: 0, lastFailed: false };
 
   /** Starts where the state machine stands. */
   constructor(options: SnapshotTakerOptions) {
@@ -100,6 +102,11 @@ export class SnapshotTaker {
     assert(this.#trailingEntries >= 0, () => `${this.#trailingEntries} trailing entries`);
     this.#position = options.appliedPosition;
     this.#since = this.#position;
+  }
+
+  /** What became of the snapshots so far. */
+  get readings(): Pick<SnapshotReadings, "taken" | "takenSeconds" | "failed" | "lastFailed"> {
+    return { ...this.#counts };
   }
 
   /**
@@ -185,6 +192,8 @@ export class SnapshotTaker {
       for (const { reject } of waiters) reject(this.#isStopped ? stopping() : error);
       if (this.#isStopped) return;
       this.#notBeforeMs = this.#options.clock.nowMs() + RETRY_AFTER_MS;
+      this.#counts.failed += 1;
+      this.#counts.lastFailed = true;
       logger.error("Could not take a snapshot: the log stays as it is", { reason: error.message });
     }).then(() => {
       this.#isTaking = false;
@@ -233,6 +242,9 @@ export class SnapshotTaker {
       throw error;
     }
     const durationMs = Math.round(clock.nowMs() - startMs);
+    this.#counts.taken += 1;
+    this.#counts.takenSeconds += durationMs / 1000;
+    this.#counts.lastFailed = false;
     logger.info("Took a snapshot", { index, bytes: snapshot.totalBytes, durationMs });
     await this.#compact(index);
     return snapshot;

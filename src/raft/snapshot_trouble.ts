@@ -2,9 +2,10 @@
  * What becomes of a node whose snapshots fail it. The state is in memory, so none of this is a loss
  * yet, and what can be made anew is:
  *
- * - The newest snapshot cannot be read, or has rotted, and a follower needs it: another one is
- *   taken in its place. A follower verifies what it gets, so rot shows when it refuses; then the
- *   file is read once to its end.
+ * - The newest snapshot cannot be read, or has rotted, and a follower or a backup needs it: another
+ *   one is taken in its place. A follower verifies what it gets, so rot shows when it refuses; then
+ *   the file is read once to its end. So it is before it is saved elsewhere, if it lay there for a
+ *   while. It shows in the status for an hour, and in the log.
  * - That one cannot be written either, for a reason that room does not mend: the disk is of no use.
  *   The node ends, and a leader hands over before: another one has a snapshot of its own.
  * - A snapshot of the leader's cannot be stored, for want of room, say: the leader asks again in a
@@ -18,11 +19,18 @@ import { ROOM_RETRY_MS_MAX } from "../limits.ts";
 import { isShortage } from "../log/no_room_error.ts";
 import type { SnapshotStore, StoredSnapshot } from "../log/snapshot_store.ts";
 import type { Logger } from "../observability/logger.ts";
+import type { SnapshotReadings } from "../observability/node_readings.ts";
 import type { Clock, TimerHandle } from "../runtime/runtime.ts";
 import type { SnapshotTaker } from "./snapshot_taker.ts";
 
 /** How long a fault is worth a word after it was met the last time, in milliseconds. */
 const RECENT_MS = 60_000;
+
+/**
+ * How long a snapshot that was of no use is worth a word after another one took its place, in
+ * milliseconds: somebody should look at the disk.
+ */
+const UNUSABLE_MS = 60 * 60_000;
 
 /** What it works with. */
 export interface SnapshotTroubleOptions {
@@ -44,6 +52,10 @@ export class SnapshotTrouble {
   /** Another one is being taken in the place of the newest. */
   #replacing: Promise<void> | null = null;
   #timer: TimerHandle | null = null;
+  /** The last snapshot that was of no use, and when that was found. */
+  #unusable: { readonly reason: string; readonly atMs: number } | null = null;
+  #unusableCount = 0;
+  #receivedCount = 0;
 
   /** Knows of no trouble. */
   constructor(options: SnapshotTroubleOptions) {
@@ -53,12 +65,27 @@ export class SnapshotTrouble {
   /** What people should know of it, a sentence each. */
   get notes(): readonly string[] {
     const fault = this.#recentFault;
-    return fault === null ? [] : [fault.reason];
+    const unusable = this.#recentlyUnusable;
+    return [
+      ...(fault === null ? [] : [fault.reason]),
+      ...(unusable === null ? [] : [`a snapshot was of no use, look at the disk: ${unusable}`]),
+    ];
+  }
+
+  /** What became of the snapshots so far. */
+  get readings(): Omit<SnapshotReadings, "taken" | "takenSeconds" | "failed" | "lastFailed"> {
+    return {
+      received: this.#receivedCount,
+      notReceived: this.#recentFault !== null,
+      unusable: this.#unusableCount,
+      recentlyUnusable: this.#recentlyUnusable !== null,
+    };
   }
 
   /** A snapshot of the leader's was stored. */
   received(): void {
     this.#receptionFault = null;
+    this.#receivedCount += 1;
   }
 
   /** A snapshot of the leader's could not be stored. */
@@ -77,15 +104,29 @@ export class SnapshotTrouble {
 
   /** A follower refused this snapshot; resolves when it may be sent again, if it is still good. */
   async refused(snapshot: StoredSnapshot): Promise<void> {
-    const { store } = this.#options;
     const { snapshotId } = snapshot.meta;
     if (!this.#isLatest(snapshot) || this.#readId === snapshotId) return;
     this.#readId = snapshotId;
     try {
-      const chunks = store.state(snapshot)[Symbol.asyncIterator]();
-      while (!(await chunks.next()).done);
+      await this.#readToEnd(snapshot);
     } catch (error) {
       await this.unusable(snapshot, error);
+    }
+  }
+
+  /**
+   * Reads a snapshot to its end; resolves to it where it is good, else to the one that takes its
+   * place. Rejects with what is wrong with it where none can.
+   */
+  async verified(snapshot: StoredSnapshot): Promise<StoredSnapshot> {
+    try {
+      await this.#readToEnd(snapshot);
+      return snapshot;
+    } catch (error) {
+      await this.unusable(snapshot, error);
+      const { latest } = this.#options.store;
+      if (latest === null || this.#isLatest(snapshot)) throw error;
+      return latest;
     }
   }
 
@@ -100,8 +141,15 @@ export class SnapshotTrouble {
     return this.#replacing;
   }
 
+  async #readToEnd(snapshot: StoredSnapshot): Promise<void> {
+    const chunks = this.#options.store.state(snapshot)[Symbol.asyncIterator]();
+    while (!(await chunks.next()).done);
+  }
+
   async #replace(snapshot: StoredSnapshot, { message: reason }: Error): Promise<void> {
     const { clock, logger, taker, failed } = this.#options;
+    this.#unusable = { reason, atMs: clock.nowMs() };
+    this.#unusableCount += 1;
     logger.error("The newest snapshot is of no use: another one takes its place", {
       reason,
       index: snapshot.meta.lastIncludedIndex,
@@ -129,6 +177,13 @@ export class SnapshotTrouble {
     const fault = this.#receptionFault;
     const isRecent = fault !== null && this.#options.clock.nowMs() - fault.atMs < RECENT_MS;
     return isRecent ? fault : null;
+  }
+
+  /** Why a snapshot was of no use of late, or null. */
+  get #recentlyUnusable(): string | null {
+    const found = this.#unusable;
+    const isRecent = found !== null && this.#options.clock.nowMs() - found.atMs < UNUSABLE_MS;
+    return isRecent ? found.reason : null;
   }
 
   #isLatest({ meta }: StoredSnapshot): boolean {

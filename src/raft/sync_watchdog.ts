@@ -5,6 +5,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import { DurationHistogram } from "../observability/duration_histogram.ts";
 import type { Clock, TimerHandle } from "../runtime/runtime.ts";
 
 /** What the watchdog works with. */
@@ -18,6 +19,8 @@ export interface SyncWatchdogOptions {
 
 /** Watches the syncs of one log. */
 export class SyncWatchdog {
+  /** How long each took since it began, or since the one before was complete. */
+  readonly durations = new DurationHistogram();
   readonly #options: SyncWatchdogOptions;
   #underWay = 0;
   /** When the first of these syncs began, or the latest one completed. */
@@ -34,6 +37,12 @@ export class SyncWatchdog {
     return this.#underWay > 0;
   }
 
+  /** Whether syncs are under way, and none has completed for as long as a stall takes. */
+  get isStalled(): boolean {
+    const { clock, stallMs } = this.#options;
+    return this.#underWay > 0 && clock.nowMs() >= this.#sinceMs + stallMs;
+  }
+
   /** A sync began. */
   started(): void {
     if (this.#underWay === 0) this.#sinceMs = this.#options.clock.nowMs();
@@ -45,7 +54,9 @@ export class SyncWatchdog {
   completed(): void {
     assert(this.#underWay > 0, "a sync completed that never began");
     this.#underWay -= 1;
-    this.#sinceMs = this.#options.clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
+    this.durations.add(nowMs - this.#sinceMs);
+    this.#sinceMs = nowMs;
   }
 
   /** Watches nothing any more. */

@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { HttpServer, HttpServerOptions } from "./http.ts";
+
 /** The signals that the program reacts to or sends. */
 export type SignalName = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGKILL" | "SIGSTOP" | "SIGCONT";
 
@@ -137,6 +139,14 @@ export interface MachineFacts {
   openFilesMax(): Promise<number | null>;
 }
 
+/** What the process has taken of its machine. */
+export interface ProcessUsage {
+  /** The memory that it occupies now. */
+  readonly residentBytes: number;
+  /** The processor time since its start, of all its threads. */
+  readonly cpuSeconds: number;
+}
+
 /** The process. */
 export interface HostProcess {
   readonly pid: number;
@@ -152,6 +162,10 @@ export interface HostProcess {
   readonly machine: MachineFacts;
   /** Monotonic milliseconds with a fraction, for deadlines. */
   nowMs(): number;
+  /** What this process has taken of its machine. */
+  usage(): ProcessUsage;
+  /** Listens for requests of pages. Rejects with a NetworkError. */
+  listenHttp(options: HttpServerOptions): Promise<HttpServer>;
   /** Sets the code to end with; the process ends when nothing is left to do. */
   setExitCode(code: number): void;
   /** Ends now. What was written to a pipe and not yet taken is lost: for emergencies only. */

@@ -1,3 +1,4 @@
+import type { HttpServer } from "../../src/runtime/http.ts";
 import type {
   AppendFile,
   ChildProcess,
@@ -8,6 +9,7 @@ import type {
   LinePipe,
   MachineFacts,
   OutputStream,
+  ProcessUsage,
   SignalName,
   UserFiles,
 } from "../../src/runtime/process.ts";
@@ -109,6 +111,14 @@ export class FakeHost implements HostProcess {
 
   nowMs(): number {
     return performance.now();
+  }
+
+  usage(): ProcessUsage {
+    return { residentBytes: 64 * 2 ** 20, cpuSeconds: 1.5 };
+  }
+
+  listenHttp(): Promise<HttpServer> {
+    throw new Error("Nobody listens in a unit test");
   }
 
   setExitCode(code: number): void {

@@ -146,4 +146,21 @@ describe("Proposals", () => {
     proposals.failLogged(6, "again");
     assert.equal(proposer.failures.size, 3);
   });
+
+  it("counts what became of them", () => {
+    const proposer = new Proposer();
+    const proposals = new Proposals();
+    const counts = () => Object.values(proposals.readings);
+    proposals.logged(proposer.batch(3), 10);
+    proposals.logged(proposer.batch(2), 13);
+    proposals.add(proposer.make());
+    assert.deepEqual(proposals.readings, { logged: 5, pending: 6, refused: 0, unknown: 0 });
+    proposals.failWaiting(() => new ShutdownError("over"));
+    proposals.refused(7);
+    assert.deepEqual(counts(), [5, 5, 8, 0]);
+    for (const index of [10, 11, 12]) proposals.takeLogged(index);
+    proposals.takeLogged(13);
+    proposals.failLogged(13, "leadership ended");
+    assert.deepEqual(counts(), [5, 0, 8, 1]);
+  });
 });

@@ -42,6 +42,18 @@ async function ended(world: SnapshotTransferWorld, node: SimulatedNode): Promise
   return node.lastError!;
 }
 
+/** What `promise` comes to, while the world goes on. */
+async function settled<Value>(
+  world: SnapshotTransferWorld,
+  promise: Promise<Value>,
+): Promise<Value> {
+  let isSettled = false;
+  const done = () => void (isSettled = true);
+  promise.then(done, done);
+  await world.until(() => isSettled);
+  return await promise;
+}
+
 /** Another node leads, serves the one that was away, and the one that ended comes back. */
 async function goesOn(world: SnapshotTransferWorld, node: SimulatedNode): Promise<void> {
   await world.put(5);
@@ -70,27 +82,39 @@ describe("a leader whose snapshot is of no use", () => {
     const world = await new SnapshotTransferWorld("backup", FEW_KEYS).formed();
     await world.put(5);
     const { raft } = world.cluster.leader!.running!;
-    let settled: unknown = null;
-    const save = async () => {
-      const reader = await raft.openSnapshot();
-      try {
-        return await reader.read(0, 100);
-      } finally {
-        await reader.close();
-      }
-    };
-    const outcome = async () => {
-      settled = null;
-      save().then((bytes) => settled = bytes, (error) => settled = error);
-      await world.until(() => settled !== null);
-      return settled;
-    };
-    assert.ok(await outcome() instanceof Uint8Array);
+    const opened = await settled(world, raft.openSnapshot());
     const broken = snapshotOf(world.cluster.leader!);
     failCalls(world.cluster.leader!, ({ kind, path }) => kind === "read" && path === broken);
-    assert.ok(await outcome() instanceof StorageError);
+    await assert.rejects(settled(world, opened.read(0, 100)), StorageError);
+    await settled(world, opened.close());
     await world.until(() => snapshotOf(world.cluster.leader!) !== broken);
-    assert.ok(await outcome() instanceof Uint8Array, "nothing was applied, and it is there");
+    const again = await settled(world, raft.openSnapshot());
+    assert.equal((await settled(world, again.read(0, 100))).length, 100, "nothing was applied");
+    await settled(world, again.close());
+  });
+
+  it("saves nowhere what has rotted: another one, and says so for an hour", TIMEOUT, async () => {
+    const world = await new SnapshotTransferWorld("rotten backup", FEW_KEYS).formed();
+    await world.put(5);
+    const leader = world.cluster.leader!;
+    const { raft } = leader.running!;
+    await settled(world, raft.openSnapshot().then((one) => one.close()));
+    assert.equal(raft.readings().raft!.snapshots.unusable, 0);
+    assert.deepEqual(raft.status().notes, []);
+    const rotten = snapshotOf(leader);
+    leader.machine.disk.corrupt({ path: rotten, offset: 1_000, mask: 4 });
+    const reader = await settled(world, raft.openSnapshot());
+    assert.notEqual(snapshotOf(leader), rotten);
+    assert.ok(snapshotOf(leader).includes(reader.snapshot.meta.snapshotId), "the new one");
+    await settled(world, reader.close());
+    const { unusable, recentlyUnusable } = raft.readings().raft!.snapshots;
+    assert.deepEqual([unusable, recentlyUnusable], [1, true]);
+    assert.match(
+      raft.status().notes.join(),
+      /snapshot was of no use, look at the disk: .*checksum/,
+    );
+    await settled(world, raft.openSnapshot().then((one) => one.close()));
+    assert.equal(raft.readings().raft!.snapshots.unusable, 1, "the new one is good");
   });
 
   it("takes another one where it has rotted, which a follower finds out", TIMEOUT, async () => {

@@ -275,7 +275,9 @@ describe("a node whose state deviates", () => {
         assert.match(outcome.message, /node 1 differs from that of a majority.*recover rejoin/);
       }
       assert.deepEqual(haunted.raft(1).status().alarms.map(({ nodeId }) => nodeId), [1]);
+      assert.equal(haunted.raft(1).readings().raft!.deviates, true);
     };
+    assert.equal(haunted.raft(2).readings().raft!.deviates, false);
     await isRefused();
     await haunted.write(5);
     const read = await haunted.settle(haunted.raft(2).query(GET));

@@ -28,6 +28,27 @@ describe("SyncWatchdog", () => {
     assert.equal(watched.stalls, 2);
   });
 
+  it("says that it is stalled while it is, and how long each sync took", async () => {
+    const { clock, watchdog } = new Watched();
+    watchdog.started();
+    await clock.pass(STALL_MS - 1);
+    assert.equal(watchdog.isStalled, false);
+    await clock.pass(1);
+    assert.equal(watchdog.isStalled, true);
+    watchdog.started();
+    watchdog.completed();
+    assert.equal(watchdog.isStalled, false, "one is under way, and one completed just now");
+    await clock.pass(3);
+    watchdog.completed();
+    await clock.pass(2 * STALL_MS);
+    assert.equal(watchdog.isStalled, false, "none is under way");
+    const { count, totalSeconds, buckets } = watchdog.durations.read();
+    assert.deepEqual([count, totalSeconds], [2, (STALL_MS + 3) / 1000]);
+    assert.deepEqual(buckets.filter((bucket) => bucket.count === 1).map(({ seconds }) => seconds), [
+      ...[0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1],
+    ]);
+  });
+
   it("is calm while syncs complete, however many are under way", async () => {
     const watched = new Watched();
     watched.watchdog.started();

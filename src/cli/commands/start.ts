@@ -13,6 +13,7 @@ import {
   planNode,
   type StartValues,
 } from "../node_plan.ts";
+import { type HttpPages, openHttpPages } from "../http_pages.ts";
 import { parseConfigurationFile, resolveSettings } from "../resolve_settings.ts";
 import { styleFor } from "../style.ts";
 import { onStopSignals, signalExitCode } from "../terminal.ts";
@@ -60,12 +61,23 @@ function nextSteps(plan: NodePlan, node: RunningNode): string[] {
   ];
 }
 
+/** What is told where a node is ready. */
+interface Announcement {
+  readonly plan: NodePlan;
+  readonly node: RunningNode;
+  readonly values: StartValues;
+  readonly http: HttpPages;
+}
+
 async function announce(
   context: CommandContext,
-  { plan, node, values }: { plan: NodePlan; node: RunningNode; values: StartValues },
+  { plan, node, values, http }: Announcement,
 ): Promise<void> {
   const { nodeId, address, clusterId } = node;
-  const document = { ready: values.ready, nodeId, address, clusterId, pid: context.host.pid };
+  const document = {
+    ...{ ready: values.ready, nodeId, address, clusterId, pid: context.host.pid },
+    ...(http.address === null ? {} : { http: http.address }),
+  };
   if (values.readyFile !== undefined) {
     await context.host.files.replace(values.readyFile, `${JSON.stringify(document)}\n`);
   }
@@ -111,12 +123,32 @@ function stopInTime(
   });
 }
 
+/** Runs the node with its pages, which can be asked before the node is there and are gone with it. */
+async function runWithPages(
+  context: CommandContext,
+  values: StartValues,
+): Promise<CommandResult> {
+  const logger = createLogger(context, values);
+  const http = await openHttpPages(context.host, { listen: values.http, logger });
+  try {
+    return await runNode(context, { values, logger, http });
+  } finally {
+    await http.close();
+  }
+}
+
 /** Runs the node until a signal or a failure stops it. */
-async function runNode(context: CommandContext, values: StartValues): Promise<CommandResult> {
+async function runNode(
+  context: CommandContext,
+  { values, logger, http }: {
+    readonly values: StartValues;
+    readonly logger: LogtapeLogger;
+    readonly http: HttpPages;
+  },
+): Promise<CommandResult> {
   const { host, program } = context;
   const runtime = await context.runtime();
   const plan = planNode(values, await readKnownAs(runtime, dataPathOf(values)));
-  const logger = createLogger(context, values);
   const trace = values.trace === undefined
     ? null
     : await TraceWriter.open(runtime, values.trace, logger);
@@ -134,6 +166,7 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
     version: program.version,
     ...(trace === null ? {} : { tracer: trace.tracer }),
   });
+  http.shows(node);
   const releaseSignals = onStopSignals(host, {
     onStop: (signal) => {
       logger.info("Stopping", { signal });
@@ -147,7 +180,7 @@ async function runNode(context: CommandContext, values: StartValues): Promise<Co
   }
   const ready = node.ready(values.ready).then(() => {
     logger.info("READY", { node: node.nodeId, address: node.address, kind: values.ready });
-    return announce(context, { plan, node, values });
+    return announce(context, { plan, node, values, http });
   });
   try {
     // A node that stops before it is ready never becomes ready.
@@ -196,5 +229,5 @@ export const start = declareCommand({
   hasNoFields: true,
   arguments: settings({}),
   options: startSettings,
-  run: (context, { options }) => runNode(context, options),
+  run: (context, { options }) => runWithPages(context, options),
 });

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import type { HttpServer, HttpServerOptions } from "../http.ts";
 import type {
   ChildProcess,
   HostProcess,
@@ -13,6 +14,7 @@ import type {
   LinePipe,
   MachineFacts,
   OutputStream,
+  ProcessUsage,
   SignalName,
   SpawnOptions,
   UserFiles,
@@ -66,6 +68,18 @@ export class SystemProcess implements HostProcess {
   /** Monotonic milliseconds. */
   nowMs(): number {
     return performance.now();
+  }
+
+  /** What this process has taken of its machine. */
+  usage(): ProcessUsage {
+    const { user, system } = process.cpuUsage();
+    return { residentBytes: process.memoryUsage().rss, cpuSeconds: (user + system) / 1e6 };
+  }
+
+  /** Listens for requests of pages; loads what that takes. */
+  async listenHttp(options: HttpServerOptions): Promise<HttpServer> {
+    const { listenHttp } = await import("./system_http.ts");
+    return await listenHttp(options);
   }
 
   /** Sets the code to end with. */
