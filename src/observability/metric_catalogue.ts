@@ -47,17 +47,19 @@ export type Metric = ValueMetric | HistogramMetric;
 
 type Value = number | boolean | null;
 
-/** Whether each of the alarms is raised. */
-const alarms: Readonly<Record<string, (readings: MetricReadings, raft: RaftReadings) => boolean>> =
-  {
-    state_divergence: ({ status }) => status.alarms.length > 0,
-    deviates: (_, { deviates }) => deviates,
-    disk_full: (_, { isFull }) => isFull,
-    disk_stalled: (_, { isStalled }) => isStalled,
-    snapshot_unusable: (_, { snapshots }) => snapshots.recentlyUnusable,
-    snapshot_failed: (_, { snapshots }) => snapshots.lastFailed,
-    snapshot_not_received: (_, { snapshots }) => snapshots.notReceived,
-  };
+/** The alarms by their names, and whether each is raised. */
+const alarms: readonly (readonly [
+  string,
+  (readings: MetricReadings, raft: RaftReadings) => boolean,
+])[] = [
+  ["state_divergence", ({ status }) => status.alarms.length > 0],
+  ["deviates", (_, { deviates }) => deviates],
+  ["disk_full", (_, { isFull }) => isFull],
+  ["disk_stalled", (_, { isStalled }) => isStalled],
+  ["snapshot_unusable", (_, { snapshots }) => snapshots.recentlyUnusable],
+  ["snapshot_failed", (_, { snapshots }) => snapshots.lastFailed],
+  ["snapshot_not_received", (_, { snapshots }) => snapshots.notReceived],
+];
 
 function samples(value: Value): Sample[] {
   return value === null ? [] : [{ labels: {}, value: Number(value) }];
@@ -110,7 +112,7 @@ const aboutNode: readonly Metric[] = [
     help: "Always 1; the labels say which node and which program this is",
     labels: ["node", "cluster", "cluster_id", "version"],
     read: ({ status: { nodeId, clusterName, clusterId, version } }) => [{
-      labels: { node: String(nodeId), cluster: clusterName, cluster_id: clusterId, version },
+      labels: { node: String(nodeId), cluster: clusterName, ["cluster_id"]: clusterId, version },
       value: 1,
     }],
   },
@@ -126,7 +128,7 @@ const aboutNode: readonly Metric[] = [
     read: (readings) => {
       const { raft } = readings;
       if (raft === null) return [];
-      return Object.entries(alarms).map(([alarm, isRaised]) => ({
+      return alarms.map(([alarm, isRaised]) => ({
         labels: { alarm },
         value: Number(isRaised(readings, raft)),
       }));
@@ -341,4 +343,4 @@ export const metricCatalogue: readonly Metric[] = [
 ];
 
 /** The alarms that `raft_alarm` tells of. */
-export const alarmNames: readonly string[] = Object.keys(alarms);
+export const alarmNames: readonly string[] = alarms.map(([name]) => name);

@@ -1,10 +1,10 @@
-/** Metrics are what the node says, in the text format of Prometheus, and docs/METRICS.md has all. */
+/** Metrics say what the node says, in the text format of Prometheus; docs/METRICS.md has all. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { DurationHistogram } from "../../src/observability/duration_histogram.ts";
 import { alarmNames, metricCatalogue } from "../../src/observability/metric_catalogue.ts";
-import type { NodeReadings } from "../../src/observability/node_readings.ts";
+import type { NodeReadings, SnapshotReadings } from "../../src/observability/node_readings.ts";
 import { loadPrometheusMetrics } from "../../src/observability/prometheus_metrics.ts";
 import { nodeReadings, raftReadings } from "./fake_readings.ts";
 import { parsePrometheusText, sampleOf } from "./prometheus_text.ts";
@@ -20,6 +20,11 @@ function alarm(name: string): string {
   return `raft_alarm{alarm="${name}"}`;
 }
 
+function withSnapshots(fields: Partial<SnapshotReadings>): NodeReadings {
+  const { snapshots } = raftReadings();
+  return nodeReadings({ raft: raftReadings({ snapshots: { ...snapshots, ...fields } }) });
+}
+
 describe("loadPrometheusMetrics", () => {
   it("writes every metric of the catalogue with its type and help", async () => {
     const parsed = parsePrometheusText(await textOf(nodeReadings()));
@@ -32,27 +37,27 @@ describe("loadPrometheusMetrics", () => {
 
   it("says of a leader what it is, and of each peer how far it is", async () => {
     const text = await textOf(nodeReadings());
-    const wanted = {
-      raft_is_leader: 1,
-      raft_has_leader: 1,
-      'raft_role{role="leader"}': 1,
-      'raft_role{role="follower"}': 0,
-      raft_commit_index: 100,
-      raft_log_segments: 2,
-      raft_proposals_total: 90,
-      raft_proposals_pending: 2,
-      raft_proposals_refused_total: 3,
-      raft_proposals_unknown_total: 4,
-      'raft_peer_connected{peer="2"}': 1,
-      'raft_peer_connected{peer="3"}': 0,
-      'raft_peer_match_index{peer="2"}': 90,
-      'raft_peer_lag_entries{peer="2"}': 10,
-      'raft_peer_lag_entries{peer="3"}': 100,
-      raft_state_age_seconds: 0.25,
-      raft_client_connections: 7,
-      process_cpu_seconds_total: 1.25,
-    };
-    for (const [sample, value] of Object.entries(wanted)) {
+    const wanted: readonly [string, number][] = [
+      ["raft_is_leader", 1],
+      ["raft_has_leader", 1],
+      ['raft_role{role="leader"}', 1],
+      ['raft_role{role="follower"}', 0],
+      ["raft_commit_index", 100],
+      ["raft_log_segments", 2],
+      ["raft_proposals_total", 90],
+      ["raft_proposals_pending", 2],
+      ["raft_proposals_refused_total", 3],
+      ["raft_proposals_unknown_total", 4],
+      ['raft_peer_connected{peer="2"}', 1],
+      ['raft_peer_connected{peer="3"}', 0],
+      ['raft_peer_match_index{peer="2"}', 90],
+      ['raft_peer_lag_entries{peer="2"}', 10],
+      ['raft_peer_lag_entries{peer="3"}', 100],
+      ["raft_state_age_seconds", 0.25],
+      ["raft_client_connections", 7],
+      ["process_cpu_seconds_total", 1.25],
+    ];
+    for (const [sample, value] of wanted) {
       assert.equal(sampleOf(text, sample), value, sample);
     }
     assert.equal(sampleOf(text, 'raft_peer_connected{peer="1"}'), undefined, "no peer of itself");
@@ -81,26 +86,20 @@ describe("loadPrometheusMetrics", () => {
   });
 
   it("raises each alarm for what it is about, and no other", async () => {
-    const { snapshots } = raftReadings();
-    const raised: Readonly<Record<string, NodeReadings>> = {
-      state_divergence: nodeReadings({
-        status: { alarms: [{ nodeId: 2, index: 7, message: "states differ" }] },
-      }),
-      deviates: nodeReadings({ raft: raftReadings({ deviates: true }) }),
-      disk_full: nodeReadings({ raft: raftReadings({ isFull: true }) }),
-      disk_stalled: nodeReadings({ raft: raftReadings({ isStalled: true }) }),
-      snapshot_unusable: nodeReadings({
-        raft: raftReadings({ snapshots: { ...snapshots, recentlyUnusable: true } }),
-      }),
-      snapshot_failed: nodeReadings({
-        raft: raftReadings({ snapshots: { ...snapshots, lastFailed: true } }),
-      }),
-      snapshot_not_received: nodeReadings({
-        raft: raftReadings({ snapshots: { ...snapshots, notReceived: true } }),
-      }),
-    };
-    assert.deepEqual(Object.keys(raised), alarmNames);
-    for (const [about, readings] of Object.entries(raised)) {
+    const raised: readonly [string, NodeReadings][] = [
+      [
+        "state_divergence",
+        nodeReadings({ status: { alarms: [{ nodeId: 2, index: 7, message: "states differ" }] } }),
+      ],
+      ["deviates", nodeReadings({ raft: raftReadings({ deviates: true }) })],
+      ["disk_full", nodeReadings({ raft: raftReadings({ isFull: true }) })],
+      ["disk_stalled", nodeReadings({ raft: raftReadings({ isStalled: true }) })],
+      ["snapshot_unusable", withSnapshots({ recentlyUnusable: true })],
+      ["snapshot_failed", withSnapshots({ lastFailed: true })],
+      ["snapshot_not_received", withSnapshots({ notReceived: true })],
+    ];
+    assert.deepEqual(raised.map(([name]) => name), alarmNames);
+    for (const [about, readings] of raised) {
       const text = await textOf(readings);
       for (const name of alarmNames) {
         assert.equal(sampleOf(text, alarm(name)), Number(name === about), `${name} of ${about}`);

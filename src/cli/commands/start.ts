@@ -123,7 +123,7 @@ function stopInTime(
   });
 }
 
-/** Runs the node with its pages, which can be asked before the node is there and are gone with it. */
+/** Runs the node with its pages: they can be asked before it is there, and are gone with it. */
 async function runWithPages(
   context: CommandContext,
   values: StartValues,
