@@ -22,16 +22,29 @@ export interface ClusterOptions {
   readonly electionTimeoutMs: number;
   /** Whether logs are compacted; where not, the log holds everything that was ever written. */
   readonly compaction: boolean;
-  /** 3 unless told; raft alone can do other. */
+  /** 3 unless told. */
   readonly nodeCount?: number;
   /** How late messages between nodes arrive; raft alone can do other than at once. */
   readonly delayMs?: number;
+}
+
+const NODES_DEFAULT = 3;
+
+/** How many nodes a cluster is to have. */
+export function nodeCountOf({ nodeCount = NODES_DEFAULT }: ClusterOptions): number {
+  return nodeCount;
 }
 
 /** A system under measurement. */
 export interface System {
   /** As in `--against`. */
   readonly name: string;
+  /** Whether every node answers linearizable gets. */
+  readonly readsAtFollowers?: boolean;
+  /** Whether it is this program, whatever runs it: its nodes answer stale gets. */
+  readonly isOwn?: boolean;
+  /** How it is called in the results of a measurement; by its name unless given. */
+  labelOf?(measurement: string): string;
   /** What is measured, with its version. */
   describe(): string;
   /** Why it cannot be measured here; null where it can. */

@@ -5,7 +5,7 @@
  */
 import { eventually } from "../../tests/e2e/kit/eventually.ts";
 import type { Cluster, ClusterOptions } from "./cluster.ts";
-import type { LoadPlan } from "./load_plan.ts";
+import { type LoadPlan, WARM_UP_MS_DEFAULT } from "./load_plan.ts";
 import type { Figures } from "./figures.ts";
 import { memoryMebibytes } from "./processes.ts";
 import { runLoad } from "./run_load.ts";
@@ -47,7 +47,7 @@ async function load(
     clients: Math.min(8, inFlight),
     valueBytes: 128,
     keys: 10_000,
-    warmUpMs: 1_000,
+    warmUpMs: WARM_UP_MS_DEFAULT,
     count: null,
     rate: null,
     skipPreload: false,

@@ -1,6 +1,6 @@
 /**
  * Load on other systems by the load generator of `raft bench`: the same loops, keys, values and
- * histogram, and the same document in the end.
+ * histogram, and the same document in the end. And on this one, for what `raft bench` has no flags.
  *
  * @module
  */
@@ -74,6 +74,16 @@ class Target {
   }
 }
 
+/** Draws the number of the key of each operation. */
+function keysOf({ keys, eachKeyOnce = false }: LoadPlan): () => number {
+  if (eachKeyOnce) {
+    let next = 0;
+    return () => next++ % keys;
+  }
+  const picker = new KeyPicker(keys, 1 + Math.floor(Math.random() * 2 ** 31));
+  return () => picker.next();
+}
+
 /**
  * Runs a load to its end and prints its document.
  *
@@ -85,14 +95,18 @@ export async function runLoad(
   connect: (address: string) => KeyValueConnection,
 ): Promise<void> {
   const { clock } = await detectRuntime();
-  const connections = Array.from({ length: plan.clients }, () => connect(plan.endpoint));
+  const endpoints = plan.boundTo ?? [plan.endpoint];
+  const connections = Array.from(
+    { length: plan.clients },
+    (_, number) => connect(endpoints[number % endpoints.length]!),
+  );
   await Promise.all(connections.map((connection) => connection.connected()));
   const target = new Target(connections, plan);
   if (plan.operation === "get" && !plan.skipPreload) await target.preload(clock);
-  const picker = new KeyPicker(plan.keys, 1 + Math.floor(Math.random() * 2 ** 31));
+  const nextKey = keysOf(plan);
   const report = await generateLoad({
     clock,
-    start: (slot) => target[plan.operation](picker.next(), slot),
+    start: (slot) => target[plan.operation](nextKey(), slot),
     inFlight: plan.inFlight,
     warmUpMs: plan.warmUpMs,
     durationMs: plan.durationMs,

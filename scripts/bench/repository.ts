@@ -10,8 +10,17 @@ export const toolsPath = join(repositoryRoot, "node_modules", ".bin");
 /** The compiled binary. */
 export const binaryPath = join(repositoryRoot, "dist", "raft");
 
-/** The load generator for other systems: on Bun, for HTTP/2 takes twice as much on Node. */
+/**
+ * The load generator for what `raft bench` cannot drive: on Bun, for HTTP/2 takes twice as much on
+ * Node.
+ */
 export const loadProgram: readonly string[] = [
   join(toolsPath, "bun"),
   join(repositoryRoot, "scripts", "bench", "against", "load_main.ts"),
+];
+
+/** What asks nodes for signs of life. */
+export const probeProgram: readonly string[] = [
+  join(toolsPath, "bun"),
+  join(repositoryRoot, "scripts", "bench", "pause_probe_main.ts"),
 ];

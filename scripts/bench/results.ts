@@ -48,9 +48,9 @@ export class Results {
         medians: mediansOf(figures),
       };
     });
-    const names = [...new Set(results.map(({ name }) => name))];
-    return names.flatMap((name) => {
-      const [first, ...others] = results.filter((result) => result.name === name);
+    const whatOf = ({ scenario, name }: Result): string => JSON.stringify([scenario, name]);
+    return [...new Set(results.map(whatOf))].flatMap((what) => {
+      const [first, ...others] = results.filter((result) => whatOf(result) === what);
       const ratio = (other: Result): Result => ({
         ...other,
         ratios: ratiosOf(first!.medians, other.medians),

@@ -6,6 +6,7 @@ import type { LoadDocument } from "../../src/cli/bench/load_document.ts";
 import type { Cluster } from "./cluster.ts";
 import type { LoadPlan } from "./load_plan.ts";
 import { machineBusySeconds, memoryMebibytes, processorSeconds } from "./processes.ts";
+import { checkWarmUp } from "./warm_up.ts";
 
 const SAMPLE_PAUSE_MS = 100;
 const OPERATIONS_A_FIGURE = 100_000;
@@ -18,6 +19,8 @@ export interface LoadResult extends LoadDocument {
   readonly clientSecondsPer100k: number;
   /** The part of one processor that the load generator used. */
   readonly clientShare: number;
+  /** The part of one processor that each node used, in the order of the cluster. */
+  readonly nodeShares: readonly number[];
   /** The part of one processor that the busiest node used. */
   readonly busiestShare: number;
   /** The part of one processor that everything else on the machine used: trust ratios alone. */
@@ -37,8 +40,7 @@ interface Sample {
 /** Looks at what the load generator and the nodes have used; null where one of them is gone. */
 function take(cluster: Cluster, clientPid: number): Sample | null {
   const client = processorSeconds(clientPid);
-  const nodes = cluster.nodes.filter(({ isRunning }) => isRunning)
-    .map(({ pid }) => processorSeconds(pid));
+  const nodes = cluster.nodes.map(({ pid, isRunning }) => isRunning ? processorSeconds(pid) : 0);
   if (client === null || nodes.includes(null)) return null;
   return {
     atMs: performance.now(),
@@ -49,12 +51,19 @@ function take(cluster: Cluster, clientPid: number): Sample | null {
 }
 
 /** Samples from the start of the measured time to the last moment at which the client runs. */
-async function sample(cluster: Cluster, client: OwnProcess): Promise<[Sample, Sample]> {
+async function sample(
+  cluster: Cluster,
+  { client, warmUpMs }: { readonly client: OwnProcess; readonly warmUpMs: number },
+): Promise<[Sample, Sample]> {
+  const startedMs = performance.now();
   let first: Sample | null = null;
   let last: Sample | null = null;
   while (client.isRunning) {
     const isMeasuring = client.output.stderr.length > 0;
     const now = isMeasuring ? take(cluster, client.pid) : null;
+    if (now !== null && first === null) {
+      checkWarmUp({ warmUpMs, startedMs, measuringMs: now.atMs });
+    }
     if (now !== null) {
       first ??= now;
       last = now;
@@ -76,7 +85,7 @@ function round(value: number): number {
 export async function runLoad(cluster: Cluster, plan: LoadPlan): Promise<LoadResult> {
   const command = cluster.loadCommand(plan);
   const client = new OwnProcess({ command, environment: cleanEnvironment() });
-  const [first, last] = await sample(cluster, client);
+  const [first, last] = await sample(cluster, { client, warmUpMs: plan.warmUpMs });
   const { code } = await client.ended;
   const said = Buffer.concat(client.output.stderr).toString();
   if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}: ${said}`);
@@ -93,6 +102,7 @@ export async function runLoad(cluster: Cluster, plan: LoadPlan): Promise<LoadRes
     serverSecondsPer100k: per100k(nodesShare),
     clientSecondsPer100k: per100k(clientShare),
     clientShare: round(clientShare),
+    nodeShares: nodes.map(round),
     busiestShare: round(Math.max(...nodes)),
     othersShare: round(share(first.machine, last.machine) - nodesShare - clientShare),
     mostMebibytes: Math.max(

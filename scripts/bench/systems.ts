@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { craftSystem } from "./against/craft_system.ts";
 import { etcdSystem } from "./against/etcd_system.ts";
 import { hashicorpSystem } from "./against/hashicorp_system.ts";
 import { raftSystem } from "./against/raft_system.ts";
@@ -15,4 +16,5 @@ export const systems: readonly System[] = [
   raftSystem("bun", [join(toolsPath, "bun"), cli]),
   etcdSystem,
   hashicorpSystem,
+  craftSystem,
 ];

@@ -5,6 +5,7 @@ import {
   Cluster,
   type ClusterNode,
   type ClusterOptions,
+  nodeCountOf,
   type Prober,
   type System,
 } from "../cluster.ts";
@@ -13,7 +14,6 @@ import { probeInTurn } from "../probe_in_turn.ts";
 import { loadProgram } from "../repository.ts";
 import { EtcdClient } from "./etcd_client.ts";
 
-const NODES = 3;
 const STATUS_TIMEOUT_MS = 500;
 const QUOTA_BYTES = 8 * 1024 ** 3;
 /** As often as never. */
@@ -31,8 +31,9 @@ class EtcdCluster extends Cluster {
   readonly #peerPorts: readonly number[];
 
   constructor(options: ClusterOptions, ports: readonly number[]) {
-    super(options, ports.slice(0, NODES).map((port) => `127.0.0.1:${port}`));
-    this.#peerPorts = ports.slice(NODES);
+    const nodes = nodeCountOf(options);
+    super(options, ports.slice(0, nodes).map((port) => `127.0.0.1:${port}`));
+    this.#peerPorts = ports.slice(nodes);
   }
 
   protected override nodeCommand(position: number): readonly string[] {
@@ -104,5 +105,8 @@ export const etcdSystem: System = {
     const { error } = spawnSync("etcd", ["--version"]);
     return error === undefined ? null : "there is no etcd in the path: apt-get install etcd-server";
   },
-  create: async (options) => new EtcdCluster(options, await findFreePorts(2 * NODES)),
+  readsAtFollowers: true,
+  create: async (options) => {
+    return new EtcdCluster(options, await findFreePorts(2 * nodeCountOf(options)));
+  },
 };

@@ -3,20 +3,10 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { findFreePorts } from "../../../tests/e2e/kit/free_ports.ts";
-import {
-  Cluster,
-  type ClusterNode,
-  type ClusterOptions,
-  type Prober,
-  type System,
-} from "../cluster.ts";
-import type { LoadPlan } from "../load_plan.ts";
-import { probeInTurn } from "../probe_in_turn.ts";
-import { loadProgram, repositoryRoot } from "../repository.ts";
-import { FramedClient, type FramedStatus } from "./framed_client.ts";
+import { nodeCountOf, type System } from "../cluster.ts";
+import { repositoryRoot } from "../repository.ts";
+import { FramedCluster } from "./framed_cluster.ts";
 
-const NODES = 3;
-const STATUS_TIMEOUT_MS = 500;
 const folder = join(repositoryRoot, "tmp", "against");
 const binary = join(folder, "hashicorp");
 const source = join(repositoryRoot, "scripts", "bench", "against", "hashicorp", "main.go");
@@ -32,53 +22,15 @@ function build(): ReturnType<typeof spawnSync> {
 }
 
 /** A small server on hashicorp/raft; see hashicorp/main.go. */
-class HashicorpCluster extends Cluster {
-  readonly #peers: string;
-
-  constructor(options: ClusterOptions, ports: readonly number[]) {
-    super(options, ports.slice(0, NODES).map((port) => `127.0.0.1:${port}`));
-    this.#peers = ports.slice(NODES).map((port) => `127.0.0.1:${port}`).join(",");
-  }
-
+class HashicorpCluster extends FramedCluster {
   protected override nodeCommand(position: number): readonly string[] {
     const { electionTimeoutMs, compaction } = this.options;
     const { address, dataPath } = this.nodes[position]!;
     return [
       ...[binary, "-id", String(position + 1), "-data", dataPath],
-      ...["-listen", address, "-peers", this.#peers],
+      ...["-listen", address, "-peers", this.peers],
       ...["-election-timeout", `${electionTimeoutMs}ms`, `-compaction=${compaction}`],
     ];
-  }
-
-  override loadCommand(plan: LoadPlan): readonly string[] {
-    return [...loadProgram, "framed", JSON.stringify(plan)];
-  }
-
-  override async isLeader(node: ClusterNode): Promise<boolean> {
-    return (await this.#status(node))?.leads ?? false;
-  }
-
-  override async appliedIndex(node: ClusterNode): Promise<number | null> {
-    return (await this.#status(node))?.appliedIndex ?? null;
-  }
-
-  async #status({ address }: ClusterNode): Promise<FramedStatus | null> {
-    const client = new FramedClient(address);
-    const timer = setTimeout(() => client.close(), STATUS_TIMEOUT_MS);
-    try {
-      await client.connected();
-      return await client.status();
-    } catch {
-      // It does not run.
-      return null;
-    } finally {
-      clearTimeout(timer);
-      client.close();
-    }
-  }
-
-  override prober(): Promise<Prober> {
-    return Promise.resolve(probeInTurn(this.nodes, (address) => new FramedClient(address)));
   }
 }
 
@@ -92,5 +44,7 @@ export const hashicorpSystem: System = {
     return `cannot build it: ${error?.message ?? stderr}\n` +
       "apt-get install golang-go golang-github-hashicorp-raft-boltdb-dev";
   },
-  create: async (options) => new HashicorpCluster(options, await findFreePorts(2 * NODES)),
+  create: async (options) => {
+    return new HashicorpCluster(options, await findFreePorts(2 * nodeCountOf(options)));
+  },
 };

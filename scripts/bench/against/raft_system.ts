@@ -7,12 +7,13 @@ import {
   Cluster,
   type ClusterNode,
   type ClusterOptions,
+  nodeCountOf,
   type Prober,
   type System,
 } from "../cluster.ts";
 import { DelayProxy } from "../delay_proxy.ts";
 import type { LoadPlan } from "../load_plan.ts";
-import { binaryPath, repositoryRoot } from "../repository.ts";
+import { binaryPath, loadProgram, repositoryRoot } from "../repository.ts";
 
 const STATUS_TIMEOUT_MS = 500;
 const PUT_TIMEOUT_MS = 20_000;
@@ -60,6 +61,9 @@ class RaftCluster extends Cluster {
   }
 
   override loadCommand(plan: LoadPlan): readonly string[] {
+    if (plan.boundTo !== undefined || plan.eachKeyOnce === true) {
+      return [...loadProgram, "raft", JSON.stringify(plan)];
+    }
     // The binary whatever the nodes run on, so that runtimes are measured by one client.
     return [
       ...[binaryPath, "bench", plan.operation, "-o", "json", "--endpoints", plan.endpoint],
@@ -111,6 +115,8 @@ class RaftCluster extends Cluster {
 export function raftSystem(name: string, command: readonly string[] = [binaryPath]): System {
   return {
     name,
+    readsAtFollowers: true,
+    isOwn: true,
     describe: () => `raft: ${command.join(" ").replace(`${repositoryRoot}/`, "")}`,
     missing: () => existsSync(binaryPath) ? null : "there is no dist/raft: run npm run build first",
     create: (options) => createCluster(options, command),
@@ -121,7 +127,8 @@ async function createCluster(
   options: ClusterOptions,
   command: readonly string[],
 ): Promise<RaftCluster> {
-  const { nodeCount = 3, delayMs = 0 } = options;
+  const { delayMs = 0 } = options;
+  const nodeCount = nodeCountOf(options);
   const listening = await findFreePorts(nodeCount);
   const dialed = delayMs === 0 ? listening : await findFreePorts(nodeCount);
   const ports = listening.map((port, position) => ({ port, peerPort: dialed[position]! }));

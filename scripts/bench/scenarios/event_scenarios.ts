@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { elapse, eventually } from "../../../tests/e2e/kit/eventually.ts";
+import { elapse } from "../../../tests/e2e/kit/eventually.ts";
 import type { Cluster, Prober } from "../cluster.ts";
 import { type Figures, median } from "../figures.ts";
+import { followerOf, positionOf, secondsUntilApplied } from "../node_events.ts";
 import { memoryMebibytes, processorSeconds } from "../processes.ts";
 import { fill, type Scenario } from "../scenario.ts";
 
@@ -14,33 +15,6 @@ const SETTLE_MS = 2_000;
 const CALM_WRITES = 100;
 const LIMIT_MS = 900_000;
 const IDLE_MS = 30_000;
-
-function positionOf(cluster: Cluster, address: string): number {
-  return cluster.nodes.findIndex((node) => node.address === address);
-}
-
-/** Some node that does not lead. */
-async function followerOf(cluster: Cluster): Promise<number> {
-  const leader = positionOf(cluster, (await cluster.leader()).address);
-  return (leader + 1) % cluster.nodes.length;
-}
-
-/** Resolves when a node has applied so much; with how long that took in seconds. */
-async function secondsUntilApplied(
-  cluster: Cluster,
-  { position, index }: { readonly position: number; readonly index: number },
-): Promise<number> {
-  const startMs = performance.now();
-  await eventually({
-    what: `node ${position + 1} to apply ${index}`,
-    withinMs: LIMIT_MS,
-    look: async () => {
-      const applied = await cluster.appliedIndex(cluster.nodes[position]!);
-      return applied !== null && applied >= index || null;
-    },
-  });
-  return (performance.now() - startMs) / 1000;
-}
 
 /** Writes until one is acknowledged; gives the milliseconds since `sinceMs`. */
 async function acknowledgedAfter(prober: Prober, sinceMs: number): Promise<number> {
@@ -72,6 +46,7 @@ export const failover: Scenario = {
   name: "failover",
   summary: "kill -9 of the leader to the next acknowledged write",
   compaction: true,
+  nodesMin: 3,
   measure: async (cluster, { kills }) => {
     const times: number[] = [];
     for (let kill = 0; kill < kills; kill += 1) times.push(await killLeader(cluster));
@@ -122,6 +97,7 @@ export const catchUp: Scenario = {
   name: "catchup",
   summary: "a follower that has nothing takes --entries from the log",
   compaction: false,
+  nodesMin: 3,
   measure: async (cluster, settings) => {
     const position = await followerOf(cluster);
     await cluster.kill(position);
@@ -158,7 +134,9 @@ export const idle: Scenario = {
     );
     const figures = {
       leaderPercent: percents[leader]!,
-      followerPercent: median(percents.filter((_, position) => position !== leader)),
+      ...(percents.length === 1
+        ? {}
+        : { followerPercent: median(percents.filter((_, position) => position !== leader)) }),
       mostMiB: Math.max(...cluster.nodes.map(({ pid }) => memoryMebibytes(pid).now)),
     };
     return [{ name: "idle", figures }];
