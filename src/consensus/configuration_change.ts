@@ -9,8 +9,17 @@
  */
 import { splitAddress } from "../address.ts";
 import { MEMBERS_MAX } from "../limits.ts";
-import type { Configuration, Index, InstanceId, Member, MemberChange, NodeId } from "../types.ts";
+import type {
+  Address,
+  Configuration,
+  Index,
+  InstanceId,
+  Member,
+  MemberChange,
+  NodeId,
+} from "../types.ts";
 import type { ChangeRefusal } from "./effects.ts";
+import { lostDirectoryFix } from "./lost_directory.ts";
 import { majority } from "./quorum.ts";
 
 /** What the leader knows of the members besides the configuration. */
@@ -157,16 +166,24 @@ function add(drafts: Drafts, change: MemberChange): ChangeRefusal | null {
     ]);
   }
   if (!isFree(known) && member.instanceId !== instanceId) {
-    return refuse(
-      "refused",
-      `Node ${id} is a member with another data directory (${member.instanceId || "unknown"}): ` +
-        "one that was lost must not come back under its id, for it has forgotten what it " +
-        `promised. Remove the member first (raft member remove ${id}), or join under an id that ` +
-        "was never used",
-    );
+    return {
+      ...refuse(
+        "refused",
+        `Node ${id} is a member with another data directory (${member.instanceId || "unknown"}): ` +
+          "one that was lost must not come back under its id: it has forgotten what it promised",
+      ),
+      fix: lostDirectoryFix(id, otherAddress(drafts, id)),
+    };
   }
   drafts.set(id, { ...known, member: { id, address, instanceId } });
   return null;
+}
+
+/** Where another member is reached, a voter if there is one. */
+function otherAddress(drafts: Drafts, id: NodeId): Address {
+  const others = [...drafts.values()].filter(({ member }) => member.id !== id);
+  const other = others.find(({ voter }) => voter) ?? others[0];
+  return other?.member.address || "HOST:PORT";
 }
 
 /** A voter without a data directory may be one that has voted: nobody can take its place. */
@@ -196,12 +213,14 @@ function rejoin(
     return null;
   }
   if (!facts.replaces.includes(member.instanceId)) {
-    return refuse(
-      "refused",
-      `Node ${id} is known with another data directory (${member.instanceId || "none"}) than ` +
-        `those that this one takes the place of (${facts.replaces.join(", ")}): use the one that ` +
-        `ran last, or replace the member (raft member replace ${id} NEW HOST:PORT)`,
-    );
+    return {
+      ...refuse(
+        "refused",
+        `Node ${id} is known with another data directory (${member.instanceId || "none"}) than ` +
+          `those that this one takes the place of (${facts.replaces.join(", ")})`,
+      ),
+      fix: lostDirectoryFix(id, otherAddress(drafts, id)),
+    };
   }
   if (facts.isUp(id)) {
     return refuse(
@@ -258,8 +277,11 @@ function checkVoters(
   const lost = lostVoters(current, changes);
   const left = current.voters.filter(({ id }) => !lost.has(id) && facts.isUp(id));
   if (lost.size > 0 && left.length < majority(current.voters.length)) {
+    // Others may be on their way: whoever asks to rejoin waits for them, if they are enough.
+    const others = current.voters.length - lost.size;
+    const mayCome = others >= majority(current.voters.length);
     return refuse(
-      "refused",
+      mayCome ? "in_progress" : "refused",
       `Cannot let node ${[...lost].join(", ")} rejoin as the others have no quorum: of the ` +
         `${current.voters.length} voters ${left.length} others are up, and ` +
         `${majority(current.voters.length)} are needed to agree on it`,

@@ -153,6 +153,8 @@ export interface ChangeRefusal {
   readonly message: string;
   /** The facts behind it, a sentence each. */
   readonly why: readonly string[];
+  /** What an operator can do, a step an element. */
+  readonly fix?: readonly string[];
 }
 
 /** The outcome of a `changeMembership` input. */

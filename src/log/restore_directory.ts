@@ -132,7 +132,8 @@ async function make(
     removed: false,
     members,
     recovery: null,
-    formerClusterIds: [],
+    // Members of the old cluster that reach this node in the place of one of theirs are told so.
+    formerClusterIds: [from.clusterId],
     deviatesSince: 0,
     replaces: [],
     joinIndex: 0,

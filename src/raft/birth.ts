@@ -88,6 +88,11 @@ export class Birth {
     return this.#formation !== null;
   }
 
+  /** What a status says of a node that does not take part yet. */
+  get forming(): { readonly notes: readonly string[]; readonly isJoining: boolean } {
+    return { notes: [this.notFormed().message], isJoining: this.#joiner !== null };
+  }
+
   /** What a core starts from. */
   contents(): LogContents {
     const { log, snapshots, directory } = this.#options.storage;

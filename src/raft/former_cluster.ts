@@ -1,14 +1,24 @@
 /**
- * Notices that the cluster of this node is over: it lost its quorum, and an operator made one of
- * its members the start of another cluster. That member says so to whoever dials it.
+ * Notices that the cluster of this node is over: what answers at the addresses of its members
+ * belongs to another one.
+ *
+ * Who may say so:
+ *
+ * - A member of which an operator has made the start of another cluster when this one had lost its
+ *   quorum: one is enough, for it knows this cluster by its id.
+ * - Nodes of any other cluster, such as one that was restored from a backup in the place of this
+ *   one, when those that answer so leave no quorum: a single stray node stops nobody.
  *
  * A node that hears of a leader goes on all the same: then its cluster has a quorum, and the other
- * one was made by mistake.
+ * one was made by mistake. So does a node that was told for less than a few election timeouts. A
+ * member that answers as one is believed again.
  *
  * @module
  */
+import { hasQuorum } from "../consensus/quorum.ts";
 import { DeniedError } from "../errors.ts";
 import type { Clock } from "../runtime/runtime.ts";
+import type { Configuration, NodeId } from "../types.ts";
 import type { HelloReply } from "../wire/hello.ts";
 import type { Identity } from "../wire/storage_codec.ts";
 
@@ -22,36 +32,79 @@ export interface FormerClusterOptions {
   readonly patienceMs: number;
 }
 
+/** How much longer than its patience a node remembers what it was told; peers are dialed often. */
+const MEMORY_MS = 5_000;
+
+/** When a peer answered for another cluster: first, and last without anything else in between. */
+interface Told {
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 /** What one node was told of its cluster. */
 export class FormerCluster {
   readonly #options: FormerClusterOptions;
-  /** When it was told first, without having heard of a leader since. */
-  #sinceMs: number | null = null;
+  /** Who answers for another cluster, since no leader is known. */
+  readonly #told = new Map<NodeId, Told>();
 
   /** Creates it for a node that was told nothing. */
   constructor(options: FormerClusterOptions) {
     this.#options = options;
   }
 
-  /** A peer said that the cluster is over. Returns why to stop, or null for going on. */
-  told(reply: HelloReply): DeniedError | null {
+  /**
+   * A peer answered for another cluster, while `configuration` is in effect in this one. Returns
+   * why to stop, or null for going on.
+   */
+  told(peer: NodeId, reply: HelloReply, configuration: Configuration): DeniedError | null {
     const { clock, hasLeader, patienceMs } = this.#options;
     if (hasLeader()) {
-      this.#sinceMs = null;
+      this.#told.clear();
       return null;
     }
-    this.#sinceMs ??= clock.nowMs();
-    return clock.nowMs() - this.#sinceMs < patienceMs ? null : this.#error(reply);
+    const nowMs = clock.nowMs();
+    for (const [id, { lastMs }] of this.#told) {
+      if (nowMs - lastMs > patienceMs + MEMORY_MS) this.#told.delete(id);
+    }
+    this.#told.set(peer, { firstMs: this.#told.get(peer)?.firstMs ?? nowMs, lastMs: nowMs });
+    const isOver = (id: NodeId): boolean =>
+      nowMs - (this.#told.get(id)?.firstMs ?? Infinity) >= patienceMs;
+    if (reply.refusal === "formerCluster") return isOver(peer) ? this.#recovered(reply) : null;
+    return hasQuorum(configuration, (id) => !isOver(id)) ? null : this.#foreign(reply);
   }
 
-  #error({ reason, address }: HelloReply): DeniedError {
+  /** A peer answered as a member of this cluster. */
+  accepted(peer: NodeId): void {
+    this.#told.delete(peer);
+  }
+
+  #recovered({ reason, address }: HelloReply): DeniedError {
     const { nodeId } = this.#options.identity();
     return new DeniedError(`Node ${nodeId} belongs to a cluster that is over: ${reason}`, {
-      fix: [
-        "keep its data directory aside: it may hold writes that the new cluster does not have",
-        "to take part in the new cluster, with an empty directory: " +
-        `raft start --id ${nodeId} --data NEW --join ${address}`,
-      ],
+      fix: this.#fix("it may hold writes that the new cluster does not have", address),
     });
+  }
+
+  #foreign({ clusterId: otherId, clusterName: otherName, address }: HelloReply): DeniedError {
+    const { nodeId, clusterId, clusterName } = this.#options.identity();
+    const ids = [...this.#told.keys()].sort((a, b) => a - b).join(", ");
+    return new DeniedError(
+      `Node ${nodeId} belongs to cluster "${clusterName}" (${clusterId}), and those who ` +
+        `answer as nodes ${ids} to another one, "${otherName}" (${otherId}): no quorum is left`,
+      {
+        fix: [
+          ...this.#fix("nothing of it gets into a cluster that was restored", address),
+          `else bring nodes ${ids} back with their own directories, and start this one again`,
+        ],
+      },
+    );
+  }
+
+  #fix(why: string, address: string): string[] {
+    return [
+      `keep its data directory aside: ${why}`,
+      "to take part in the new cluster, with an empty directory: " +
+      `raft start --id ${this.#options.identity().nodeId} --data NEW --join ${address}`,
+    ];
   }
 }

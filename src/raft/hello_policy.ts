@@ -28,7 +28,7 @@ export interface HelloPolicy {
   readonly clusterId: ClusterId | "";
   readonly clusterName: string;
   readonly instanceId: InstanceId;
-  /** The clusters that this one took the place of when their quorum was lost. */
+  /** The clusters that this one took the place of: their quorum was lost, or it was restored. */
   readonly formerClusterIds: readonly ClusterId[];
   /**
    * The data directory that holds `id`, as far as this node knows: "" for a place that none has
@@ -84,13 +84,12 @@ export function judgeHello(hello: Hello, policy: HelloPolicy): HelloVerdict {
   return hello.role === "client" ? ACCEPTED : judgePeer(hello, policy);
 }
 
-/** The cluster of the dialer lost its quorum, and one of its nodes became the start of this one. */
+/** An operator has put this cluster, or a node of it, in the place of the dialer's. */
 function refuseFormer(hello: Hello, policy: HelloPolicy): HelloVerdict {
   return refuse(
     "formerCluster",
-    `Cluster ${hello.clusterId} lost its quorum and was recovered, from what node ` +
-      `${policy.nodeId} held, as cluster ${policy.clusterId}: what else its nodes hold does not ` +
-      "count any more",
+    `Cluster ${hello.clusterId} was recovered or restored, from what node ${policy.nodeId} ` +
+      `holds, as cluster ${policy.clusterId}: what else its nodes hold does not count any more`,
   );
 }
 
@@ -124,9 +123,7 @@ function judgePeer(hello: Hello, policy: HelloPolicy): HelloVerdict {
   return refuse(
     "wrongInstance",
     `Node ${hello.nodeId} is known with another data directory (${known}): one that was lost or ` +
-      "replaced must not come back under its old id, for it has forgotten its votes. Bring that " +
-      `very directory back, or remove the member (raft member remove ${hello.nodeId}) and let it ` +
-      "join anew (raft start --join)",
+      "replaced must not come back under its old id, for it has forgotten its votes",
   );
 }
 

@@ -9,7 +9,7 @@
  */
 import { splitAddress } from "../address.ts";
 import { DeniedError, ProtocolError } from "../errors.ts";
-import { FRAME_BYTES_MAX, HELLO_TIMEOUT_MS } from "../limits.ts";
+import { FRAME_BYTES_MAX, HELLO_TIMEOUT_MS, MEMBERS_MAX } from "../limits.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { ByteStream, Runtime, TimerHandle } from "../runtime/runtime.ts";
 import { Backoff } from "../transport/backoff.ts";
@@ -68,6 +68,8 @@ export class Joiner {
   /** What the node waits for, for people. */
   reason = "it asks to be taken in";
   readonly #options: JoinerOptions;
+  /** What each endpoint answered last. */
+  readonly #reasons = new Map<Address, string>();
   readonly #backoff: Backoff;
   #stream: ByteStream | null = null;
   #pause: TimerHandle | null = null;
@@ -97,10 +99,14 @@ export class Joiner {
       const endpoint: Address = hint === "" ? endpoints[round % endpoints.length]! : hint;
       const attempt = await this.#attempt(endpoint);
       if ("outcome" in attempt) return attempt.outcome;
-      if (attempt.reason !== this.reason) {
-        this.reason = attempt.reason;
-        logger.info("Not taken in yet", { endpoint, reason: attempt.reason });
+      const { reason } = attempt;
+      this.reason = reason;
+      // Each endpoint says its own again and again.
+      if (this.#reasons.get(endpoint) !== reason) {
+        logger.info("Not taken in yet", { endpoint, reason });
       }
+      if (this.#reasons.size >= MEMBERS_MAX) this.#reasons.clear();
+      this.#reasons.set(endpoint, reason);
       // A hint is followed at once, and once: it may lead in circles.
       const isNews = attempt.hint !== "" && attempt.hint !== endpoint && hint === "";
       hint = isNews ? attempt.hint : "";
@@ -138,7 +144,7 @@ export class Joiner {
   }
 
   async #ask(stream: ByteStream, endpoint: Address): Promise<Attempt> {
-    const conversation = { reply: null as HelloReply | null };
+    const conversation = { endpoint, reply: null as HelloReply | null };
     try {
       const answered = converse(stream, {
         clock: this.#options.runtime.clock,
@@ -157,13 +163,13 @@ export class Joiner {
   /** Takes a message; null where the answer is still to come. */
   #hear(
     stream: ByteStream,
-    conversation: { reply: HelloReply | null },
+    conversation: { readonly endpoint: Address; reply: HelloReply | null },
     message: ClientMessage,
   ): Attempt | null {
-    const { reply } = conversation;
+    const { reply, endpoint } = conversation;
     if (reply === null) {
       if (message.type !== "helloReply") throw new ProtocolError(`Got a ${message.type} as hello`);
-      this.#checkCluster(message.reply);
+      this.#checkCluster(message.reply, endpoint);
       if (message.reply.refusal !== "none") return { reason: message.reply.reason, hint: "" };
       if (this.#options.identity.replaces.length > 0 && message.reply.protocol < REJOIN_PROTOCOL) {
         return { reason: "the node asked is of a version that lets nobody rejoin", hint: "" };
@@ -172,7 +178,7 @@ export class Joiner {
       write(stream, this.#request());
       return null;
     }
-    if (message.type === "errorAnswer") return this.#refused(message);
+    if (message.type === "errorAnswer") return this.#refused(message, endpoint);
     if (message.type !== "membershipAnswer") throw new ProtocolError(`Got a ${message.type}`);
     const { configurationIndex } = message;
     const { clusterId, clusterName } = reply;
@@ -192,18 +198,33 @@ export class Joiner {
     return { ...request, changes: [change] };
   }
 
-  #refused(answer: ErrorAnswer): Attempt {
+  #refused(answer: ErrorAnswer, endpoint: Address): Attempt {
     const { code, message, leaderAddress } = answer;
     if (code === "notFound" && this.#options.identity.joinIndex > 0) return { outcome: null };
-    if (FINAL_CODES.has(code)) throw new DeniedError(`The cluster refuses this node: ${message}`);
-    return { reason: message, hint: code === "notLeader" ? leaderAddress : "" };
+    if (!FINAL_CODES.has(code)) {
+      return { reason: message, hint: code === "notLeader" ? leaderAddress : "" };
+    }
+    const isGone = code === "notFound" && this.#options.identity.replaces.length > 0;
+    throw new DeniedError(`The cluster refuses this node: ${message}`, {
+      fix: isGone ? this.#anewFix(endpoint) : answer.fix,
+    });
+  }
+
+  /** How a node comes back whose cluster knows it no more. */
+  #anewFix(endpoint: Address): string[] {
+    const { nodeId } = this.#options.identity;
+    return [
+      "keep its data directory aside: it may hold what nobody else has",
+      "to take part again, with an empty directory: " +
+      `raft start --id ${nodeId} --data NEW_DIR --join ${endpoint}`,
+    ];
   }
 
   /** A node that was promised to one cluster, by name or by id, joins no other. */
-  #checkCluster(reply: HelloReply): void {
+  #checkCluster(reply: HelloReply, endpoint: Address): void {
     const { clusterId, clusterName } = this.#options.identity;
     const isForeign = reply.refusal === "wrongCluster" || reply.refusal === "formerCluster";
-    if (isForeign) throw new DeniedError(reply.reason);
+    if (isForeign) throw new DeniedError(reply.reason, { fix: this.#anewFix(endpoint) });
     const isOtherId = ![clusterId, ""].includes(reply.clusterId) && clusterId !== "";
     const isOtherName = ![clusterName, ""].includes(reply.clusterName) && clusterName !== "";
     if (!isOtherId && !isOtherName) return;

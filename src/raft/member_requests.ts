@@ -84,7 +84,7 @@ export class MemberRequests {
     this.#waiting.clear();
   }
 
-  #refusal({ reason, message, why }: ChangeRefusal): RaftError {
+  #refusal({ reason, message, why, fix = [] }: ChangeRefusal): RaftError {
     switch (reason) {
       case "not_leader":
         return this.#notLeader();
@@ -95,7 +95,7 @@ export class MemberRequests {
       case "invalid":
         return new InvalidRequestError(message);
       case "refused":
-        return new RefusedError(message, why);
+        return new RefusedError(message, why, { fix });
       default:
         return unreachable(reason);
     }

@@ -11,6 +11,7 @@
  */
 import { splitAddress } from "../address.ts";
 import type { MembershipView } from "../consensus/consensus.ts";
+import { lostDirectoryFix } from "../consensus/lost_directory.ts";
 import { allMembers, memberOf } from "../consensus/quorum.ts";
 import { DeniedError } from "../errors.ts";
 import { MEMBERS_MAX } from "../limits.ts";
@@ -125,7 +126,9 @@ export class Members {
   /** Whether this node is a member, as far as it knows. */
   get isMember(): boolean {
     const view = this.#core?.membership;
-    return view !== undefined && memberOf(view.latest.configuration, this.#options.nodeId) !== null;
+    // The log of one that rejoins may know its predecessor.
+    return view !== undefined && !this.isUnborn &&
+      memberOf(view.latest.configuration, this.#options.nodeId) !== null;
   }
 
   /** The data directory that holds `id`: "" for a place that none has taken, null for no place. */
@@ -185,6 +188,11 @@ export class Members {
     );
   }
 
+  /** A peer takes this node for one of its cluster. */
+  connected(peer: NodeId): void {
+    this.#formerCluster.accepted(peer);
+  }
+
   /** The connection to a peer ended or failed: a stranger that is still there will dial again. */
   lost(peer: NodeId): void {
     if (this.#strangers.delete(peer)) this.follow();
@@ -211,15 +219,18 @@ export class Members {
       if (!this.#knowsBetter(reply.configurationIndex)) this.leave(`node ${peer} said so`);
       return;
     }
-    if (reply.refusal === "formerCluster" && this.#core !== null) {
-      const error = this.#formerCluster.told(reply);
+    if (this.#core !== null && isForeign(reply)) {
+      const { configuration } = this.#core.membership.latest;
+      const error = this.#formerCluster.told(peer, reply, configuration);
       if (error !== null) this.#options.stop(error);
       return;
     }
-    const isWrongCluster = this.#core === null &&
-      (reply.refusal === "wrongCluster" || reply.refusal === "formerCluster");
+    const isWrongCluster = isForeign(reply);
     if (reply.refusal !== "wrongInstance" && !isWrongCluster) return;
-    this.#options.stop(new DeniedError(`Peer ${peer} refuses this node: ${reply.reason}`));
+    const fix = isWrongCluster
+      ? ["check the addresses, and that the cluster name and --peers are the same at every node"]
+      : lostDirectoryFix(this.#options.nodeId, reply.address || "HOST:PORT");
+    this.#options.stop(new DeniedError(`Peer ${peer} refuses this node: ${reply.reason}`, { fix }));
   }
 
   /** Acts on what the log knows now. */
@@ -316,6 +327,11 @@ export class Members {
     const saved = this.#writer.save((before) => ({ ...before, removed: true }));
     saved.then(() => stop(error), () => {});
   }
+}
+
+/** Whether whoever answers belongs to another cluster. */
+function isForeign({ refusal }: HelloReply): boolean {
+  return refusal === "wrongCluster" || refusal === "formerCluster";
 }
 
 /** Whether the log knows a stranger by now, where it is. */

@@ -31,6 +31,7 @@ export function peerEvents(logger: Logger, parts: () => PeerEventParts): Transpo
     connected: (peer, reply) => {
       const { members, birth, driver } = parts();
       members.checkInstance(peer, reply.instanceId);
+      members.connected(peer);
       logger.info("Connected to a peer", { peer, address: reply.address });
       // Later the log says who is known: another directory may have taken over an id.
       if (driver === null) birth.accepted(peer, reply.instanceId);

@@ -333,7 +333,7 @@ export class Raft {
       const parts = { ...this.#running, ...this.#storage, transport };
       return runningStatus({ ...frame, notes: [] }, parts);
     }
-    const forming = { ...frame, notes: [this.#birth.notFormed().message] };
+    const forming = { ...frame, ...this.#birth.forming };
     return formingStatus(forming, formingMembers(this.#options, this.address), transport);
   }
 

@@ -39,10 +39,12 @@ export function runningStatus(
   const { driver, log, snapshots, transport } = parts;
   const core = parts.consensus.status();
   const members = allMembers(core.configuration);
+  // The log of a node that rejoins may know the vote of its predecessor.
+  const { hasJoined } = parts.consensus.membership;
   const leader = members.find((member) => member.id === core.leaderId);
   return {
     ...common({ ...frame, notes: [...frame.notes, ...driverNotes(driver)] }),
-    role: roleName(core),
+    role: hasJoined ? roleName(core) : "learner",
     term: core.term,
     leaderId: core.leaderId ?? 0,
     leaderAddress: leader?.address ?? "",
@@ -61,7 +63,8 @@ export function runningStatus(
     members: members.map((member) => ({
       id: member.id,
       address: member.address,
-      voter: isVoter(core.configuration, member.id),
+      voter: isVoter(core.configuration, member.id) &&
+        (hasJoined || member.id !== frame.nodeId),
       ...reach(member.id, frame, core, transport),
     })),
   };
@@ -69,13 +72,16 @@ export function runningStatus(
 
 /** The status of a node whose cluster has not formed. */
 export function formingStatus(
-  frame: StatusFrame,
+  { isJoining, ...frame }: StatusFrame & {
+    /** Whether it asks a cluster to be taken in, which may give it a vote later. */
+    readonly isJoining: boolean;
+  },
   members: readonly { readonly id: NodeId; readonly address: string }[],
   transport: Transport,
 ): RaftStatus {
   return {
     ...common(frame),
-    role: "follower",
+    role: isJoining ? "learner" : "follower",
     term: 0,
     leaderId: 0,
     leaderAddress: "",
@@ -94,7 +100,7 @@ export function formingStatus(
     members: members.map(({ id, address }) => ({
       id,
       address,
-      voter: true,
+      voter: !isJoining,
       reachable: id === frame.nodeId || transport.isConnected(id),
       matchIndex: 0,
       version: id === frame.nodeId ? frame.version : transport.peerReply(id)?.version ?? "",

@@ -154,6 +154,9 @@ describe("planChange", () => {
     it("is refused where the others are no majority of the voters, the lost one among them", () => {
       const { refusal } = ask(voters123, { isUp: (id) => id === 1 });
       assert.match(refusal!.message, /of the 3 voters 1 others are up, and 2 are needed/);
+      assert.equal(refusal!.reason, "in_progress", "the other one may come up");
+      const two = configurationOf([2, 3]);
+      assert.equal(ask(two, {}).refusal!.reason, "refused", "nobody else can come up");
     });
   });
 
@@ -201,7 +204,8 @@ describe("planChange", () => {
     const change = memberChange({ action: "add", id: 2, instanceId: "f".repeat(32) });
     const { refusal } = planChange(voters123, [change], allUp);
     assert.equal(refusal?.reason, "refused");
-    assert.match(refusal!.message, /another data directory \(0.*2\).*raft member remove 2/);
+    assert.match(refusal!.message, /another data directory \(0.*2\)/);
+    assert.match(refusal!.fix!.join("\n"), /raft member remove 2 -e node1:7000/);
   });
 
   it("a member that joins binds its data directory and its address, and keeps its part", () => {

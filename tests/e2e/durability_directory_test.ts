@@ -62,6 +62,7 @@ itWithCluster(
     clearTimeout(timer);
     assert.equal(code, 8, wiped.log);
     assert.match(wiped.log, /another data directory/);
+    assert.match(wiped.log, /raft member replace 3 NEW/);
     assertExit(await cluster.run(["put", "without", "it", "--timeout", "30s"]), 0);
   },
 );

@@ -54,7 +54,7 @@ async function verify(runtime: Runtime): Promise<string> {
     joinIndex: 0,
     members,
     recovery: null,
-    formerClusterIds: [],
+    formerClusterIds: ["c".repeat(32)],
   });
   const log = await directory.openLog({ segmentBytes: SEGMENT_BYTES });
   assert.deepEqual([log.firstIndex, log.lastIndex], [INDEX + 1, INDEX]);

@@ -3,21 +3,31 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { FormerCluster } from "../../src/raft/former_cluster.ts";
 import type { HelloReply } from "../../src/wire/hello.ts";
+import type { Configuration } from "../../src/types.ts";
 import type { Identity } from "../../src/wire/storage_codec.ts";
 import { DriverClock } from "./driver_world.ts";
 
 const PATIENCE_MS = 1_000;
-const REPLY = { reason: "it was recovered", address: "n1:7238" } as HelloReply;
+const REPLY = {
+  ...{ reason: "it was recovered", address: "n1:7238", refusal: "formerCluster" },
+  ...{ clusterId: "restored", clusterName: "new" },
+} as HelloReply;
+const FOREIGN = { ...REPLY, refusal: "wrongCluster" } as HelloReply;
+const VOTERS: Configuration = {
+  voters: [1, 2, 3].map((id) => ({ id, address: `n${id}:7238`, instanceId: String(id) })),
+  ...{ votersOld: [], learners: [], promotions: [] },
+};
 
 function told(isLed: () => boolean) {
   const clock = new DriverClock();
   const former = new FormerCluster({
     clock,
-    identity: () => ({ nodeId: 3 }) as Identity,
+    identity: () => ({ nodeId: 3, clusterId: "old", clusterName: "raft" }) as Identity,
     hasLeader: isLed,
     patienceMs: PATIENCE_MS,
   });
-  return { clock, tell: () => former.told(REPLY) };
+  const tell = (peer = 1, reply = REPLY) => former.told(peer, reply, VOTERS);
+  return { clock, former, tell };
 }
 
 describe("FormerCluster", () => {
@@ -51,5 +61,33 @@ describe("FormerCluster", () => {
     assert.equal(tell(), null, "the time before the leader does not count");
     clock.atMs += PATIENCE_MS;
     assert.notEqual(tell(), null);
+  });
+
+  it("stops where those who answer for any other cluster leave no quorum, and no sooner", () => {
+    const { clock, former, tell } = told(() => false);
+    const after = (ms: number): void => void (clock.atMs += ms);
+    assert.equal(tell(1, FOREIGN), null);
+    after(PATIENCE_MS);
+    assert.equal(tell(1, FOREIGN), null, "one stray node stops nobody");
+    assert.equal(tell(2, FOREIGN), null);
+    after(PATIENCE_MS - 1);
+    assert.equal(tell(2, FOREIGN), null);
+    former.accepted(1);
+    after(1);
+    assert.equal(tell(2, FOREIGN), null, "node 1 is a member again");
+    assert.equal(tell(1, FOREIGN), null);
+    after(PATIENCE_MS);
+    const error = tell(1, FOREIGN);
+    assert.match(error?.message ?? "", /Node 3 .*"raft" \(old\).* nodes 1, 2 .*"new" \(restored\)/);
+    assert.match(error?.fix.join("\n") ?? "", /raft start --id 3 --data NEW --join n1:7238/);
+  });
+
+  it("forgets what it was told long ago", () => {
+    const { clock, tell } = told(() => false);
+    tell(1, FOREIGN);
+    clock.atMs += 60_000;
+    tell(2, FOREIGN);
+    clock.atMs += PATIENCE_MS;
+    assert.equal(tell(2, FOREIGN), null);
   });
 });

@@ -96,7 +96,7 @@ const refused: readonly {
     name: "a peer of the cluster that this one took the place of",
     hello: { ...peer, clusterId: FORMER_CLUSTER },
     refusal: "formerCluster",
-    reason: /e{32} lost its quorum and was recovered, from what node 1 held, as cluster 0123/,
+    reason: /e{32} was recovered or restored, from what node 1 holds, as cluster 0123/,
   },
   {
     name: "trap 28: a peer that names no cluster",

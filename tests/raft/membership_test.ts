@@ -323,7 +323,9 @@ describe("membership of whole nodes", () => {
     const node = world.start(3, { dataPath: "/data-2" });
     await world.until(() => node.ended !== null);
     assert.ok(node.ended!.error instanceof DeniedError);
-    assert.match(node.failure, /another data directory .*raft member remove 3/);
+    assert.match(node.failure, /another data directory/);
+    const fix = node.ended!.error.fix.join("\n");
+    assert.match(fix, /raft member replace 3 NEW[^]*raft member remove 3[^]*raft start --id 3/);
     assert.equal(membersSeen(world.leader!), "[[1,2,3],[]]");
   });
 

@@ -1,6 +1,11 @@
 /** Whole nodes whose members change, each on a simulated machine. */
 import assert from "node:assert/strict";
-import { ChangeInProgressError, NotLeaderError, RaftError } from "../../src/errors.ts";
+import {
+  ChangeInProgressError,
+  NotLeaderError,
+  RaftError,
+  RefusedError,
+} from "../../src/errors.ts";
 import { Raft } from "../../src/raft/raft.ts";
 import type { ClusterFormation } from "../../src/raft/raft_options.ts";
 import { SafetyCheckers } from "../../src/testing/checkers/safety_checkers.ts";
@@ -265,7 +270,7 @@ function serve({ stream, hello, decoder, handOver }: GreetedConnection, raft: ()
           leaderAddress: leaderAddress ?? "",
           logTimeMs: 1,
           why: [],
-          fix: [],
+          fix: error instanceof RefusedError ? error.fix : [],
         });
       },
     );

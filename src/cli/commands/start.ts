@@ -63,7 +63,6 @@ function nextSteps(plan: NodePlan, node: RunningNode): string[] {
 
 /** What is told where a node is ready. */
 interface Announcement {
-  readonly plan: NodePlan;
   readonly node: RunningNode;
   readonly values: StartValues;
   readonly http: HttpPages;
@@ -71,7 +70,7 @@ interface Announcement {
 
 async function announce(
   context: CommandContext,
-  { plan, node, values, http }: Announcement,
+  { node, values, http }: Announcement,
 ): Promise<void> {
   const { nodeId, address, clusterId } = node;
   const document = {
@@ -82,7 +81,16 @@ async function announce(
     await context.host.files.replace(values.readyFile, `${JSON.stringify(document)}\n`);
   }
   if (context.globals.json || context.globals.output === "json") await context.emit(document);
-  if (isTextLog(context, values)) nextSteps(plan, node).forEach(context.talk);
+}
+
+/** Says what to type next once that works: a node that listens may still be refused. */
+async function guide(
+  context: CommandContext,
+  { plan, node, values }: { plan: NodePlan; node: RunningNode; values: StartValues },
+): Promise<void> {
+  if (!isTextLog(context, values)) return;
+  await node.ready("leader");
+  nextSteps(plan, node).forEach(context.talk);
 }
 
 /** SIGHUP: reads the level from the configuration file again. */
@@ -180,8 +188,9 @@ async function runNode(
   }
   const ready = node.ready(values.ready).then(() => {
     logger.info("READY", { node: node.nodeId, address: node.address, kind: values.ready });
-    return announce(context, { plan, node, values, http });
+    return announce(context, { node, values, http });
   });
+  const guided = ready.then(() => guide(context, { plan, node, values }));
   try {
     // A node that stops before it is ready never becomes ready.
     await Promise.race([ready, node.stopped]);
@@ -193,6 +202,7 @@ async function runNode(
     throw error;
   } finally {
     ready.catch(() => {});
+    guided.catch(() => {});
     releaseSignals();
     releaseReload();
     await trace?.close();
