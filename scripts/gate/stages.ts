@@ -13,8 +13,11 @@ const simulatorSeeds: Record<RuntimeName, number> = { bun: 60, deno: 8, node: 8 
 /** How many crashes in a row the tests of crash points try: the most on the fastest runtime. */
 const crashesInARow: Record<RuntimeName, number> = { bun: 2, deno: 1, node: 1 };
 
-/** Of which share of the disks that crashes leave they try to recover: all on the fastest. */
-const crashesEvery: Record<RuntimeName, number> = { bun: 1, deno: 4, node: 4 };
+/** Of how many cases of an exhaustive test one is tried; see tests/sampling.ts. */
+const tryEvery: Record<RuntimeName, number> = { bun: 1, deno: 4, node: 4 };
+
+/** How many seeds the tests of bare cores run. */
+const coreSeeds: Record<RuntimeName, number> = { bun: 40, deno: 10, node: 10 };
 
 /** The file of the simulator's own tests; see {@linkcode simulatorStage} for its settings. */
 const simulatorTest = "tests/simulator_test.ts";
@@ -54,7 +57,8 @@ function unitStage(runtime: RuntimeName): Stage {
         files: unitFiles(context.root),
         env: {
           CRASHES_IN_A_ROW: String(crashesInARow[runtime]),
-          CRASHES_EVERY: String(crashesEvery[runtime]),
+          TRY_EVERY: String(tryEvery[runtime]),
+          CORE_SEEDS: String(coreSeeds[runtime]),
         },
       }),
   };

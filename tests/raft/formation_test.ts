@@ -5,6 +5,7 @@ import { DeniedError } from "../../src/errors.ts";
 import { NetworkError, type Runtime } from "../../src/runtime/runtime.ts";
 import type { DiskVerdict } from "../../src/testing/disk_faults.ts";
 import { FormationWorld, type FormingNode, peersOf } from "./formation_world.ts";
+import { TRY_EVERY } from "../sampling.ts";
 
 const three = { formation: peersOf(1, 2, 3) };
 
@@ -284,7 +285,7 @@ describe("a loss of power during birth", () => {
       { timeout: 120_000 },
       async () => {
         let number = 1;
-        while (await crashAt(verdict, { number, ids: [1, 2] })) number += 1;
+        while (await crashAt(verdict, { number, ids: [1, 2] })) number += TRY_EVERY;
         assert.ok(number > 60, `there were only ${number} calls`);
       },
     );
@@ -294,7 +295,7 @@ describe("a loss of power during birth", () => {
       { timeout: 120_000 },
       async () => {
         let number = 1;
-        while (await crashAt(verdict, { number, ids: [1] })) number += 1;
+        while (await crashAt(verdict, { number, ids: [1] })) number += TRY_EVERY;
         assert.ok(number > 50, `there were only ${number} calls`);
       },
     );
@@ -303,7 +304,7 @@ describe("a loss of power during birth", () => {
   it("never lets a node be born whom the other may forget", { timeout: 120_000 }, async () => {
     const pair = { formation: peersOf(1, 2) };
     let bornCount = 0;
-    for (let number = 1;; number += 1) {
+    for (let number = 1;; number += TRY_EVERY) {
       const world = new FormationWorld(`forget ${number}`);
       const two = world.start(2, pair);
       const { trap, disk } = crashOnce("crash-before", number);

@@ -12,6 +12,7 @@ import { type Configuration, EntryKind } from "../../src/types.ts";
 import { decodeConfiguration, encodeConfiguration } from "../../src/wire/storage_codec.ts";
 import { LogMachine } from "../log/simulated_log_machine.ts";
 import { hex, joinHex, metaOf, stateOf } from "../log/snapshot_world.ts";
+import { TRY_EVERY } from "../sampling.ts";
 
 const PATH = "/data/node";
 const OLD = "0".repeat(31) + "1";
@@ -185,7 +186,8 @@ describe("recoverDirectory", () => {
         const seen = new Set<string>();
         let calls = 0;
         for (let isComplete = false; !isComplete;) {
-          isComplete = await tryCrash({ call: ++calls, kind, hasSnapshot, seen });
+          calls += TRY_EVERY;
+          isComplete = await tryCrash({ call: calls, kind, hasSnapshot, seen });
         }
         assert.ok(calls > 40, `only ${calls} calls`);
         assert.deepEqual(seen, new Set(["old", "refused", "new"]));

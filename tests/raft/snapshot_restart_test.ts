@@ -12,6 +12,7 @@ import { makeRequestId } from "../../src/state_machine/request_id.ts";
 import { KeyValueStore } from "../../src/state_machine/key_value_store.ts";
 import { decodeKvResult, encodeKvCommand, encodeKvQuery } from "../../src/wire/kv_codec.ts";
 import { DATA_PATH, LogMachine } from "../log/simulated_log_machine.ts";
+import { TRY_EVERY } from "../sampling.ts";
 
 const SNAPSHOTS = `${DATA_PATH}/snapshots`;
 const SETTINGS = { snapshotEvery: 20, trailingEntries: 5 };
@@ -120,7 +121,7 @@ describe("a node with a snapshot", () => {
 
   it("trap 44, trap 49: recovers from a loss of power at any call to the disk", async () => {
     let calls = 0;
-    for (let isComplete = false; !isComplete; calls += 3) {
+    for (let isComplete = false; !isComplete; calls += 3 + 2 * (TRY_EVERY - 1)) {
       const { machine } = await stoppedMachine(37);
       const first = machine.disk.callCount;
       const runtime = machine.reboot();

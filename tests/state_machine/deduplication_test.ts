@@ -17,6 +17,7 @@ import {
 import { makeRequestId, requestIssueTimeMs } from "../../src/state_machine/request_id.ts";
 import { BadDataError } from "../../src/errors.ts";
 import { NaiveDeduplication } from "./naive_deduplication.ts";
+import { propertyRuns } from "../sampling.ts";
 
 const SMALL: DeduplicationLimits = {
   idsMax: 24,
@@ -132,7 +133,7 @@ describe("deduplication", () => {
           assert.equal(table.count, naive.count);
         }
       }),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 
@@ -149,7 +150,7 @@ describe("deduplication", () => {
           applied.add(step.id.join());
         }
       }),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 
@@ -167,7 +168,7 @@ describe("deduplication", () => {
         assert.equal(restored.hash, straight.hash);
         assert.equal((await restore(snapshotOf(straight), limits)).hash, straight.hash);
       }),
-      { numRuns: 100 },
+      propertyRuns(100),
     );
   });
 

@@ -14,6 +14,7 @@ import {
   NO_CONDITION,
 } from "../../src/wire/kv_messages.ts";
 import { INVALID, NaiveKeyValueStore } from "./naive_key_value_store.ts";
+import { propertyRuns } from "../sampling.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NO_BYTES = new Uint8Array(0);
@@ -176,7 +177,7 @@ describe("key_value_leases", () => {
           assert.deepEqual(restored.store.stateHash(), replica.store.stateHash());
         },
       ),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 

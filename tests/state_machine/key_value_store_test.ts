@@ -24,6 +24,7 @@ import {
   NO_CONDITION,
 } from "../../src/wire/kv_messages.ts";
 import { INVALID, NaiveKeyValueStore } from "./naive_key_value_store.ts";
+import { propertyRuns } from "../sampling.ts";
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -213,7 +214,7 @@ describe("key_value_store", () => {
           assert.deepEqual([...{ [Symbol.iterator]: () => view }], want);
         }
       }),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 

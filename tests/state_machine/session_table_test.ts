@@ -11,6 +11,7 @@ import {
   SessionTable,
 } from "../../src/state_machine/session_table.ts";
 import { NaiveSessionTable } from "./naive_session_table.ts";
+import { propertyRuns } from "../sampling.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -124,7 +125,7 @@ describe("session_table", () => {
           assert.equal((await restore(snapshotOf(pair.table))).hash, pair.table.hash);
         },
       ),
-      { numRuns: 300 },
+      propertyRuns(300),
     );
   });
 

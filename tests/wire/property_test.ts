@@ -28,6 +28,7 @@ import {
   peerMessages,
   records,
 } from "./wire_samples.ts";
+import { propertyRuns } from "../sampling.ts";
 
 /** Plain objects: deep equality tells those without a prototype apart. */
 function record<T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> {
@@ -384,14 +385,14 @@ test("property: changed frames with a valid checksum are decoded or refused, nev
       reseal(changed);
       survives(decode, changed);
     }),
-    { numRuns: 3000 },
+    propertyRuns(3000),
   );
   fc.assert(
     fc.property(fc.nat({ max: unsealed.length - 1 }), changes, (i, list) => {
       const [source, decode] = unsealed[i]!;
       survives(decode, applyChanges(source, list));
     }),
-    { numRuns: 3000 },
+    propertyRuns(3000),
   );
 });
 
@@ -407,7 +408,7 @@ test("property: one changed pointer word in a frame is decoded or refused, never
       reseal(changed);
       survives(decode, changed);
     }),
-    { numRuns: 3000 },
+    propertyRuns(3000),
   );
 });
 

@@ -11,6 +11,7 @@ import type {
   KeyValueSeen,
 } from "../../../src/testing/checkers/key_value_model.ts";
 import { checkLinearizability } from "../../../src/testing/checkers/linearizability.ts";
+import { propertyRuns } from "../../sampling.ts";
 
 type KeyValueOperation = Operation<KeyValueInput, KeyValueOutput>;
 
@@ -282,7 +283,7 @@ function execute(all: readonly Plan[]): KeyValueOperation[] {
 test("linearizability passes every history of a real execution", () => {
   fc.assert(
     fc.property(plans, (all) => isLinearizable(execute(all))),
-    { numRuns: 400, seed: 1 },
+    propertyRuns(400),
   );
 });
 
@@ -308,7 +309,7 @@ test("linearizability fails every real execution that is broken by one read", ()
       }
       return !isLinearizable(good);
     }),
-    { numRuns: 400, seed: 2 },
+    propertyRuns(400, 2),
   );
 });
 
@@ -326,7 +327,7 @@ test("linearizability fails when a write is told a revision of before", () => {
       return isLinearizable([...good, ...rewrite(largest + 1)]) &&
         (largest === 0 || !isLinearizable([...good, ...rewrite(largest)]));
     }),
-    { numRuns: 200, seed: 3 },
+    propertyRuns(200, 3),
   );
 });
 
@@ -378,6 +379,6 @@ test("linearizability agrees with trying every order on small histories", () => 
     else bad++;
     return isLinearizable(operations) === expected;
   });
-  fc.assert(check, { numRuns: 10_000, seed: 12 });
+  fc.assert(check, propertyRuns(10_000, 12));
   assert.ok(good > 300 && bad > 300, `${good} good, ${bad} bad`);
 });
