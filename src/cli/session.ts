@@ -9,7 +9,7 @@ import { globalSettings } from "../config/global_settings.ts";
 import { startSettings } from "../config/start_settings.ts";
 import { UsageError } from "../config/usage_error.ts";
 import type { HostProcess } from "../runtime/process.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { FileError, type Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../types.ts";
 import type { Cluster } from "./cluster.ts";
 import type {
@@ -21,6 +21,7 @@ import type {
   LineOutcome,
   ProgramVersion,
 } from "./command.ts";
+import { CommandFailure } from "./command_failure.ts";
 import { errorDocument, type FailedCommand, reportError } from "./error_report.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { helpPage } from "./help.ts";
@@ -143,7 +144,7 @@ export class Session {
       const line: Line = { parsed, globals, sources, options, output, startMs };
       const result = await this.#runCommand(line);
       const renderer = this.#renderer(color);
-      if (options.print) await renderResult({ renderer, result, options: output });
+      if (options.print) await print(renderer, { result, options: output });
       return { exit: result.exit ?? ExitCode.ok, document: result.document };
     } catch (error) {
       const report = reportError(error, failed);
@@ -268,6 +269,25 @@ export class Session {
       this.#clusters.set(key, cluster);
     }
     return cluster;
+  }
+}
+
+/** Prints what a command has returned; what it did is done, whatever becomes of that. */
+async function print(
+  renderer: Renderer,
+  { result, options }: { readonly result: CommandResult; readonly options: OutputOptions },
+): Promise<void> {
+  try {
+    await renderResult({ renderer, result, options });
+  } catch (cause) {
+    if (!(cause instanceof FileError)) throw cause;
+    throw new CommandFailure("the command was carried out, but its result cannot be printed", {
+      exit: ExitCode.failed,
+      applied: "yes",
+      why: [cause.message],
+      fix: ["free room where the output goes, or send it elsewhere"],
+      cause,
+    });
   }
 }
 

@@ -3,8 +3,8 @@
  * that millions of keys are nothing that a collector of garbage looks at, and a key costs its bytes
  * and little more.
  *
- * A page has slots of one size; an entry that is larger than the largest of them has a page of its
- * own, of which there may be many more. An entry is known by one integer from 1 on, which is the
+ * A page has slots of one size; an entry that is larger than the largest of them, or comes when no
+ * more pages of slots can be numbered, has a page of its own, of which there may be many more. An entry is known by one integer from 1 on, which is the
  * number of its page and its place there, or counts the pages of their own at the upper end:
  *
  * ```
@@ -53,6 +53,8 @@ const SIZE_NUMBERS = sizeNumbers();
 const RELEASES_PER_ENTRY = 16;
 /** The size of a page of its own. */
 const OWN = -1;
+/** Page 0, which there is not. */
+const NO_PAGE = 0;
 const NO_PLACE = 0xffffffff;
 
 /** The entry was removed; its place in the order of keys was not yet. */
@@ -349,9 +351,10 @@ export class EntryPages {
 
   #slot(sizeNumber: number): EntryId {
     const listed = this.#withRoom[sizeNumber]!;
-    const number = listed[listed.length - 1] ?? this.#newPage(sizeNumber);
-    const page = this.#pages[number]!;
     const size = SLOT_SIZES[sizeNumber]!;
+    const number = listed[listed.length - 1] ?? this.#newPage(sizeNumber);
+    if (number === NO_PAGE) return this.#ownPage(size);
+    const page = this.#pages[number]!;
     let place = page.freePlace;
     if (place === NO_PLACE) {
       place = page.freshAt / UNIT_BYTES;
@@ -367,7 +370,10 @@ export class EntryPages {
 
   #ownPage(size: number): EntryId {
     const number = this.#freeOwnNumbers.pop() ?? this.#ownPages.length;
-    assert(number < OWN_PAGES_MAX, () => `more than ${OWN_PAGES_MAX} values are above 16 KiB`);
+    assert(
+      number < OWN_PAGES_MAX,
+      () => `more than ${OWN_PAGES_MAX} entries have pages of their own`,
+    );
     const page = makePage(Math.ceil(size / 8) * 8, OWN);
     this.#ownPages[number] = page;
     this.#bytes += page.bytes.length;
@@ -381,10 +387,10 @@ export class EntryPages {
     this.#freeOwnNumbers.push(number);
   }
 
+  /** The number of a new page, or NO_PAGE where all that there may be are in use. */
   #newPage(sizeNumber: number): number {
     const number = this.#freeNumbers.pop() ?? this.#pages.length;
-    const pagesMax = this.#pagesMax;
-    assert(number < pagesMax, () => `the key-value store needs more than ${pagesMax} pages`);
+    if (number >= this.#pagesMax) return NO_PAGE;
     const page = makePage(PAGE_BYTES, sizeNumber);
     this.#pages[number] = page;
     this.#bytes += PAGE_BYTES;

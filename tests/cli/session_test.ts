@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { guessFormat } from "../../src/cli/session.ts";
 import { NoQuorumError } from "../../src/errors.ts";
+import { FileError } from "../../src/runtime/runtime.ts";
 import { FakeCluster } from "./fake_cluster.ts";
 import { FakeHost } from "./fake_host.ts";
 import { runLine } from "./run_line.ts";
@@ -215,6 +216,17 @@ describe("session", () => {
     });
     assert.equal(shown.output.source, "flag --output");
     assert.equal(shown.heartbeat.value, "100ms");
+  });
+
+  it("says that a write was made whose result cannot be printed", async () => {
+    const host = new FakeHost();
+    host.standardOutput.write = () =>
+      Promise.reject(new FileError("ENOSPC", "standard output", "Cannot write: no space left"));
+    const { exit, errors } = await runLine(["put", "key", "value", "-o", "json"], { host });
+    const { error } = JSON.parse(errors);
+    assert.deepEqual([exit, error.exit, error.applied, error.retryable], [1, 1, "yes", false]);
+    assert.match(error.message, /was carried out/);
+    assert.match(error.fix[0], /free room/);
   });
 
   it("prints a table", async () => {

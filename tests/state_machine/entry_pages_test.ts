@@ -9,7 +9,6 @@ test("large values use none of the pages that small ones need", () => {
   const small = write(pages, 1, 100);
   const large = Array.from({ length: 50 }, (_, at) => write(pages, at, LARGE_BYTES));
   const other = write(pages, 2, 1_000);
-  assert.throws(() => write(pages, 3, 5_000), /more than 3 pages/);
   assert.equal(new Set([small, ...large, other]).size, 52);
   for (const [at, id] of large.entries()) {
     assert.deepEqual(pages.key(id), Uint8Array.of(at));
@@ -20,6 +19,22 @@ test("large values use none of the pages that small ones need", () => {
   }
   assert.deepEqual(pages.value(small), new Uint8Array(100).fill(1));
   assert.deepEqual(pages.value(other), new Uint8Array(1_000).fill(2));
+});
+
+test("a small value has a page of its own where no more pages can be numbered", () => {
+  const pages = new EntryPages(3);
+  const ids = [100, 1_000, 5_000, 5_000, 100].map((size, at) => write(pages, at, size));
+  assert.equal(new Set(ids).size, 5);
+  for (const [at, size] of [100, 1_000, 5_000, 5_000, 100].entries()) {
+    assert.deepEqual(pages.value(ids[at]!), new Uint8Array(size).fill(at));
+  }
+  const { bytes } = pages;
+  for (const at of [2, 3]) {
+    pages.markDead(ids[at]!);
+    pages.release(ids[at]!);
+  }
+  assert.ok(pages.bytes < bytes, "what they had is given back");
+  assert.deepEqual(pages.value(ids[4]!), new Uint8Array(100).fill(4));
 });
 
 test("the page of a large value that was removed is given back, and its number used again", () => {

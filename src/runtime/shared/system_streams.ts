@@ -6,7 +6,7 @@
 import process from "node:process";
 import type { InputStream, OutputStream } from "../process.ts";
 import { plainBytes } from "./plain_bytes.ts";
-import { systemErrorCode } from "./system_error.ts";
+import { fileError, systemErrorCode } from "./system_error.ts";
 
 const COLUMNS_DEFAULT = 80;
 
@@ -44,8 +44,8 @@ export class SystemOutput implements OutputStream {
     if (this.#readerIsGone || bytes.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const done = (error?: Error | null): void => {
-        if (error && !this.#isReaderGone(error)) reject(error);
-        else resolve();
+        if (!error || this.#isReaderGone(error)) resolve();
+        else reject(fileError({ verb: "write", path: "standard output", error }));
       };
       this.#get().write(bytes, done);
     });
