@@ -3,6 +3,7 @@ import { findSnapshots, readOwner } from "../../log/offline/directory_contents.t
 import { readHardStateCopies } from "../../log/offline/directory_contents.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
 import { type CommandContext, declareCommand, type Item, type ItemSink } from "../command.ts";
+import { ExitCode } from "../exit_codes.ts";
 import type { JsonObject } from "../json.ts";
 import { directoryArgument, openLogOf, problemFields } from "../offline/data_directory.ts";
 import { configurationFields } from "../offline/decode_command.ts";
@@ -15,8 +16,8 @@ function item(document: () => JsonObject): Item {
   return { document, line: () => formatJson(document(), false).trimEnd() };
 }
 
-/** What there is besides the log; what cannot be read is said in its place. */
-async function dumpContents(runtime: Runtime, path: string, items: ItemSink): Promise<void> {
+/** What there is besides the log; what cannot be read is said in its place, and makes it false. */
+async function dumpContents(runtime: Runtime, path: string, items: ItemSink): Promise<boolean> {
   const parts: readonly (readonly [string, () => Promise<JsonObject[]>])[] = [
     ["identity", async () => [{ ...await readOwner(runtime, path) } as unknown as JsonObject]],
     ["hardState", async () => {
@@ -41,6 +42,7 @@ async function dumpContents(runtime: Runtime, path: string, items: ItemSink): Pr
       }));
     }],
   ];
+  let isGood = true;
   for (const [type, read] of parts) {
     let documents: JsonObject[];
     try {
@@ -48,8 +50,12 @@ async function dumpContents(runtime: Runtime, path: string, items: ItemSink): Pr
     } catch (error) {
       documents = [{ fault: error instanceof Error ? error.message : String(error) }];
     }
-    for (const document of documents) items.add(item(() => ({ type, ...document })));
+    for (const document of documents) {
+      if ("fault" in document) isGood = false;
+      items.add(item(() => ({ type, ...document })));
+    }
   }
+  return isGood;
 }
 
 async function run(context: CommandContext, directory: string, decode: boolean) {
@@ -57,14 +63,14 @@ async function run(context: CommandContext, directory: string, decode: boolean) 
   const view = await openLogOf(runtime, directory);
   try {
     const items = context.items();
-    await dumpContents(runtime, directory, items);
+    const isGood = await dumpContents(runtime, directory, items);
     for (const { name, firstIndex, fileBytes, header } of view.segments) {
       const { sequence, startsLog } = header;
       const fields = { name, firstIndex, bytes: fileBytes, sequence, startsLog };
       items.add(item(() => ({ type: "segment", ...fields })));
       if (items.isFull) await items.flush();
     }
-    return await listEntries(context, view, {
+    const listed = await listEntries(context, view, {
       from: 1,
       to: Infinity,
       items,
@@ -72,6 +78,7 @@ async function run(context: CommandContext, directory: string, decode: boolean) 
       entry: (entry) => item(() => ({ type: "entry", ...wholeEntry(entry, decode) })),
       problem: (problem) => item(() => ({ type: "problem", ...problemFields(problem) })),
     });
+    return isGood ? listed : { ...listed, exit: ExitCode.badData };
   } finally {
     await view.close();
   }

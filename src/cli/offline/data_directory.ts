@@ -69,3 +69,9 @@ export function problemText({ segment, offset, index, lastIndex, message }: Prob
     : `, indexes ${index} to ${lastIndex}`;
   return `${segment}, offset ${offset}${range}: ${message}`;
 }
+
+/** What may be sound is not called damage. */
+export function problemWord({ kind }: Problem): string {
+  if (kind === "newer_format") return "newer";
+  return kind === "unreadable" ? "unreadable" : "damage";
+}

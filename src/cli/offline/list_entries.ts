@@ -4,7 +4,7 @@ import { entriesOf } from "../../log/offline/read_entries.ts";
 import type { CommandContext, CommandResult, Item, ItemSink } from "../command.ts";
 import { ExitCode } from "../exit_codes.ts";
 import { startProgress } from "../progress_bar.ts";
-import { problemText } from "./data_directory.ts";
+import { problemText, problemWord } from "./data_directory.ts";
 import type { Problem } from "../../log/offline/problem.ts";
 import type { StoredEntry } from "../../log/offline/read_entries.ts";
 
@@ -45,7 +45,7 @@ export async function listEntries(
       if (event.type === "segmentEnd") doneBytes += event.segment.fileBytes;
       if (event.type === "problem" && (event.problem.index ?? 0) <= to) {
         problems += 1;
-        context.talk(`damage: ${problemText(event.problem)}`);
+        context.talk(`${problemWord(event.problem)}: ${problemText(event.problem)}`);
         if (options.problem !== undefined) items.add(options.problem(event.problem));
       }
       if (event.type !== "unit") continue;

@@ -10,7 +10,7 @@ import type { Problem } from "../../log/offline/problem.ts";
 import type { DirectoryReport } from "../../log/offline/verify_directory.ts";
 import type { JsonObject } from "../json.ts";
 import { alignColumns } from "../text_table.ts";
-import { problemFields, problemText } from "./data_directory.ts";
+import { problemFields, problemText, problemWord } from "./data_directory.ts";
 import { configurationFields, configurationText } from "./decode_command.ts";
 
 const LABEL_WIDTH = 9;
@@ -143,12 +143,6 @@ export function segmentTable({ log }: DirectoryReport): string {
 /** What is wrong, a line each. */
 export function problemLines({ problems }: DirectoryReport): string[] {
   return problems.map((problem) => `${problemWord(problem)}: ${problemText(problem)}`);
-}
-
-/** What may be sound is not called damage. */
-function problemWord({ kind }: Problem): string {
-  if (kind === "newer_format") return "newer";
-  return kind === "unreadable" ? "unreadable" : "damage";
 }
 
 function nodeText({ identity }: DirectoryReport): string {
