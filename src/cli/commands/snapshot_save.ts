@@ -1,6 +1,7 @@
-import type { SnapshotDownload } from "../../client/snapshot_download.ts";
+import type { SnapshotDownload, SnapshotSource } from "../../client/snapshot_download.ts";
 import { settings, text, toggle } from "../../config.ts";
 import { formatSize } from "../../config/units.ts";
+import { UsageError } from "../../config/usage_error.ts";
 import { Sha256 } from "../../runtime/sha256.ts";
 import { interruptible } from "../backup/interruptible.ts";
 import { SavedFile } from "../backup/saved_file.ts";
@@ -46,6 +47,38 @@ async function save(
   return sum.digest();
 }
 
+/** Finds a node and saves its snapshot; a signal leaves nothing behind, whenever it comes. */
+async function take(
+  context: CommandContext,
+  target: Target,
+): Promise<{ readonly source: SnapshotSource; readonly checksum: string }> {
+  let download: SnapshotDownload | null = null;
+  let interrupt!: (error: Error) => void;
+  const interrupted = new Promise<never>((_, reject) => interrupt = reject);
+  interrupted.catch(() => {});
+  const work = async () => {
+    try {
+      download = await Promise.race([open(context), interrupted]);
+      const { source } = download;
+      return { source, checksum: await save(context, { download, target }) };
+    } finally {
+      download?.close();
+      await target.discard();
+    }
+  };
+  const stop = (): void => {
+    interrupt(new Error("Interrupted"));
+    download?.close();
+  };
+  return await interruptible(context.host, { work, stop });
+}
+
+async function open(context: CommandContext): Promise<SnapshotDownload> {
+  const cluster = await context.cluster();
+  const { level: consistency } = context.globals.consistency;
+  return await cluster.openSnapshot({ consistency, timeoutMs: context.remainingMs() });
+}
+
 /** `raft snapshot save FILE|-` */
 export const snapshotSave = declareCommand({
   name: "snapshot save",
@@ -76,31 +109,23 @@ export const snapshotSave = declareCommand({
   }),
   async run(context, { arguments: { file }, options: { overwrite } }) {
     const isStream = file === "-";
+    if (isStream && context.globals.field !== undefined) {
+      throw new UsageError("Cannot print a field: standard output gets the snapshot itself", {
+        fix: ["leave out --field, or name a FILE"],
+      });
+    }
     const runtime = await context.runtime();
     const target = isStream
       ? standardOutput(context)
       : await SavedFile.create(runtime, { path: file, overwrite });
-    let download: SnapshotDownload | null = null;
-    try {
-      const cluster = await context.cluster();
-      const { level: consistency } = context.globals.consistency;
-      download = await cluster.openSnapshot({ consistency, timeoutMs: context.remainingMs() });
-      const opened = download;
-      const checksum = await interruptible(context.host, {
-        work: () => save(context, { download: opened, target }).finally(() => target.discard()),
-        stop: () => opened.close(),
-      });
-      const { nodeId, index, term, totalBytes: bytes, clusterId } = opened.source;
-      const document = { file, index, term, bytes, clusterId, checksum, nodeId };
-      const line = `saved ${formatSize(bytes)} up to index ${index}, term ${term}, of node ` +
-        `${nodeId}, cluster ${clusterId}`;
-      if (!isStream) return { document, text: `${line}\nsha256 ${checksum}` };
-      context.talk(line);
-      context.talk(`sha256 ${checksum}`);
-      return { document, isPrinted: true };
-    } finally {
-      download?.close();
-      await target.discard();
-    }
+    const { source, checksum } = await take(context, target);
+    const { nodeId, index, term, totalBytes: bytes, clusterId } = source;
+    const document = { file, index, term, bytes, clusterId, checksum, nodeId };
+    const line = `saved ${formatSize(bytes)} up to index ${index}, term ${term}, of node ` +
+      `${nodeId}, cluster ${clusterId}`;
+    if (!isStream) return { document, text: `${line}\nsha256 ${checksum}` };
+    context.talk(line);
+    context.talk(`sha256 ${checksum}`);
+    return { document, isPrinted: true };
   },
 });

@@ -7,6 +7,8 @@ import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { FakeCluster } from "../fake_cluster.ts";
+import { FakeHost } from "../fake_host.ts";
 import { runLine } from "../run_line.ts";
 import { DataWorld, putEntry } from "./data_world.ts";
 
@@ -94,9 +96,25 @@ describe("an unkind user", () => {
     }
   });
 
+  it("interrupts a backup while a node is looked for: nothing is left", async () => {
+    const before = await readdir(world.path);
+    const host = new FakeHost();
+    const cluster = new FakeCluster();
+    let asked = 0;
+    cluster.openSnapshot = async () => {
+      asked += (await readdir(world.path)).filter((name) => name.endsWith(".partial")).length;
+      host.signal("SIGINT");
+      return await new Promise<never>(() => {});
+    };
+    await runLine(["snapshot", "save", join(world.path, "backup")], { host, cluster });
+    assert.deepEqual([asked, host.exitCode], [1, 130]);
+    assert.deepEqual(await readdir(world.path), before);
+  });
+
   it("asks for a field of what has none", async () => {
     await assertMistakes([
-      [["start", "--id", "1", "--field", "x"], 2, /no.* field|has none/],
+      [["start", "--id", "1", "--field", "x"], 2, /has none/],
+      [["snapshot", "save", "-", "--field", "x"], 2, /the snapshot itself/],
       [["log", "dump", world.path, "--field", "nothing"], 3, /there is no "nothing"/],
     ]);
   });
