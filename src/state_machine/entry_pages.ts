@@ -4,8 +4,9 @@
  * and little more.
  *
  * A page has slots of one size; an entry that is larger than the largest of them, or comes when no
- * more pages of slots can be numbered, has a page of its own, of which there may be many more. An entry is known by one integer from 1 on, which is the
- * number of its page and its place there, or counts the pages of their own at the upper end:
+ * more pages of slots can be numbered, has a page of its own, of which there may be many more. An
+ * entry is known by one integer from 1 on, which is the number of its page and its place there, or
+ * counts the pages of their own at the upper end:
  *
  * ```
  * id      | page: 18 bits, not all of them ones at the upper end | place: 14 bits, in 16 bytes |

@@ -6,7 +6,6 @@
 import { formatDuration, formatSize } from "../../config/units.ts";
 import { type FoundSnapshot, latestConfiguration } from "../../log/offline/directory_contents.ts";
 import type { LogTail } from "../../log/offline/log_walk.ts";
-import type { Problem } from "../../log/offline/problem.ts";
 import type { DirectoryReport } from "../../log/offline/verify_directory.ts";
 import type { JsonObject } from "../json.ts";
 import { alignColumns } from "../text_table.ts";
