@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { exploreCrashes } from "../src/testing/crash_points.ts";
 import { logOperations } from "../tests/log/log_crash_operations.ts";
 import { rejoining } from "../tests/log/rejoin_crash_operation.ts";
+import { repairing } from "../tests/log/repair_crash_operation.ts";
 import { storeOperations } from "../tests/log/store_crash_operations.ts";
 
 const { values } = parseArgs({
@@ -23,7 +24,7 @@ const crashesMax = Number(values.crashes);
 if (!Number.isInteger(crashesMax) || crashesMax < 1) {
   throw new RangeError(`The number of crashes is "${values.crashes}": want an integer from 1 on`);
 }
-for (const operation of [...logOperations, ...storeOperations, rejoining]) {
+for (const operation of [...logOperations, ...storeOperations, rejoining, repairing]) {
   if (!operation.name.includes(values.operation)) continue;
   const startMs = process.cpuUsage().user / 1000;
   const { calls, instants, crashes, states, crashesInARow } = await exploreCrashes(operation, {

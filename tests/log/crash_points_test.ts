@@ -11,13 +11,14 @@ import { exploreCrashes } from "../../src/testing/crash_points.ts";
 import { printCounts } from "../counted.ts";
 import { logOperations } from "./log_crash_operations.ts";
 import { rejoining } from "./rejoin_crash_operation.ts";
+import { repairing } from "./repair_crash_operation.ts";
 import { storeOperations } from "./store_crash_operations.ts";
 import { TRY_EVERY } from "../sampling.ts";
 
 const crashesMax = Number(process.env["CRASHES_IN_A_ROW"] ?? 2);
 
 describe("crash points", () => {
-  for (const operation of [...logOperations, ...storeOperations, rejoining]) {
+  for (const operation of [...logOperations, ...storeOperations, rejoining, repairing]) {
     it(`ancestor A13, trap 44, trap 49: keep what was promised: ${operation.name}`, async () => {
       const counts = await exploreCrashes(operation, { crashesMax, every: TRY_EVERY });
       printCounts(`crash points, up to ${crashesMax} in a row: ${operation.name}`, {

@@ -6,18 +6,16 @@ import assert from "node:assert/strict";
 import { BadDataError } from "../../src/errors.ts";
 import { type DataDirectory, openDataDirectory } from "../../src/log/data_directory.ts";
 import { rejoinDirectory } from "../../src/log/rejoin_directory.ts";
-import { segmentName } from "../../src/log/segment_header.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import type { CrashOperation } from "../../src/testing/crash_points.ts";
-import { batchByte, createBatch } from "../../src/testing/log_batches.ts";
-import { syncLog } from "../../src/testing/log_contract.ts";
+import { SOUND_ENTRIES, writeDamagedLog } from "./damaged_log.ts";
 import { DATA_PATH } from "./simulated_log_machine.ts";
 import { metaOf, stateOf } from "./snapshot_world.ts";
 
 const DIRECTORY = { path: DATA_PATH, nodeId: 4, segmentBytes: 64 * 1024 };
 const OLD = { term: 5, entries: "damaged", snapshotIndex: 2 };
 /** What is good of it: all but the last of its four entries. */
-const KEPT = { ...OLD, entries: 3 };
+const KEPT = { ...OLD, entries: SOUND_ENTRIES };
 const META = { ...metaOf(OLD.snapshotIndex), lastIncludedTerm: OLD.term };
 
 /** Opens it as a node does at its start, or completes what was cut short and opens it then. */
@@ -66,26 +64,6 @@ async function lastIndexOf(directory: DataDirectory): Promise<number | string> {
   }
 }
 
-/** Four entries, of which the last one, a unit by itself, is damaged. */
-async function writeDamagedLog(runtime: Runtime, directory: DataDirectory): Promise<void> {
-  const log = await directory.openLog({ segmentBytes: DIRECTORY.segmentBytes });
-  for (const batch of [{ firstIndex: 1, count: KEPT.entries }, { firstIndex: 4, count: 1 }]) {
-    log.append(createBatch({ ...batch, term: OLD.term }));
-    await syncLog(log);
-  }
-  await log.close();
-  const path = `${DATA_PATH}/log/${segmentName(1)}`;
-  const file = await runtime.files.open(path, "write");
-  const content = new Uint8Array(DIRECTORY.segmentBytes);
-  await file.read(content, 0);
-  const at = content.lastIndexOf(batchByte(4, OLD.term));
-  file.write([Uint8Array.of(content[at]! ^ 1)], at);
-  await new Promise<void>((resolve, reject) =>
-    file.sync((error) => error === null ? resolve() : reject(error))
-  );
-  await file.close();
-}
-
 /** Until it is done, the old directory or the new one; from then on the new one. */
 export const rejoining: CrashOperation = {
   name: "set up a damaged directory anew",
@@ -94,7 +72,7 @@ export const rejoining: CrashOperation = {
     const hardState = await directory.openHardState();
     await hardState.save({ currentTerm: OLD.term, votedFor: 1 });
     await hardState.close();
-    await writeDamagedLog(runtime, directory);
+    await writeDamagedLog(runtime, { directory, term: OLD.term });
     const snapshots = await directory.openSnapshots();
     await snapshots.write(META, stateOf(OLD.snapshotIndex)[Symbol.iterator]());
     await snapshots.close();

@@ -80,7 +80,7 @@ async function findTail(
   const view = await LogView.open(runtime, path);
   try {
     const options = onProgress === undefined ? {} : { onProgress };
-    return findingOf(await summarizeLog(view, options));
+    return findingOf(await summarizeLog(view, { ...options, isAtRest: true }));
   } finally {
     await view.close();
   }

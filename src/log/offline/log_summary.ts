@@ -71,6 +71,8 @@ export interface LogSummary {
 export interface SummarizeOptions {
   /** Verify the checksum of each record too, besides that of the unit around it. */
   readonly checksRecords?: boolean;
+  /** Whether nobody writes to the log. */
+  readonly isAtRest?: boolean;
   /** Called after each unit with the bytes of segments read so far, and all of them. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
@@ -80,11 +82,11 @@ export async function summarizeLog(
   view: LogView,
   options: SummarizeOptions = {},
 ): Promise<LogSummary> {
-  const { onProgress } = options;
+  const { onProgress, isAtRest = false } = options;
   const summarizer = new Summarizer(view, options.checksRecords ?? false);
   const totalBytes = view.segments.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
   let before = 0;
-  for await (const event of walkLog(view)) {
+  for await (const event of walkLog(view, 0, isAtRest)) {
     if (event.type === "unit") onProgress?.(before + event.unit.header.position, totalBytes);
     if (event.type === "segmentEnd") before += event.segment.fileBytes;
     if (event.type === "problem") summarizer.addProblem(event.problem);
