@@ -160,7 +160,9 @@ async function main(): Promise<void> {
   const chosen = isOnlyCounted ? [] : [own!, ...named("against", others)];
   for (const system of chosen) {
     const missing = system.missing();
-    if (missing !== null) throw new Error(`Cannot measure ${system.name}: ${missing}`);
+    if (missing === null) continue;
+    console.error(`Cannot measure ${system.name}: ${missing}`);
+    process.exit(1);
   }
   const rounds = isOnlyCounted ? 1 : positive("rounds", values.rounds);
   const results = new Results();
