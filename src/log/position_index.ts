@@ -60,16 +60,16 @@ export class PositionIndex {
     this.#oldestReadEnd = (this.#oldestReadEnd + 1) % READ_ENDS_MAX;
   }
 
+  /** About how many bytes there are from one record to behind another; rather more than less. */
+  bytesBetween(firstIndex: Index, lastIndex: Index): number {
+    const behind = this.#points[this.#placeOf(lastIndex) + 1];
+    const end = behind?.position ?? this.#points.at(-1)!.unitEnd + POINT_BYTES;
+    return Math.max(0, end - this.find(firstIndex).position);
+  }
+
   /** The last point at or before the record with `index`. */
   find(index: Index): Point {
-    let low = 0;
-    let high = this.#points.length - 1;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (this.#points[middle]!.index <= index) low = middle;
-      else high = middle - 1;
-    }
-    const point = this.#points[low];
+    const point = this.#points[this.#placeOf(index)];
     assert(point !== undefined, () => `no record is known, asked for index ${index}`);
     assert(point.index <= index, () => `the first record has index ${point.index}, want ${index}`);
     let nearest = point;
@@ -77,5 +77,16 @@ export class PositionIndex {
       if (end.index <= index && end.index > nearest.index) nearest = end;
     }
     return nearest;
+  }
+
+  #placeOf(index: Index): number {
+    let low = 0;
+    let high = this.#points.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.#points[middle]!.index <= index) low = middle;
+      else high = middle - 1;
+    }
+    return low;
   }
 }

@@ -6,13 +6,20 @@
 import { assert } from "../assert.ts";
 import { getUint32, getUint64 } from "../bytes.ts";
 import { StorageError } from "../errors.ts";
+import { crc32 } from "../runtime/checksum.ts";
 import type { Index } from "../types.ts";
 import type { RecordBatch } from "./log.ts";
 import { RECORD_HEADER_BYTES, recordEnd, recordFault } from "./record.ts";
 import type { Point } from "./position_index.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentScanner } from "./segment_scanner.ts";
-import { decodeUnitHeader, UNIT_HEADER_BYTES, unitBytes, UnitKind } from "./unit.ts";
+import {
+  decodeUnitHeader,
+  UNIT_HEADER_BYTES,
+  unitBytes,
+  type UnitHeader,
+  UnitKind,
+} from "./unit.ts";
 
 /** How much is read at least, to get at the lengths of records. */
 const READ_BYTES_MIN = 4 * 1024;
@@ -82,6 +89,25 @@ export class RecordCollector {
     return offset;
   }
 
+  /** Takes whole records, all of which are wanted and fit; copies them. */
+  addAll(bytes: Uint8Array, count: number): void {
+    assert(bytes.length <= this.bytesLeft, () => `${bytes.length} bytes, left ${this.bytesLeft}`);
+    assert(
+      this.#lastIndex + count <= this.#lastIndexMax,
+      () => `${count} records after ${this.#lastIndex}, want ${this.#lastIndexMax} at most`,
+    );
+    this.#grow(this.#bytes + bytes.length);
+    this.#buffer.set(bytes, this.#bytes);
+    this.#bytes += bytes.length;
+    this.#lastIndex += count;
+  }
+
+  /** About so many bytes will come: makes room for them at once. */
+  expect(bytes: number): void {
+    const enough = Math.min(this.#bytesMax, this.#bytes + bytes);
+    if (enough > this.#buffer.length) this.#resize(enough);
+  }
+
   /** What was collected, in one piece; the collector is of no use afterwards. */
   take(): RecordBatch {
     assert(
@@ -98,36 +124,68 @@ export class RecordCollector {
     // Where much has come the rest of what is wanted follows, as a rule.
     const isMuch = bytes >= this.#bytesMax / 4;
     const enough = isMuch ? this.#bytesMax : 2 * this.#buffer.length;
-    const larger = new Uint8Array(Math.max(bytes, enough));
+    this.#resize(Math.max(bytes, enough));
+  }
+
+  #resize(bytes: number): void {
+    const larger = new Uint8Array(bytes);
     larger.set(this.#buffer.subarray(0, this.#bytes));
     this.#buffer = larger;
   }
 }
 
+/** The memory that readers read into: one that is done leaves it to the next. */
+export class ReadWindow {
+  #spare: Uint8Array | null = null;
+
+  /** At least so many bytes, whatever is in them. */
+  take(bytes: number): Uint8Array {
+    const spare = this.#spare;
+    if (spare === null || spare.length < bytes) return new Uint8Array(bytes);
+    this.#spare = null;
+    return spare;
+  }
+
+  /** Nobody reads what was taken any more. */
+  giveBack(window: Uint8Array): void {
+    if (window.length > READ_BYTES_MAX || window.length < (this.#spare?.length ?? 0)) return;
+    this.#spare = window;
+  }
+}
+
 /**
  * Adds the records of `segment` from the collector's next index to `lastIndex` to the collector,
- * and verifies each of them.
+ * and verifies them: each by its own checksum, or all of a unit by that of the unit.
  *
  * @throws {StorageError} If what was good when it was written or opened is not any more.
  */
 export async function readFromSegment(
   segment: Segment,
-  { collector, lastIndex }: { readonly collector: RecordCollector; readonly lastIndex: Index },
+  { collector, lastIndex, window }: {
+    readonly collector: RecordCollector;
+    readonly lastIndex: Index;
+    readonly window: ReadWindow;
+  },
 ): Promise<void> {
   assert(
     collector.nextIndex >= segment.firstIndex,
     () => `${collector.nextIndex} is before the segment`,
   );
   assert(lastIndex <= segment.lastIndex, () => `${lastIndex} is behind ${segment.lastIndex}`);
-  const wanted = collector.bytesLeft + RECORD_HEADER_BYTES;
+  const expected = segment.index.bytesBetween(collector.nextIndex, lastIndex);
+  collector.expect(expected);
+  const wanted = Math.min(collector.bytesLeft, expected) + RECORD_HEADER_BYTES;
   const windowBytes = Math.max(READ_BYTES_MIN, Math.min(READ_BYTES_MAX, wanted));
-  const scanner = new SegmentScanner(segment.file, { end: segment.end, windowBytes });
+  const buffer = window.take(windowBytes);
+  const scanner = new SegmentScanner(segment.file, { end: segment.end, buffer, windowBytes });
   const cursor = new RecordCursor(segment, { scanner, collector, lastIndex });
   for (;;) {
     const needed = cursor.run();
     if (needed === 0) break;
     await scanner.load(cursor.position, needed);
   }
+  // After an error a read may still be under way.
+  window.giveBack(buffer);
   segment.index.addReadEnd(cursor.point);
 }
 
@@ -145,6 +203,8 @@ class RecordCursor {
   #recordsEnd: number;
   /** Where the current unit ends. */
   #unitEnd: number;
+  /** The current unit where it was entered at its start, and nothing of it was taken yet. */
+  #unit: UnitHeader | null = null;
 
   constructor(
     segment: Segment,
@@ -198,11 +258,32 @@ class RecordCursor {
     this.#unitEnd = this.#position + unitBytes(header);
     this.#position += UNIT_HEADER_BYTES;
     this.#recordsEnd = this.#position + header.recordBytes;
+    this.#unit = header;
     return 0;
+  }
+
+  /** Takes a unit whole if it is there and wanted: one checksum instead of one a record. */
+  #takeUnit(): boolean {
+    const unit = this.#unit;
+    this.#unit = null;
+    if (unit === null || this.#index !== this.#collector.nextIndex) return false;
+    const { recordBytes, recordCount, recordChecksum, firstIndex } = unit;
+    const isWanted = recordBytes <= this.#collector.bytesLeft &&
+      this.#index + recordCount - 1 <= this.#lastIndex;
+    if (!isWanted || !this.#scanner.holds(this.#position, recordBytes)) return false;
+    const held = this.#scanner.view(this.#position, recordBytes);
+    if (held.length < recordBytes || firstIndex !== this.#index) return false;
+    // Where it does not match, a look at each record tells what is wrong.
+    if (crc32(held) !== recordChecksum) return false;
+    this.#collector.addAll(held, recordCount);
+    this.#index += recordCount;
+    this.#position += recordBytes;
+    return true;
   }
 
   /** Takes the records of the unit that the scanner holds, as far as they are wanted. */
   #takeRecords(): number {
+    if (this.#takeUnit()) return 0;
     // Of the records before the first that is wanted only the lengths matter.
     const isWanted = this.#index === this.#collector.nextIndex;
     const held = this.#scanner.view(this.#position, this.#recordsEnd - this.#position);

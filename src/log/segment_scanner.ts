@@ -23,17 +23,27 @@ export class SegmentScanner {
    * Creates a window into `file`, which ends at `end`.
    *
    * @param options.windowBytes How much to read at once.
+   * @param options.buffer What to read into, of so many bytes at least; a new one unless given.
    */
   constructor(
     file: File,
-    options: { readonly end: number; readonly windowBytes?: number },
+    options: {
+      readonly end: number;
+      readonly windowBytes?: number;
+      readonly buffer?: Uint8Array;
+    },
   ) {
-    const { end, windowBytes = WINDOW_BYTES } = options;
+    const { end, windowBytes = WINDOW_BYTES, buffer } = options;
     assert(end >= 0, () => `the end is ${end}`);
     assert(windowBytes > 0, () => `the window has ${windowBytes} bytes`);
     this.#file = file;
     this.#end = end;
-    this.#buffer = new Uint8Array(Math.min(windowBytes, Math.max(end, 1)));
+    const bytes = Math.min(windowBytes, Math.max(end, 1));
+    assert(
+      buffer === undefined || buffer.length >= bytes,
+      () => `the buffer has ${buffer?.length} bytes, want ${bytes}`,
+    );
+    this.#buffer = buffer?.subarray(0, bytes) ?? new Uint8Array(bytes);
   }
 
   /** Where the file ends. */

@@ -70,7 +70,7 @@ import { NoRoomError } from "./no_room_error.ts";
 import { type Operation, OperationQueue } from "./log_operations.ts";
 import { openLogFiles } from "./open_log_files.ts";
 import { PendingRecords } from "./pending_records.ts";
-import { readFromSegment, RecordCollector } from "./record_reader.ts";
+import { readFromSegment, ReadWindow, RecordCollector } from "./record_reader.ts";
 import { RoomWatch } from "./room_watch.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentStore } from "./segment_store.ts";
@@ -97,6 +97,7 @@ export class SegmentedLog implements Log {
   readonly #pending = new PendingRecords();
   readonly #waiters = new SyncWaiters();
   readonly #operations = new OperationQueue();
+  readonly #window = new ReadWindow();
   /** Where the log starts as soon as an operation that is under way is done; else null. */
   #startsAt: Index | null = null;
   #lastIndex: Index;
@@ -282,7 +283,8 @@ export class SegmentedLog implements Log {
     for (const { segment } of segments) segment.retain();
     try {
       for (const { segment, lastIndex } of segments) {
-        if (!collector.isDone) await readFromSegment(segment, { collector, lastIndex });
+        if (collector.isDone) break;
+        await readFromSegment(segment, { collector, lastIndex, window: this.#window });
       }
     } catch (error) {
       throw storageError("Cannot read the log", error);
