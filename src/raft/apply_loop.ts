@@ -4,6 +4,7 @@
  * @module
  */
 import { assert } from "../assert.ts";
+import { getUint32 } from "../bytes.ts";
 import type { IndexedConfiguration } from "../consensus/membership.ts";
 import {
   AnswerForgottenError,
@@ -12,7 +13,7 @@ import {
   RequestExpiredError,
   SessionExpiredError,
 } from "../errors.ts";
-import { recordEnd, recordHeader, recordPayload } from "../log/record.ts";
+import { RECORD_HEADER_BYTES, recordEnd, recordHeader, recordPayload } from "../log/record.ts";
 import type { Log, RecordBatch } from "../log/log.ts";
 import { APPEND_BYTES_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/runtime.ts";
@@ -99,6 +100,8 @@ export class ApplyLoop {
   /** A snapshot is to replace the state, or does. */
   #isRestoring = false;
   #nextRestore: Restore | null = null;
+  /** What is read while the entries before it are applied. */
+  #ahead: { readonly firstIndex: Index; readonly batch: Promise<RecordBatch> } | null = null;
   /** Reused for every entry. */
   readonly #context = { index: 0, term: 0, logTimeMs: 0 };
 
@@ -189,16 +192,38 @@ export class ApplyLoop {
   /** The entries are only in storage: a restart, or a long catch-up. */
   #readAndRun(): void {
     const firstIndex = this.#appliedIndex + 1;
-    const range = { firstIndex, lastIndex: this.#appliableIndex, bytesMax: APPEND_BYTES_MAX };
-    this.#options.log.read(range).then((batch) => {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    const reading = ahead?.firstIndex === firstIndex ? ahead.batch : this.#read(firstIndex);
+    reading.then((batch) => {
       // A snapshot may have covered the entries, and their log be gone.
       const isCovered = this.#isRestoring || this.#appliedIndex >= firstIndex;
-      if (this.#stopped || (!isCovered && !this.#applyBatch(batch, Infinity))) return;
+      if (this.#stopped) return;
+      if (!isCovered) {
+        this.#readAhead(batch.lastIndex + 1);
+        if (!this.#applyBatch(batch, Infinity)) return;
+      }
       this.#run();
     }, (error) => {
       if (this.#isRestoring || this.#appliedIndex >= firstIndex) this.#run();
       else this.#fail(error);
     });
+  }
+
+  #read(firstIndex: Index): Promise<RecordBatch> {
+    const range = { firstIndex, lastIndex: this.#appliableIndex, bytesMax: APPEND_BYTES_MAX };
+    return this.#options.log.read(range);
+  }
+
+  /** Reads what is to be applied next, if it has to be read. */
+  #readAhead(firstIndex: Index): void {
+    if (firstIndex > this.#appliableIndex || this.#options.cache.batchAt(firstIndex) !== null) {
+      return;
+    }
+    const batch = this.#read(firstIndex);
+    // Whoever wants it hears of an error; nobody may.
+    batch.catch(() => {});
+    this.#ahead = { firstIndex, batch };
   }
 
   async #runRestores(): Promise<void> {
@@ -260,7 +285,9 @@ export class ApplyLoop {
       this.#options.ticked(context.logTimeMs);
       return;
     }
-    const outcome = this.#options.gate.applyEntry(recordPayload(bytes, offset), context);
+    const start = offset + RECORD_HEADER_BYTES;
+    const end = offset + getUint32(bytes, offset);
+    const outcome = this.#options.gate.applyEntryAt(bytes, start, end, context);
     const proposal = this.#options.proposals.takeLogged(header.index);
     if (proposal !== null) answer(proposal, outcome, context);
   }

@@ -142,11 +142,15 @@ export class AnswerQueue {
   /**
    * Appends an answer.
    *
-   * @param id Bytes that start with the id.
+   * @param id Bytes that hold the id at `offset`.
    * @param options What is remembered, and the bytes of the answer, or null to keep none.
    * @returns The position.
    */
-  push(id: Uint8Array, options: RememberedAnswer & { readonly answer: Uint8Array | null }): number {
+  push(
+    id: Uint8Array,
+    options: RememberedAnswer & { readonly answer: Uint8Array | null },
+    offset = 0,
+  ): number {
     const page = this.#pageForPush();
     const place = page.count;
     const answer = options.answer;
@@ -155,7 +159,7 @@ export class AnswerQueue {
     if (answer !== null) copyBytes(answer, page.bytes, start);
     const ids = page.ids;
     const idStart = place * 16;
-    for (let i = 0; i < 16; i += 1) ids[idStart + i] = id[i]!;
+    for (let i = 0; i < 16; i += 1) ids[idStart + i] = id[offset + i]!;
     page.hashes[place] = options.hash;
     page.sinceMs[place] = options.sinceMs;
     page.indexes[place] = options.index;

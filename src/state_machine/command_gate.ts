@@ -26,7 +26,7 @@ import {
   SESSION_NONCE_BYTES,
   SessionControl,
 } from "./command_id.ts";
-import { Deduplication, type DeduplicationLimits } from "./deduplication.ts";
+import { type Admission, Deduplication, type DeduplicationLimits } from "./deduplication.ts";
 import { encodeDeduplication, restoreDeduplication } from "./deduplication_snapshot.ts";
 import { newerCommandError } from "./newer_command_error.ts";
 import { encodeSessions, restoreSessions } from "./session_snapshot.ts";
@@ -174,16 +174,32 @@ export class CommandGate {
    * @param context Where the entry stands in the log.
    */
   applyEntry(payload: Uint8Array, context: ApplyContext): ApplyOutcome {
-    if (payload.length < COMMAND_ID_BYTES) return TOO_SHORT;
-    if (isSessionCommand(payload)) return this.#applySession(payload, context);
-    const admission = this.#table.admit(payload, context.logTimeMs);
+    return this.applyEntryAt(payload, 0, payload.length, context);
+  }
+
+  /** The same for a payload from `start` to `end` of `bytes`: a view less for each entry. */
+  applyEntryAt(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    context: ApplyContext,
+  ): ApplyOutcome {
+    if (end - start < COMMAND_ID_BYTES) return TOO_SHORT;
+    if (isSessionCommand(bytes, start)) {
+      return this.#applySession(bytes.subarray(start, end), context);
+    }
+    const admission = this.#table.admit(bytes, context.logTimeMs, start);
+    if (admission === "new") {
+      const { index, term } = context;
+      const result = this.#machine.apply(bytes.subarray(start + COMMAND_ID_BYTES, end), context);
+      this.#table.remember(bytes, { index, term, result }, start);
+      return { type: "applied", result };
+    }
+    return this.#outcomeOf(admission);
+  }
+
+  #outcomeOf(admission: Exclude<Admission, "new">): ApplyOutcome {
     switch (admission) {
-      case "new": {
-        const { index, term } = context;
-        const result = this.#machine.apply(payload.subarray(COMMAND_ID_BYTES), context);
-        this.#table.remember(payload, { index, term, result });
-        return { type: "applied", result };
-      }
       case "duplicate": {
         const { result, index, term } = this.#table.firstAnswer();
         if (result === null) return { type: "answerForgotten", index, term };

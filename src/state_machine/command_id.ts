@@ -71,8 +71,8 @@ export interface SessionCommandId {
 }
 
 /** Whether an id, or a payload that starts with one, is of a session. */
-export function isSessionCommand(bytes: Uint8Array): boolean {
-  return (bytes[0]! & SESSION_FLAG) !== 0;
+export function isSessionCommand(bytes: Uint8Array, offset = 0): boolean {
+  return (bytes[offset]! & SESSION_FLAG) !== 0;
 }
 
 /** Writes the id of a command of a session, or (sequence number 0) of a word about it. */

@@ -136,15 +136,15 @@ export class Deduplication {
    * Decides on the command of the next entry. Where it is new, apply it and call
    * {@linkcode remember}; where it is a duplicate, {@linkcode firstAnswer} tells what to answer.
    *
-   * @param id Bytes that start with the id of the command.
+   * @param id Bytes that hold the id of the command at `offset`.
    * @param logTimeMs The log time of the entry.
    */
-  admit(id: Uint8Array, logTimeMs: LogTimeMs): Admission {
+  admit(id: Uint8Array, logTimeMs: LogTimeMs, offset = 0): Admission {
     const nowMs = this.#nowMs = Math.max(this.#nowMs, logTimeMs);
     this.#dropPast();
-    const issueTimeMs = this.#issueTimeMs = requestIssueTimeMs(id);
-    const hash = this.#hash = hashRequestId(id, 0);
-    const place = this.#find(id, hash);
+    const issueTimeMs = this.#issueTimeMs = requestIssueTimeMs(id, offset);
+    const hash = this.#hash = hashRequestId(id, offset);
+    const place = this.#find(id, hash, offset);
     if (place >= 0) {
       const position = this.#index.positionAt(place);
       if (issueTimeMs !== 0 || !this.#isPast(position)) {
@@ -164,18 +164,20 @@ export class Deduplication {
   /**
    * Remembers the answer of the command that was admitted as new by the call before.
    *
-   * @param id Bytes that start with its id.
+   * @param id Bytes that hold its id at `offset`.
    * @param answer Where it stands in the log, and what it was answered.
    */
   remember(
     id: Uint8Array,
     answer: { readonly index: Index; readonly term: Term; readonly result: Uint8Array },
+    offset = 0,
   ): void {
     const { index, term, result } = answer;
     const sinceMs = this.#issueTimeMs === 0 ? this.#nowMs : this.#issueTimeMs;
     const kept = result.length <= this.limits.answerKeptBytesMax ? result : null;
     const hash = this.#hash;
-    this.#index.add(hash, this.#queue.push(id, { hash, index, term, sinceMs, answer: kept }));
+    const remembered = { hash, index, term, sinceMs, answer: kept };
+    this.#index.add(hash, this.#queue.push(id, remembered, offset));
     if (this.#carriesSaved < CARRIES_SAVED_MAX) this.#carriesSaved += CARRIES_PER_COMMAND;
     while (
       this.#queue.count > this.limits.idsMax ||
@@ -228,19 +230,19 @@ export class Deduplication {
     this.#index.add(hash, this.#queue.push(id, { hash, index, term, sinceMs, answer: result }));
   }
 
-  #find(id: Uint8Array, hash: number): number {
+  #find(id: Uint8Array, hash: number, offset = 0): number {
     let place = this.#index.first(hash);
-    while (place >= 0 && !this.#isIdAt(this.#index.positionAt(place), id)) {
+    while (place >= 0 && !this.#isIdAt(this.#index.positionAt(place), id, offset)) {
       place = this.#index.next(place, hash);
     }
     return place;
   }
 
-  #isIdAt(position: number, id: Uint8Array): boolean {
+  #isIdAt(position: number, id: Uint8Array, offset: number): boolean {
     const ids = this.#queue.pageAt(position).ids;
     const start = placeOf(position) * 16;
     for (let i = 0; i < 16; i += 1) {
-      if (ids[start + i] !== id[i]) return false;
+      if (ids[start + i] !== id[offset + i]) return false;
     }
     return true;
   }
