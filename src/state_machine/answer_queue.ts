@@ -33,7 +33,7 @@ export class AnswerPage {
   /** 16 bytes for each answer. */
   readonly ids: Uint8Array = new Uint8Array(16 * PAGE_ANSWERS);
   /** The hash of each id, so that dropping an answer need not compute it again. */
-  readonly hashes: Uint32Array = new Uint32Array(PAGE_ANSWERS);
+  readonly hashes: Int32Array = new Int32Array(PAGE_ANSWERS);
   /** What each answer adds to the hash of the queue. */
   readonly contentHashes: Int32Array = new Int32Array(PAGE_ANSWERS);
   /** See {@linkcode RememberedAnswer.sinceMs}. */

@@ -7,7 +7,8 @@
  *
  * The table is many small ones, chosen by the low bits of the hash, of which each grows by itself:
  * so no command ever pays for the growth of all. The order of the pairs depends on history; nothing
- * that is replicated may be read from it.
+ * that is replicated may be read from it. Both numbers are signed in the table, for engines keep
+ * those that do not fit into 31 bits as another kind of number, and compile everything twice.
  *
  * @module
  */
@@ -21,7 +22,7 @@ const PLACES_INITIAL = 8;
 /** See the comment of this module. */
 export class KeyIndex {
   readonly #pages: EntryPages;
-  readonly #parts: (Uint32Array | null)[] = Array.from({ length: PARTS }, () => null);
+  readonly #parts: (Int32Array | null)[] = Array.from({ length: PARTS }, () => null);
   readonly #counts = new Uint32Array(PARTS);
   #count = 0;
 
@@ -40,9 +41,9 @@ export class KeyIndex {
     const pairs = this.#parts[hash & (PARTS - 1)]!;
     if (pairs === null) return NO_ENTRY;
     const mask = (pairs.length >>> 1) - 1;
-    const wanted = hash >>> 0;
+    const wanted = hash | 0;
     for (let place = (hash >>> PART_BITS) & mask;; place = (place + 1) & mask) {
-      const id = pairs[2 * place + 1]!;
+      const id = pairs[2 * place + 1]! >>> 0;
       if (id === NO_ENTRY) return NO_ENTRY;
       if (pairs[2 * place] === wanted && this.#pages.hasKey(id, bytes, start, end)) return id;
     }
@@ -52,7 +53,7 @@ export class KeyIndex {
   add(hash: number, id: EntryId): void {
     const part = hash & (PARTS - 1);
     let pairs = this.#parts[part]!;
-    if (pairs === null) this.#parts[part] = pairs = new Uint32Array(2 * PLACES_INITIAL);
+    if (pairs === null) this.#parts[part] = pairs = new Int32Array(2 * PLACES_INITIAL);
     // At most three places of four are taken.
     if (8 * this.#counts[part]! >= 3 * pairs.length) {
       this.#parts[part] = pairs = grown(pairs);
@@ -91,17 +92,17 @@ export class KeyIndex {
   }
 }
 
-function placeOf(pairs: Uint32Array, hash: number, id: EntryId): number {
+function placeOf(pairs: Int32Array, hash: number, id: EntryId): number {
   const mask = (pairs.length >>> 1) - 1;
   let place = (hash >>> PART_BITS) & mask;
-  while (pairs[2 * place + 1] !== id) {
+  while (pairs[2 * place + 1] !== (id | 0)) {
     assert(pairs[2 * place + 1] !== NO_ENTRY, () => `entry ${id} is not in the index`);
     place = (place + 1) & mask;
   }
   return place;
 }
 
-function put(pairs: Uint32Array, hash: number, id: EntryId): void {
+function put(pairs: Int32Array, hash: number, id: EntryId): void {
   const mask = (pairs.length >>> 1) - 1;
   let place = (hash >>> PART_BITS) & mask;
   while (pairs[2 * place + 1] !== NO_ENTRY) place = (place + 1) & mask;
@@ -109,8 +110,8 @@ function put(pairs: Uint32Array, hash: number, id: EntryId): void {
   pairs[2 * place + 1] = id;
 }
 
-function grown(outgrown: Uint32Array): Uint32Array {
-  const pairs = new Uint32Array(2 * outgrown.length);
+function grown(outgrown: Int32Array): Int32Array {
+  const pairs = new Int32Array(2 * outgrown.length);
   for (let at = 0; at < outgrown.length; at += 2) {
     if (outgrown[at + 1] !== NO_ENTRY) put(pairs, outgrown[at]!, outgrown[at + 1]!);
   }

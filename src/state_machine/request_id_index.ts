@@ -19,7 +19,7 @@ import { assert, AssertionError } from "../assert.ts";
 /** The places of a table that holds few ids: 64 KiB. */
 const PLACES_INITIAL = 8 * 1024;
 
-/** A hash that is never 0, of the 16 bytes at `offset`. */
+/** A hash, a signed integer that is never 0, of the 16 bytes at `offset`. */
 export function hashRequestId(bytes: Uint8Array, offset: number): number {
   let hash = 0x9e3779b9;
   for (let at = offset; at < offset + 16; at += 4) {
@@ -29,7 +29,7 @@ export function hashRequestId(bytes: Uint8Array, offset: number): number {
     hash ^= hash >>> 15;
   }
   hash = Math.imul(hash, 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) >>> 0) || 1;
+  return (hash ^ (hash >>> 16)) || 1;
 }
 
 /** A multimap from hashes to positions; whether the ids are equal is for the caller to say. */
@@ -37,7 +37,8 @@ export class RequestIdIndex {
   readonly #countMax: number;
   /** How many it has when it is half full for the first time. */
   readonly #fullPlaces: number;
-  #pairs: Uint32Array;
+  /** Signed, as hashes are: see key_index.ts. */
+  #pairs: Int32Array;
   #mask: number;
   #count = 0;
 
@@ -51,7 +52,7 @@ export class RequestIdIndex {
     let fullPlaces = places;
     while (2 * fullPlaces < 3 * countMax) fullPlaces *= 2;
     this.#fullPlaces = fullPlaces;
-    this.#pairs = new Uint32Array(2 * places);
+    this.#pairs = new Int32Array(2 * places);
     this.#mask = places - 1;
   }
 
@@ -67,7 +68,7 @@ export class RequestIdIndex {
 
   /** The position that is held at a place. */
   positionAt(place: number): number {
-    return this.#pairs[2 * place + 1]!;
+    return this.#pairs[2 * place + 1]! >>> 0;
   }
 
   /** Adds an id; the caller knows that it is not there. */
@@ -125,7 +126,7 @@ export class RequestIdIndex {
   #grow(): void {
     const outgrown = this.#pairs;
     const places = this.#fullPlaces;
-    this.#pairs = new Uint32Array(2 * places);
+    this.#pairs = new Int32Array(2 * places);
     this.#mask = places - 1;
     for (let at = 0; at < outgrown.length; at += 2) {
       if (outgrown[at] !== 0) this.#put(outgrown[at]!, outgrown[at + 1]!);

@@ -8,7 +8,7 @@ describe("request_id_index", () => {
   it("finds what was added and not removed, whatever collides", () => {
     const step = fc.record({
       // Few hashes, and some that share their low bits: collisions, runs, and wrapping around.
-      hash: fc.constantFrom(1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 0xffffffff, 0xffffffef),
+      hash: fc.constantFrom(1, 2, 3, 15, 16, 17, 31, 32, 33, 63, -1, -17),
       isAdd: fc.boolean(),
     });
     fc.assert(fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -35,9 +35,9 @@ describe("request_id_index", () => {
 
   it("holds as many ids as it was made for, and no more", () => {
     const index = new RequestIdIndex(10_000);
-    for (let id = 1; id <= 10_000; id += 1) index.add(Math.imul(id, 0x9e3779b9) >>> 0, id);
+    for (let id = 1; id <= 10_000; id += 1) index.add(Math.imul(id, 0x9e3779b9), id);
     for (let id = 1; id <= 10_000; id += 1) {
-      assert.ok(index.placeOf(Math.imul(id, 0x9e3779b9) >>> 0, id) >= 0);
+      assert.ok(index.placeOf(Math.imul(id, 0x9e3779b9), id) >= 0);
     }
     assert.throws(() => index.add(7, 7), /holds 10000 of 10000 ids/);
   });
@@ -49,7 +49,7 @@ describe("request_id_index", () => {
         const id = new Uint8Array(18);
         id[at + 2] = byte;
         const hash = hashRequestId(id, 2);
-        assert.ok(hash > 0 && hash < 2 ** 32);
+        assert.ok(hash !== 0 && hash === (hash | 0));
         hashes.add(hash & 0xffff);
       }
     }
