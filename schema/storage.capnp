@@ -57,6 +57,10 @@ struct Identity {
   joinIndex @13 :UInt64;
   # The configuration that took the node in, when it last asked to join; 0 where it never did. What
   # earlier ones say of its id is of an earlier membership.
+
+  promisesNothing @14 :Bool;
+  # True while no leader may count on a promise of this node: it runs with lease reads off, and has
+  # for an election timeout. So it need not wait for one to run out when it starts.
 }
 
 struct Member {

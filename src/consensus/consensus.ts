@@ -16,6 +16,7 @@ import {
   stepElectionTimer,
   stepLeaderContactTimer,
   stepPeerGone,
+  stepPeerReached,
   stepPromiseTimer,
   stepQuorumTimer,
   stepSuccessionTimer,
@@ -261,7 +262,10 @@ export class Consensus {
       case "stateDeviates":
         return stepStateDeviates(state);
       case "connectionLost":
+        state.reached.delete(input.peer);
         return stepConnectionLost(state, input.peer);
+      case "peerReached":
+        return stepPeerReached(state, input.peer);
       case "peerGone":
         return stepPeerGone(state, input.peer);
       case "snapshotEnded":

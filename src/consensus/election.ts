@@ -45,9 +45,25 @@ export function stepPeerGone(state: ConsensusState, peer: NodeId): void {
   state.outbox.arm("succession");
 }
 
-/** It is this node's turn to succeed the leader that is gone. */
+/**
+ * A peer can be asked. Where this node has heard of no leader since its start, there may be none:
+ * once a quorum can be asked it stands by pre-vote, in its turn, instead of waiting for an election
+ * timeout. If somebody leads, those who hear it refuse, and nothing has happened; a promise of this
+ * node is kept as ever.
+ */
+export function stepPeerReached(state: ConsensusState, peer: NodeId): void {
+  if (!state.isUntold) return;
+  state.reached.add(peer);
+  if (!state.mayCampaign) return;
+  const { latest: { configuration } } = state.membership;
+  const canAsk = hasQuorum(configuration, (id) => id === state.nodeId || state.reached.has(id));
+  if (canAsk) state.outbox.arm("succession");
+}
+
+/** It is this node's turn to succeed the leader that is gone, or to be the first one. */
 export function stepSuccessionTimer(state: ConsensusState): void {
-  if (state.role !== "follower" || state.goneLeaderId === 0) return;
+  const isUntold = state.isUntold && (state.role === "follower" || state.role === "preCandidate");
+  if (!isUntold && (state.role !== "follower" || state.goneLeaderId === 0)) return;
   if (state.promised || state.storageStalled || !state.mayCampaign) return;
   stepElectionTimer(state);
 }

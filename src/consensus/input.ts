@@ -139,6 +139,11 @@ export type Input =
    */
   | { readonly type: "connectionLost"; readonly peer: NodeId }
   /**
+   * A connection to `peer` stands, so that it can be asked something. Stepped behind the
+   * connectionLost that goes with it.
+   */
+  | { readonly type: "peerReached"; readonly peer: NodeId }
+  /**
    * The process of `peer` is gone: its connections have ended, and nobody listens in its place. May
    * come again while that lasts, and may be wrong.
    */

@@ -7,7 +7,7 @@ import { assert } from "../assert.ts";
 import type { NodeId } from "../types.ts";
 import { countVotes } from "./election.ts";
 import type { RequestVoteRequest, RequestVoteResponse } from "./messages.ts";
-import { becomeFollower } from "./role.ts";
+import { becomeFollower, told } from "./role.ts";
 import type { ConsensusState } from "./state.ts";
 
 /** A candidate asks for this node's vote, or whether it would get it. */
@@ -70,6 +70,7 @@ function maybeGrant(state: ConsensusState, from: NodeId, request: RequestVoteReq
   //    receiver's log, grant vote (§5.2, §5.4).
   if (state.votedFor !== 0 && state.votedFor !== from) return false;
   if (!isUpToDate(state, request)) return false;
+  told(state);
   if (state.votedFor === 0) {
     state.votedFor = from;
     state.outbox.saveHardState(state.currentTerm, from);

@@ -38,7 +38,10 @@ export function becomeFollower(
   state.votes = new Map();
   state.outbox.arm("election");
   state.tracing?.note("BecomeFollower");
-  if (leaderId !== null) completeTransfer(state, leaderId);
+  if (leaderId !== null) {
+    told(state);
+    completeTransfer(state, leaderId);
+  }
   tell(state);
 }
 
@@ -60,6 +63,7 @@ export function becomeCandidate(state: ConsensusState): void {
   assert(state.mayCampaign, () => `node ${state.nodeId} has no vote`);
   forgetLeader(state);
   state.role = "candidate";
+  told(state);
   state.leaderId = null;
   state.goneLeaderId = 0;
   state.currentTerm += 1;
@@ -91,6 +95,12 @@ export function becomeLeader(state: ConsensusState): void {
   state.tracing?.note("BecomeLeader");
   appendNoop(state);
   tell(state);
+}
+
+/** A leader was heard, or somebody voted for: from here on the election timeout decides. */
+export function told(state: ConsensusState): void {
+  state.isUntold = false;
+  state.reached.clear();
 }
 
 /** Says who leads, to whoever shows it to people or redirects clients. */

@@ -106,6 +106,10 @@ export class ConsensusState {
   verifiedIndex: Index = 0;
   /** The leader of `currentTerm`, where its process is gone; or 0. */
   goneLeaderId: NodeId = 0;
+  /** No leader was heard since the start, and none was voted for: nobody may lead at all. */
+  isUntold = true;
+  /** Whom a connection stands to; known as long as `isUntold`. */
+  readonly reached = new Set<NodeId>();
   /** The largest confirmation round of that leader. */
   leaderReadSequence = 0;
   /** The replication session of that leader's requests. */

@@ -6,6 +6,8 @@
 import type { Consensus } from "../consensus/consensus.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { DriverLoop } from "./driver_loop.ts";
+import type { Members } from "./members.ts";
+import { notePromises } from "./promises.ts";
 
 /** Who stands, and when. */
 export interface FirstElectionOptions {
@@ -17,6 +19,9 @@ export interface FirstElectionOptions {
   /** The others are born within a few messages of this node. */
   readonly delayMs: number;
   readonly stopped: Promise<unknown>;
+  readonly members: Pick<Members, "promisesNothing">;
+  readonly electionTimeoutMs: number;
+  readonly leaseReads: boolean;
 }
 
 /**
@@ -26,6 +31,7 @@ export interface FirstElectionOptions {
  */
 export function hurryFirstElection(options: FirstElectionOptions): void {
   const { consensus, driver, clock, isNewborn, delayMs, stopped } = options;
+  notePromises(options);
   const [first, ...others] = consensus.configuration.voters;
   if (first?.id !== consensus.nodeId) return;
   const expire = () => driver.input({ type: "timer", timer: "election" });

@@ -9,6 +9,7 @@ import type { Clock } from "../runtime/runtime.ts";
 import type { NodeId } from "../types.ts";
 import type { DriverLoop } from "./driver_loop.ts";
 import type { LogContents } from "./log_contents.ts";
+import type { RaftTiming } from "./raft_options.ts";
 
 /**
  * Has another node lead where this one does, and waits until everything that it took is answered;
@@ -32,9 +33,9 @@ export async function handOver(
   clock.clearTimer(timer);
 }
 
-/** What a node with lease reads promises: it grants nothing for an election timeout. */
-export function promiseMsOf(timing: { readonly electionTimeoutMs: number }): number {
-  return Math.min(PROMISE_MS_MAX, Math.floor(timing.electionTimeoutMs));
+/** What a node with lease reads promises: it grants nothing for an election timeout. Else 0. */
+export function promiseMsOf({ leaseReads, electionTimeoutMs }: RaftTiming): number {
+  return !leaseReads ? 0 : Math.min(PROMISE_MS_MAX, Math.floor(electionTimeoutMs));
 }
 
 /**

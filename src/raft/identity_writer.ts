@@ -35,6 +35,11 @@ export class IdentityWriter {
     this.#options = options;
   }
 
+  /** Whether the node is stopping: nothing new is to be written. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** Has the changes that follow wait for something, unless the node stops before. */
   waitFor(what: () => Promise<void>): void {
     this.#saving = this.#saving.then(() => Promise.race([what(), this.#closed.then(stopping)]));

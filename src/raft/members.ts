@@ -298,6 +298,12 @@ export class Members {
     this.#writer.save((before) => ({ ...before, deviatesSince: index })).catch(() => {});
   }
 
+  /** No leader may count on this node, from now on and after its next start: it is remembered. */
+  promisesNothing(): void {
+    if (this.#options.directory.identity.promisesNothing || this.#writer.isClosed) return;
+    this.#writer.save((before) => ({ ...before, promisesNothing: true })).catch(() => {});
+  }
+
   /** Resolves when nothing is being written. */
   settled(): Promise<void> {
     return this.#writer.settled();

@@ -37,6 +37,7 @@ export function peerEvents(logger: Logger, parts: () => PeerEventParts): Transpo
       if (driver === null) birth.accepted(peer, reply.instanceId);
       // What was sent before was dropped: the core is to send it again, now.
       driver?.input({ type: "connectionLost", peer });
+      driver?.input({ type: "peerReached", peer });
       driver?.states.connected(peer);
     },
     lost: (peer) => {

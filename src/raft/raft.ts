@@ -31,11 +31,7 @@ import { openBackup } from "./open_backup.ts";
 import { type PeerEventParts, peerEvents } from "./peer_events.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import { OwnAddress } from "./own_address.ts";
-import {
-  ELECTION_TIMEOUT_MS_DEFAULT,
-  HEARTBEAT_MS_DEFAULT,
-  type RaftOptions,
-} from "./raft_options.ts";
+import { type RaftOptions, type RaftTiming, timingOf } from "./raft_options.ts";
 import { readRaft } from "./raft_readings.ts";
 import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
 import {
@@ -93,7 +89,7 @@ export class Raft {
   readonly #queries: QueryServer;
   readonly #greeter: Greeter;
   readonly #port: ClusterPort;
-  readonly #timing: { readonly heartbeatMs: number; readonly electionTimeoutMs: number };
+  readonly #timing: RaftTiming;
   readonly #startedAtMs: number;
   readonly #waiters: ReadinessWaiters;
   /** Where the state machine stands when the node begins to take part. */
@@ -117,10 +113,7 @@ export class Raft {
       logTimeMs: () => this.logTimeMs,
     });
     this.#startedAtMs = runtime.clock.nowMs();
-    this.#timing = {
-      heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS_DEFAULT,
-      electionTimeoutMs: options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS_DEFAULT,
-    };
+    this.#timing = timingOf(options);
     this.#waiters = new ReadinessWaiters((readiness) => this.#isReady(readiness));
     this.stopped = new Promise((resolve) => this.#resolveStopped = resolve);
     this.#members = this.#createMembers();
@@ -414,8 +407,9 @@ export class Raft {
       ...hardState.state,
       ...contents,
       ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
-      promiseMs: this.#options.leaseReads === true ? promiseMsOf(this.#timing) : 0,
-      mayHavePromised: !this.#birth.hasFormed && !isAloneFromBirth(this.nodeId, contents),
+      promiseMs: promiseMsOf(this.#timing),
+      mayHavePromised: !this.#birth.hasFormed && !identity.promisesNothing &&
+        !isAloneFromBirth(this.nodeId, contents),
     });
     const news = new LeaderNews(this.#logger);
     const { clock } = this.#runtime;
@@ -460,8 +454,7 @@ export class Raft {
     if (identity.deviatesSince > 0) this.#stopServing(identity.deviatesSince);
     driver.start();
     hurryFirstElection({
-      ...this.#running,
-      clock,
+      ...{ ...this.#running, ...this.#timing, clock, members: this.#members },
       isNewborn: this.#birth.hasFormed,
       delayMs: this.#timing.heartbeatMs,
       stopped: this.stopped,

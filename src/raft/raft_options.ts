@@ -101,3 +101,19 @@ export const HEARTBEAT_MS_DEFAULT = 100;
 
 /** The default of {@linkcode RaftOptions.electionTimeoutMs}. */
 export const ELECTION_TIMEOUT_MS_DEFAULT = 1_000;
+
+/** How long a node waits for what. */
+export interface RaftTiming {
+  readonly heartbeatMs: number;
+  readonly electionTimeoutMs: number;
+  readonly leaseReads: boolean;
+}
+
+/** The timing that the options mean. */
+export function timingOf(options: RaftOptions): RaftTiming {
+  return {
+    heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS_DEFAULT,
+    electionTimeoutMs: options.electionTimeoutMs ?? ELECTION_TIMEOUT_MS_DEFAULT,
+    leaseReads: options.leaseReads ?? false,
+  };
+}

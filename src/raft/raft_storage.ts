@@ -13,6 +13,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Address, NodeId } from "../types.ts";
 import { deriveClusterId } from "./cluster_id.ts";
 import { checkNoGap } from "./log_contents.ts";
+import { allowPromises } from "./promises.ts";
 import { removedError } from "./members.ts";
 import type { NodeStart } from "./observer.ts";
 import type { RaftOptions } from "./raft_options.ts";
@@ -41,6 +42,7 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
   const opened: { close(): Promise<void> }[] = [directory];
   try {
     await chooseCluster(runtime, directory, options);
+    await allowPromises(directory, options.leaseReads === true);
     const hardState = await directory.openHardState();
     opened.unshift(hardState);
     if (hardState.note !== null) options.logger?.warn(hardState.note);

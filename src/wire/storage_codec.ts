@@ -76,6 +76,8 @@ export interface Identity {
    * earlier ones say of its id is of an earlier membership.
    */
   readonly joinIndex: Index;
+  /** True while no leader may count on a promise of this node, also after its next start. */
+  readonly promisesNothing: boolean;
 }
 
 /** What a directory becomes that is being made the start of a new cluster. */
@@ -129,6 +131,7 @@ export function encodeIdentity(identity: Identity): Uint8Array {
     root.setDeviatesSince(toUint64(identity.deviatesSince));
     setData((length) => root.initReplaces(length), idsToBytes(identity.replaces));
     root.setJoinIndex(toUint64(identity.joinIndex));
+    root.setPromisesNothing(identity.promisesNothing);
   });
 }
 
@@ -153,6 +156,7 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
     deviatesSince: root.integer(16),
     replaces: bytesToIds(root.data(7)),
     joinIndex: root.integer(24),
+    promisesNothing: root.bool(34),
   };
 }
 

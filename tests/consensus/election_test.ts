@@ -10,6 +10,7 @@ import {
   requestVote,
   vote,
 } from "../../src/testing/core_messages.ts";
+import type { CoreNode } from "../../src/testing/core_node.ts";
 
 describe("election", () => {
   it("asks every voter for a pre-vote first, and no learner", () => {
@@ -223,6 +224,39 @@ describe("election", () => {
       node.fire("succession");
       assert.deepEqual(node.takeOutgoing(), [], what);
       assert.equal(node.core.status().role, "follower");
+    }
+  });
+
+  it("stands once a quorum is connected, where it heard of no leader and promised nothing", () => {
+    const voters = [1, 2, 3, 4, 5];
+    const cases = [
+      { what: "free", run: () => {}, stands: true },
+      { what: "promised", promiseMs: 1000, run: () => {}, stands: false },
+      {
+        what: "led",
+        run: (node: CoreNode) => node.receive(2, appendEntries({ term: 2 })),
+        stands: false,
+      },
+      {
+        what: "has voted",
+        run: (node: CoreNode) => node.receive(2, requestVote({ term: 2 })),
+        stands: false,
+      },
+    ];
+    for (const { what, run, stands, ...options } of cases) {
+      const node = loneNode({ voters, currentTerm: 1, ...options });
+      node.crash();
+      node.restart();
+      node.run({ type: "peerReached", peer: 2 });
+      node.run({ type: "connectionLost", peer: 2 });
+      node.run({ type: "peerReached", peer: 3 });
+      assert.equal(node.timers.has("succession"), false, "two of five stand");
+      node.run({ type: "peerReached", peer: 4 });
+      assert.equal(node.timers.has("succession"), true);
+      run(node);
+      node.takeOutgoing();
+      node.fire("succession");
+      assert.equal(node.core.status().role, stands ? "preCandidate" : "follower", what);
     }
   });
 

@@ -53,6 +53,7 @@ async function verify(runtime: Runtime): Promise<string> {
     deviatesSince: 0,
     replaces: [],
     joinIndex: 0,
+    promisesNothing: false,
     members,
     recovery: null,
     formerClusterIds: ["c".repeat(32)],

@@ -42,4 +42,32 @@ describe("succession", () => {
     await world.pass(3_000);
     assert.deepEqual([world.leader?.id, world.leader?.raft?.status().term], [id, term]);
   });
+
+  it("nodes that were all killed elect as soon as a quorum is connected", async () => {
+    for (const [count, seed] of [[3, "e"], [5, "f"]] as const) {
+      const world = await MembershipWorld.grown(seed, count);
+      await world.pass(2_000);
+      const ids = [1, 2, 3, 4, 5].slice(0, count);
+      for (const id of ids) world.kill(id);
+      for (const id of ids) world.start(id, { formation: { kind: "existing" } });
+      const startMs = world.world.scheduler.nowMs;
+      await world.until(() => world.leader !== null);
+      const tookMs = world.world.scheduler.nowMs - startMs;
+      assert.ok(tookMs < 300, `it took ${tookMs} ms with ${count} nodes`);
+      await world.works(ids);
+    }
+  });
+
+  it("a node that starts beside a leader deposes nobody", async () => {
+    const world = await MembershipWorld.grown("beside", 3);
+    await world.pass(2_000);
+    const { id, raft } = world.leader!;
+    const { term } = raft!.status();
+    for (const other of [1, 2, 3].filter((other) => other !== id)) {
+      world.kill(other);
+      world.start(other, { formation: { kind: "existing" } });
+      await world.pass(2_000);
+    }
+    assert.deepEqual([world.leader?.id, world.leader?.raft?.status().term], [id, term]);
+  });
 });

@@ -61,6 +61,8 @@ export class Identity extends __S {
     setReplaces(value: capnp.Data): void { __S.copyFrom(value, __S.getPointer(7, this)); }
     getJoinIndex(): bigint { return __S.getUint64(24, this); }
     setJoinIndex(value: bigint): void { __S.setUint64(24, value, this); }
+    getPromisesNothing(): boolean { return __S.getBit(34, this); }
+    setPromisesNothing(value: boolean): void { __S.setBit(34, value, this); }
     override toString(): string { return "Identity_" + super.toString(); }
 }
 export class Member extends __S {
