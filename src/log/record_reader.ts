@@ -28,9 +28,29 @@ const READ_BYTES_MAX = 1024 * 1024;
 /** The room that a collector starts with. */
 const COLLECTOR_BYTES = 1024;
 
+/** The memory that readers read into: one that is done leaves it to the next. */
+export class ReadWindow {
+  #spare: Uint8Array | null = null;
+
+  /** At least so many bytes, whatever is in them. */
+  take(bytes: number): Uint8Array {
+    const spare = this.#spare;
+    if (spare === null || spare.length < bytes) return new Uint8Array(bytes);
+    this.#spare = null;
+    return spare;
+  }
+
+  /** Nobody reads what was taken any more. */
+  giveBack(window: Uint8Array): void {
+    if (window.length > READ_BYTES_MAX || window.length < (this.#spare?.length ?? 0)) return;
+    this.#spare = window;
+  }
+}
+
 /** Collects records in the order of their indexes, until a limit of bytes is reached. */
 export class RecordCollector {
   readonly firstIndex: Index;
+  readonly window: ReadWindow;
   readonly #lastIndexMax: Index;
   readonly #bytesMax: number;
   /** Doubles when it is full; the first part holds what was collected. */
@@ -39,13 +59,15 @@ export class RecordCollector {
   #lastIndex: Index;
   #isFull = false;
 
-  /** Starts with nothing. */
+  /** Starts with nothing; files are read through `window`. */
   constructor(
     range: { readonly firstIndex: Index; readonly lastIndex: Index; readonly bytesMax: number },
+    window: ReadWindow,
   ) {
     assert(range.firstIndex <= range.lastIndex, () => `${range.firstIndex} to ${range.lastIndex}`);
     assert(range.bytesMax >= 0, () => `the limit is ${range.bytesMax} bytes`);
     this.firstIndex = range.firstIndex;
+    this.window = window;
     this.#lastIndexMax = range.lastIndex;
     this.#lastIndex = range.firstIndex - 1;
     this.#bytesMax = range.bytesMax;
@@ -134,25 +156,6 @@ export class RecordCollector {
   }
 }
 
-/** The memory that readers read into: one that is done leaves it to the next. */
-export class ReadWindow {
-  #spare: Uint8Array | null = null;
-
-  /** At least so many bytes, whatever is in them. */
-  take(bytes: number): Uint8Array {
-    const spare = this.#spare;
-    if (spare === null || spare.length < bytes) return new Uint8Array(bytes);
-    this.#spare = null;
-    return spare;
-  }
-
-  /** Nobody reads what was taken any more. */
-  giveBack(window: Uint8Array): void {
-    if (window.length > READ_BYTES_MAX || window.length < (this.#spare?.length ?? 0)) return;
-    this.#spare = window;
-  }
-}
-
 /**
  * Adds the records of `segment` from the collector's next index to `lastIndex` to the collector,
  * and verifies them: each by its own checksum, or all of a unit by that of the unit.
@@ -161,11 +164,7 @@ export class ReadWindow {
  */
 export async function readFromSegment(
   segment: Segment,
-  { collector, lastIndex, window }: {
-    readonly collector: RecordCollector;
-    readonly lastIndex: Index;
-    readonly window: ReadWindow;
-  },
+  { collector, lastIndex }: { readonly collector: RecordCollector; readonly lastIndex: Index },
 ): Promise<void> {
   assert(
     collector.nextIndex >= segment.firstIndex,
@@ -176,7 +175,7 @@ export async function readFromSegment(
   collector.expect(expected);
   const wanted = Math.min(collector.bytesLeft, expected) + RECORD_HEADER_BYTES;
   const windowBytes = Math.max(READ_BYTES_MIN, Math.min(READ_BYTES_MAX, wanted));
-  const buffer = window.take(windowBytes);
+  const buffer = collector.window.take(windowBytes);
   const scanner = new SegmentScanner(segment.file, { end: segment.end, buffer, windowBytes });
   const cursor = new RecordCursor(segment, { scanner, collector, lastIndex });
   for (;;) {
@@ -185,7 +184,7 @@ export async function readFromSegment(
     await scanner.load(cursor.position, needed);
   }
   // After an error a read may still be under way.
-  window.giveBack(buffer);
+  collector.window.giveBack(buffer);
   segment.index.addReadEnd(cursor.point);
 }
 

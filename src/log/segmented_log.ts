@@ -271,7 +271,7 @@ export class SegmentedLog implements Log {
     const { firstIndex, lastIndex } = range;
     assert(firstIndex >= this.firstIndex, () => `${firstIndex} is before ${this.firstIndex}`);
     assert(lastIndex <= this.#lastIndex, () => `${lastIndex} is after ${this.#lastIndex}`);
-    const collector = new RecordCollector(range);
+    const collector = new RecordCollector(range, this.#window);
     // Everything that may change while files are read is looked at now.
     const written = Math.min(lastIndex, this.#writtenIndex);
     const pending = written < lastIndex
@@ -283,8 +283,7 @@ export class SegmentedLog implements Log {
     for (const { segment } of segments) segment.retain();
     try {
       for (const { segment, lastIndex } of segments) {
-        if (collector.isDone) break;
-        await readFromSegment(segment, { collector, lastIndex, window: this.#window });
+        if (!collector.isDone) await readFromSegment(segment, { collector, lastIndex });
       }
     } catch (error) {
       throw storageError("Cannot read the log", error);

@@ -22,7 +22,7 @@ function directoryWith(promisesNothing: boolean): Directory & { saves: boolean[]
 }
 
 describe("promises", () => {
-  it("with lease reads a node takes back that it promises nothing, before it takes part", async () => {
+  it("a node with lease reads takes back that it promises nothing", async () => {
     for (
       const [before, leaseReads, saves] of [
         [true, true, [false]],
