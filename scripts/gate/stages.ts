@@ -5,7 +5,15 @@ import { compareOutermostNames, compareTraces } from "./compare_runtimes.ts";
 import { findFiles } from "./find_files.ts";
 import { runCommand } from "./run_command.ts";
 import { runTests, type RuntimeName, runtimes } from "./run_tests.ts";
-import { mergeResults, oneFailed, onePassed, oneSkipped, type Stage } from "./stage.ts";
+import {
+  mergeResults,
+  oneFailed,
+  onePassed,
+  oneSkipped,
+  type Stage,
+  type StageContext,
+  type StageResult,
+} from "./stage.ts";
 
 /** The simulator runs on all runtimes, but only the fastest looks for new failures. */
 const simulatorSeeds: Record<RuntimeName, number> = { bun: 60, deno: 8, node: 8 };
@@ -99,6 +107,33 @@ const schemaStage: Stage = {
   },
 };
 
+/** The longest of the end-to-end tests, longest first: started last they would end alone. */
+const slowEndToEnd = [
+  ...["lease", "mixed_runtimes", "outcome_quorum", "durability_crash", "member", "failover_stop"],
+  ...["cli_cluster", "backup", "chaos", "strace_failure", "cli_data", "full_disk"],
+  ...["failover_partition", "rejoin", "library", "cli_demo", "outcome_deadline"],
+];
+
+/** End-to-end tests wait most of their time: for processes, elections and time-outs. */
+const endToEndAtOnce = 4;
+
+/** Runs each file in a process of its own; whoever is free takes the next one. */
+async function runFilesAtOnce(
+  context: StageContext,
+  files: readonly string[],
+): Promise<StageResult[]> {
+  const waiting = [...files.entries()];
+  const results: StageResult[] = [];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [i, file] = next;
+      results.push(await runTests(context, { runtime: "bun", name: `e2e_${i}`, files: [file] }));
+    }
+  };
+  await Promise.all(Array.from({ length: endToEndAtOnce }, work));
+  return results;
+}
+
 const endToEndStage: Stage = {
   name: "e2e",
   summary: "End-to-end tests against dist/raft",
@@ -114,14 +149,10 @@ const endToEndStage: Stage = {
     if (files.length === 0) {
       return oneSkipped("e2e", `there are no tests in ${endToEndFolder}`);
     }
-    // Most of their time they wait for processes, elections and time-outs.
-    const thirds = [0, 1, 2].map((third) => files.filter((_, i) => i % 3 === third));
+    const first = slowEndToEnd.map((name) => `${endToEndFolder}${name}_test.ts`);
+    const rest = files.filter((file) => !first.includes(file));
     return mergeResults(
-      await Promise.all(
-        thirds.map((third, i) =>
-          runTests(context, { runtime: "bun", name: `e2e_${i}`, files: third })
-        ),
-      ),
+      await runFilesAtOnce(context, [...first.filter((file) => files.includes(file)), ...rest]),
     );
   },
 };
