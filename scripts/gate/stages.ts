@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { compareOutermostNames, compareTraces } from "./compare_runtimes.ts";
 import { findFiles } from "./find_files.ts";
 import { runCommand } from "./run_command.ts";
@@ -127,7 +128,10 @@ async function runFilesAtOnce(
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [i, file] = next;
-      results.push(await runTests(context, { runtime: "bun", name: `e2e_${i}`, files: [file] }));
+      // Two gates at the same time differ as well.
+      const env = { TEST_PORT_BLOCK: String(process.pid + i) };
+      const name = `e2e_${i}`;
+      results.push(await runTests(context, { runtime: "bun", name, files: [file], env }));
     }
   };
   await Promise.all(Array.from({ length: endToEndAtOnce }, work));
