@@ -78,7 +78,7 @@ export const recoverRejoin = declareCommand({
     const progress = await startProgress(context, "copying what is good");
     const { identity, asidePath, kept } = await rejoinDirectory(runtime, {
       path,
-      isNeeded: force || report.problems.length > 0,
+      isNeeded: force || report.problems.some(({ isHarmless }) => isHarmless !== true),
       objection: rejoinObjection(report, { path, isForced: force }),
       keepsNothing: keepNothing,
       onProgress: (done, total) => progress.update(done, total),

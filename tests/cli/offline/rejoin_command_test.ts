@@ -96,6 +96,17 @@ describe("raft recover rejoin", () => {
     await world.dispose();
   });
 
+  it("is refused where a node starts with what is wrong", async () => {
+    await fresh(3);
+    await world.flip(`${world.path}/hard_state`, 1_000);
+    const verified = await runLine(["log", "verify", world.path]);
+    assert.equal(verified.exit, 9);
+    assert.match(verified.errors, /fix: .*the node starts with this directory as it is/);
+    assert.doesNotMatch(verified.errors, /recover rejoin/);
+    assert.match(await assertRefused(world, 10), /nothing is wrong with it/);
+    await world.dispose();
+  });
+
   it("keeps what it replaces as a data directory that can be read", async () => {
     await fresh(3);
     const instanceId = await instanceOf(world.path);
