@@ -123,7 +123,7 @@ const commands: readonly Mutation[] = [
     fault: "a command that is sent again is applied again",
     trap: 52,
     file: "src/state_machine/command_gate.ts",
-    find: "this.#table.remember(payload, { index, term, result });",
+    find: "this.#table.remember(bytes, { index, term, result }, start);",
     replace: "",
   },
   {
