@@ -60,7 +60,11 @@ struct Identity {
 
   promisesNothing @14 :Bool;
   # True while no leader may count on a promise of this node: it runs with lease reads off, and has
-  # for an election timeout. So it need not wait for one to run out when it starts.
+  # for as long as its earlier promises last. So it need not wait for one to run out when it starts.
+
+  promiseMs @15 :UInt16;
+  # The longest promise of this node that a leader may count on, in milliseconds; it waits so long
+  # when it starts. 0 with promisesNothing, and where it is not known.
 }
 
 struct Member {

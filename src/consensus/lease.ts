@@ -6,8 +6,8 @@
  * Who could be elected while the promises of a quorum last? A quorum would have to vote for it, and
  * every two quorums share a voter. If that voter is the leader itself, the leader has left its term
  * and serves no read any more; so it need not promise anything to itself. If it is another, it has
- * promised. Promises survive a crash, for a node elects nobody in the election timeout after its
- * start.
+ * promised. Promises survive a crash, for a node elects nobody after its start for as long as the
+ * longest one that it may have made: see raft/promises.ts.
  *
  * A configuration that this leader appends voids what was promised before: only rounds that start
  * under the latest one count. Whoever stands with an older one needs voters of it, and a quorum of

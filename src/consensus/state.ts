@@ -56,7 +56,7 @@ export interface ConsensusOptions {
   readonly promiseMs?: number;
   /**
    * Whether it may have promised something before it stopped, with lease reads on or off now: then
-   * it elects nobody for an election timeout after its start.
+   * it elects nobody for as long after its start.
    */
   readonly mayHavePromised?: boolean;
 }

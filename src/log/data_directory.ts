@@ -74,7 +74,7 @@ const NEW_STATE = {
   deviatesSince: 0,
   replaces: [],
   joinIndex: 0,
-  promisesNothing: false,
+  promiseMs: null,
 };
 
 /** Names that may be in a directory that is otherwise empty. */

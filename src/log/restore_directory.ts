@@ -137,7 +137,7 @@ async function make(
     deviatesSince: 0,
     replaces: [],
     joinIndex: 0,
-    promisesNothing: false,
+    promiseMs: null,
   };
   await writeIdentity(runtime, path, identity);
   await files.remove(mark);

@@ -4,13 +4,15 @@
  * @module
  */
 import type { Consensus } from "../consensus/consensus.ts";
+import type { DataDirectory } from "../log/data_directory.ts";
 import type { Clock } from "../runtime/runtime.ts";
 import type { DriverLoop } from "./driver_loop.ts";
 import type { Members } from "./members.ts";
 import { notePromises } from "./promises.ts";
+import type { RaftTiming } from "./raft_options.ts";
 
 /** Who stands, and when. */
-export interface FirstElectionOptions {
+export interface FirstElectionOptions extends RaftTiming {
   readonly consensus: Consensus;
   readonly driver: DriverLoop;
   readonly clock: Clock;
@@ -19,9 +21,8 @@ export interface FirstElectionOptions {
   /** The others are born within a few messages of this node. */
   readonly delayMs: number;
   readonly stopped: Promise<unknown>;
-  readonly members: Pick<Members, "promisesNothing">;
-  readonly electionTimeoutMs: number;
-  readonly leaseReads: boolean;
+  readonly members: Pick<Members, "promisesAtMost">;
+  readonly identity: Pick<DataDirectory["identity"], "promiseMs">;
 }
 
 /**

@@ -298,10 +298,10 @@ export class Members {
     this.#writer.save((before) => ({ ...before, deviatesSince: index })).catch(() => {});
   }
 
-  /** No leader may count on this node, from now on and after its next start: it is remembered. */
-  promisesNothing(): void {
-    if (this.#options.directory.identity.promisesNothing || this.#writer.isClosed) return;
-    this.#writer.save((before) => ({ ...before, promisesNothing: true })).catch(() => {});
+  /** No leader counts on more than that from now on, nor after the next start: it is remembered. */
+  promisesAtMost(promiseMs: number): void {
+    if (this.#writer.isClosed) return;
+    this.#writer.save((before) => ({ ...before, promiseMs })).catch(() => {});
   }
 
   /** Resolves when nothing is being written. */

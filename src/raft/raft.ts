@@ -23,7 +23,7 @@ import { ClusterPort } from "./cluster_port.ts";
 import { DriverLoop } from "./driver_loop.ts";
 import { hurryFirstElection } from "./first_election.ts";
 import { Greeter } from "./greeter.ts";
-import { handOver, isAloneFromBirth, promiseMsOf } from "./hand_over.ts";
+import { handOver } from "./hand_over.ts";
 import { LeaderNews } from "./leader_news.ts";
 import { Members } from "./members.ts";
 import type { MembershipRequest } from "./member_requests.ts";
@@ -31,6 +31,7 @@ import { openBackup } from "./open_backup.ts";
 import { type PeerEventParts, peerEvents } from "./peer_events.ts";
 import type { ProposalOutcome, ProposalSink } from "./proposals.ts";
 import { OwnAddress } from "./own_address.ts";
+import { isAloneFromBirth, owedMsOf, promiseMsOf } from "./promises.ts";
 import { type RaftOptions, type RaftTiming, timingOf } from "./raft_options.ts";
 import { readRaft } from "./raft_readings.ts";
 import { formingStatus, type RaftStatus, runningStatus } from "./raft_status.ts";
@@ -399,6 +400,8 @@ export class Raft {
     const { transport } = this.#port;
     const { identity } = this.#storage.directory;
     const contents = this.#birth.contents();
+    const owesNothing = this.#birth.hasFormed || isAloneFromBirth(this.nodeId, contents);
+    const owedMs = owesNothing ? 0 : owedMsOf(identity, this.#timing);
     const consensus = new Consensus({
       nodeId: this.nodeId,
       instanceId: identity.instanceId,
@@ -408,8 +411,7 @@ export class Raft {
       ...contents,
       ...(this.#options.tracer === undefined ? {} : { tracer: this.#options.tracer }),
       promiseMs: promiseMsOf(this.#timing),
-      mayHavePromised: !this.#birth.hasFormed && !identity.promisesNothing &&
-        !isAloneFromBirth(this.nodeId, contents),
+      mayHavePromised: owedMs > 0,
     });
     const news = new LeaderNews(this.#logger);
     const { clock } = this.#runtime;
@@ -419,8 +421,7 @@ export class Raft {
       address: () => this.address,
     });
     const driver: DriverLoop = new DriverLoop({
-      ...this.#timing,
-      clock,
+      ...{ ...this.#timing, owedMs, clock },
       random: this.#runtime.random,
       consensus,
       log,
@@ -454,7 +455,7 @@ export class Raft {
     if (identity.deviatesSince > 0) this.#stopServing(identity.deviatesSince);
     driver.start();
     hurryFirstElection({
-      ...{ ...this.#running, ...this.#timing, clock, members: this.#members },
+      ...{ ...this.#running, ...this.#timing, clock, identity, members: this.#members },
       isNewborn: this.#birth.hasFormed,
       delayMs: this.#timing.heartbeatMs,
       stopped: this.stopped,

@@ -55,8 +55,8 @@ export interface RaftOptions {
    * Lease reads; off unless given. With them on, a node promises its leader to elect nobody for an
    * election timeout after each message, and a leader with the promises of a quorum answers reads
    * of the consistency `lease` without a message. They are linearizable as long as no clock runs a
-   * tenth faster than another. All nodes need the same `electionTimeoutMs`; shorten it only with
-   * lease reads off on all of them, restarted since.
+   * tenth faster than another. A node that starts keeps what it promised before, also where its
+   * `electionTimeoutMs` is shorter now or lease reads are off.
    */
   readonly leaseReads?: boolean;
   /** The size of a segment of the log, in bytes. */

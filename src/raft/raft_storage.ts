@@ -16,7 +16,7 @@ import { checkNoGap } from "./log_contents.ts";
 import { allowPromises } from "./promises.ts";
 import { removedError } from "./members.ts";
 import type { NodeStart } from "./observer.ts";
-import type { RaftOptions } from "./raft_options.ts";
+import { type RaftOptions, timingOf } from "./raft_options.ts";
 import { randomHexId } from "./random_id.ts";
 
 /** The stores of a node. */
@@ -42,7 +42,7 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
   const opened: { close(): Promise<void> }[] = [directory];
   try {
     await chooseCluster(runtime, directory, options);
-    await allowPromises(directory, options.leaseReads === true);
+    await allowPromises(directory, timingOf(options), options.logger);
     const hardState = await directory.openHardState();
     opened.unshift(hardState);
     if (hardState.note !== null) options.logger?.warn(hardState.note);

@@ -13,6 +13,8 @@ import type { Clock, Random, TimerHandle } from "../runtime/runtime.ts";
 export interface TimerOptions {
   readonly heartbeatMs: number;
   readonly electionTimeoutMs: number;
+  /** How long promises of before the start may last; 0 unless given. */
+  readonly owedMs?: number;
 }
 
 /** How long a follower may not know of a commitment when nothing else is sent, at most. */
@@ -40,6 +42,7 @@ export class Timers {
   readonly #options: TimerOptions;
   readonly #expired: (timer: Timer) => void;
   readonly #successionMs: () => number;
+  readonly #owedUntilMs: number;
   readonly #timers = new Map<Timer, ArmedTimer>();
   /** Timers whose expiry the core has not been told. */
   readonly #due = new Set<Timer>();
@@ -61,6 +64,7 @@ export class Timers {
     this.#options = options;
     this.#expired = options.expired;
     this.#successionMs = options.successionMs;
+    this.#owedUntilMs = clock.nowMs() + (options.owedMs ?? 0);
   }
 
   /** Arms or cancels as the core wants. */
@@ -72,6 +76,10 @@ export class Timers {
       return;
     }
     timer.deadlineMs = this.#clock.nowMs() + this.#delayMs(change.timer);
+    // A promise that is shorter does not end one of an earlier life.
+    if (change.timer === "promise" && timer.deadlineMs < this.#owedUntilMs) {
+      timer.deadlineMs = this.#owedUntilMs;
+    }
     if (timer.handle !== null && timer.firesAtMs <= timer.deadlineMs) return;
     this.#set(change.timer, timer);
   }

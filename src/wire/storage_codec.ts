@@ -10,7 +10,7 @@
 import type { List } from "capnp-ts";
 import { assert } from "../assert.ts";
 import { ProtocolError } from "../errors.ts";
-import { MEMBERS_MAX } from "../limits.ts";
+import { MEMBERS_MAX, PROMISE_MS_MAX } from "../limits.ts";
 import type {
   ClusterId,
   Configuration,
@@ -76,8 +76,11 @@ export interface Identity {
    * earlier ones say of its id is of an earlier membership.
    */
   readonly joinIndex: Index;
-  /** True while no leader may count on a promise of this node, also after its next start. */
-  readonly promisesNothing: boolean;
+  /**
+   * The longest promise of this node that a leader may count on, also after its next start, in
+   * milliseconds; 0 where there is none. Null where nobody noted it: any promise may be.
+   */
+  readonly promiseMs: number | null;
 }
 
 /** What a directory becomes that is being made the start of a new cluster. */
@@ -131,7 +134,10 @@ export function encodeIdentity(identity: Identity): Uint8Array {
     root.setDeviatesSince(toUint64(identity.deviatesSince));
     setData((length) => root.initReplaces(length), idsToBytes(identity.replaces));
     root.setJoinIndex(toUint64(identity.joinIndex));
-    root.setPromisesNothing(identity.promisesNothing);
+    const { promiseMs } = identity;
+    assert(promiseMs === null || promiseMs <= PROMISE_MS_MAX, () => `${promiseMs} ms: 16 bits`);
+    root.setPromisesNothing(promiseMs === 0);
+    root.setPromiseMs(promiseMs ?? 0);
   });
 }
 
@@ -156,8 +162,15 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
     deviatesSince: root.integer(16),
     replaces: bytesToIds(root.data(7)),
     joinIndex: root.integer(24),
-    promisesNothing: root.bool(34),
+    promiseMs: readPromise(root),
   };
+}
+
+function readPromise(root: StructView): number | null {
+  const promiseMs = root.uint16(6);
+  if (promiseMs > 0) return promiseMs;
+  const promisesNothing = root.bool(34);
+  return promisesNothing ? 0 : null;
 }
 
 function readRecovery(root: StructView): IdentityRecovery | null {

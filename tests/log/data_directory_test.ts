@@ -51,7 +51,7 @@ describe("openDataDirectory", () => {
         deviatesSince: 0,
         replaces: [],
         joinIndex: 0,
-        promisesNothing: false,
+        promiseMs: null,
       });
       const members = [{ id: 7, address: "127.0.0.1:7000", instanceId }];
       const clusterId = INSTANCE_ID;

@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { BadDataError } from "../../src/errors.ts";
+import { readIdentity } from "../../src/log/identity_file.ts";
 import { detectRuntime } from "../../src/runtime/detect.ts";
 import { crc32 } from "../../src/runtime/checksum.ts";
 import { describeDirectory, FIXTURE_V1 } from "./format_fixture.ts";
@@ -72,6 +73,8 @@ describe("the formats on disk", () => {
       assert.deepEqual(await describeDirectory(runtime, path), expected);
       assert.deepEqual(await describeDirectory(runtime, path), expected);
       assert.ok(expected.segments.length >= 2, "a segment is sealed");
+      const noted = (await readIdentity(runtime, path)).promiseMs;
+      assert.equal(noted, null, "nobody noted what that node has promised");
       const { identity, stateAtTheEnd } = expected;
       assert.equal(identity.born, true);
       assert.equal(identity.members.length, 3);

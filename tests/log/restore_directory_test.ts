@@ -53,7 +53,7 @@ async function verify(runtime: Runtime): Promise<string> {
     deviatesSince: 0,
     replaces: [],
     joinIndex: 0,
-    promisesNothing: false,
+    promiseMs: null,
     members,
     recovery: null,
     formerClusterIds: ["c".repeat(32)],

@@ -50,7 +50,7 @@ class PortWorld extends TransportWorld {
           deviatesSince: 0,
           replaces: [],
           joinIndex: 0,
-          promisesNothing: false,
+          promiseMs: null,
           clusterId,
           clusterName,
           nodeId: 1,

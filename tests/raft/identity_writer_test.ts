@@ -23,7 +23,7 @@ const IDENTITY: Identity = {
   deviatesSince: 0,
   replaces: [],
   joinIndex: 0,
-  promisesNothing: false,
+  promiseMs: null,
 };
 
 /** A directory whose disk is full as long as a test says so. */

@@ -22,7 +22,7 @@ const JOINING: Identity = {
   deviatesSince: 0,
   replaces: [],
   joinIndex: 0,
-  promisesNothing: false,
+  promiseMs: null,
 };
 
 describe("members", () => {

@@ -40,6 +40,8 @@ export interface MemberStart {
   readonly port?: number;
   /** 1 for one entry a message. */
   readonly appendBytesMax?: number;
+  readonly electionTimeoutMs?: number;
+  readonly leaseReads?: boolean;
 }
 
 /** A node of one life. */
@@ -90,11 +92,15 @@ export class MembershipWorld extends WaitingWorld {
   }
 
   /** A cluster of node 1, grown by the nodes 2 to `count`. */
-  static async grown(seed: string, count: number): Promise<MembershipWorld> {
+  static async grown(
+    seed: string,
+    count: number,
+    options: MemberStart = {},
+  ): Promise<MembershipWorld> {
     const world = new MembershipWorld(seed);
-    world.start(1, { formation: { kind: "bootstrap" } });
+    world.start(1, { ...options, formation: { kind: "bootstrap" } });
     for (let id = 2; id <= count; id += 1) {
-      world.start(id);
+      world.start(id, options);
       await world.settled(Array.from({ length: id }, (_, i) => i + 1));
     }
     if (count === 1) await world.settled([1]);
@@ -103,7 +109,7 @@ export class MembershipWorld extends WaitingWorld {
 
   /** Starts node `id` on what its disk holds. */
   start(id: NodeId, options: MemberStart = {}): MemberNode {
-    const { dataPath = "/data", clusterName, port = PORT } = options;
+    const { dataPath = "/data", clusterName, port = PORT, formation, ...others } = options;
     const node = this.nodes.get(id) ??
       new MemberNode(id, this.world.addMachine(`node-${id}`));
     this.nodes.set(id, node);
@@ -126,14 +132,13 @@ export class MembershipWorld extends WaitingWorld {
       nodeId: id,
       dataPath,
       listen: { host: `node-${id}`, port },
-      formation: options.formation ??
-        { kind: "join", endpoints: [addressOf(1)], learner: false },
+      formation: formation ?? { kind: "join", endpoints: [addressOf(1)], learner: false },
       ...(clusterName === undefined ? {} : { clusterName }),
       stateMachine: node.counter.machine,
       segmentBytes: 64 * 1024,
       // What a snapshot covers is forgotten, so that who comes late needs a snapshot.
       trailingEntries: 0,
-      ...(options.appendBytesMax === undefined ? {} : { appendBytesMax: options.appendBytesMax }),
+      ...others,
       logger: { debug: note, info: note, warn: note, error: note },
       observer: watch,
       serveClient: (connection) => serve(connection, () => node.raft!),

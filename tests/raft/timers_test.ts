@@ -73,13 +73,13 @@ class TimersWorld {
   /** What the next election timeout is drawn from, from 0 to 1. */
   fraction = 0.5;
 
-  constructor() {
+  constructor(owedMs = 0) {
     const random: Random = {
       uint32: () => Math.floor(this.fraction * 0xffffffff),
       fill: (target) => target,
     };
     this.timers = new Timers(this.clock, random, {
-      ...OPTIONS,
+      ...{ ...OPTIONS, owedMs },
       expired: (timer) => this.expired.push([timer, this.clock.atMs]),
       successionMs: () => 30,
     });
@@ -100,6 +100,19 @@ class TimersWorld {
 }
 
 describe("Timers", () => {
+  it("no promise ends one of an earlier life that lasts longer", () => {
+    for (const [owedMs, wanted] of [[0, [1_400, 7_000]], [5_000, [5_000, 7_000]]] as const) {
+      const world = new TimersWorld(owedMs);
+      world.arm("promise");
+      world.clock.advance(400);
+      world.arm("promise");
+      world.clock.advance(6_000);
+      world.arm("promise");
+      world.clock.advance(9_000);
+      assert.deepEqual(world.expired, wanted.map((atMs) => ["promise", atMs]));
+    }
+  });
+
   it("expire once each, after their delays", () => {
     const world = new TimersWorld();
     for (const timer of ["heartbeat", "commitNotice", "leaderContact", "quorum"] as const) {

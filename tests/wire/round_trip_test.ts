@@ -221,6 +221,12 @@ test("a command that is none is a ProtocolError, for the state machine to answer
 
 test("stored state decodes to what was encoded", () => {
   assert.deepEqual(storage.decodeIdentity(storage.encodeIdentity(identity)), identity);
+  for (const promiseMs of [null, 0, 1, 65_535]) {
+    const bytes = storage.encodeIdentity({ ...identity, promiseMs });
+    assert.equal(storage.decodeIdentity(bytes).promiseMs, promiseMs);
+  }
+  const tooLong = { ...identity, promiseMs: 65_536 };
+  assert.throws(() => storage.encodeIdentity(tooLong), AssertionError);
   const state = { currentTerm: 7, votedFor: 2 };
   assert.deepEqual(storage.decodeHardState(storage.encodeHardState(state)), state);
   const bytes = storage.encodeConfiguration(configuration);

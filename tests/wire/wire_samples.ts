@@ -390,5 +390,5 @@ export const identity: Identity = {
   deviatesSince: 77,
   replaces: [clusterId, instanceId],
   joinIndex: 88,
-  promisesNothing: true,
+  promiseMs: 65_535,
 };

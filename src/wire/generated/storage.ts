@@ -63,6 +63,8 @@ export class Identity extends __S {
     setJoinIndex(value: bigint): void { __S.setUint64(24, value, this); }
     getPromisesNothing(): boolean { return __S.getBit(34, this); }
     setPromisesNothing(value: boolean): void { __S.setBit(34, value, this); }
+    getPromiseMs(): number { return __S.getUint16(6, this); }
+    setPromiseMs(value: number): void { __S.setUint16(6, value, this); }
     override toString(): string { return "Identity_" + super.toString(); }
 }
 export class Member extends __S {
