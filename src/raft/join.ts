@@ -20,6 +20,7 @@ import type { ClientMessage, ErrorAnswer, ErrorCode } from "../wire/client_messa
 import { type HelloReply, REJOIN_PROTOCOL } from "../wire/hello.ts";
 import type { Identity } from "../wire/storage_codec.ts";
 import { converse, helloOfClient } from "./conversation.ts";
+import { ForeignAnswers, joinAnewFix } from "./foreign_answers.ts";
 
 /** The first and the longest pause between two attempts, in milliseconds. */
 const RETRY_FIRST_MS = 100;
@@ -70,6 +71,7 @@ export class Joiner {
   readonly #options: JoinerOptions;
   /** What each endpoint answered last. */
   readonly #reasons = new Map<Address, string>();
+  readonly #foreign: ForeignAnswers;
   readonly #backoff: Backoff;
   #stream: ByteStream | null = null;
   #pause: TimerHandle | null = null;
@@ -78,6 +80,7 @@ export class Joiner {
   /** Starts to ask. */
   constructor(options: JoinerOptions) {
     this.#options = options;
+    this.#foreign = new ForeignAnswers(options.identity, options.endpoints);
     this.#backoff = new Backoff(options.runtime.random, {
       firstMs: RETRY_FIRST_MS,
       maxMs: RETRY_MAX_MS,
@@ -98,6 +101,7 @@ export class Joiner {
     for (let round = 0;; round += 1) {
       const endpoint: Address = hint === "" ? endpoints[round % endpoints.length]! : hint;
       const attempt = await this.#attempt(endpoint);
+      this.#foreign.asked(endpoint);
       if ("outcome" in attempt) return attempt.outcome;
       const { reason } = attempt;
       this.reason = reason;
@@ -169,7 +173,9 @@ export class Joiner {
     const { reply, endpoint } = conversation;
     if (reply === null) {
       if (message.type !== "helloReply") throw new ProtocolError(`Got a ${message.type} as hello`);
-      this.#checkCluster(message.reply, endpoint);
+      const { clock } = this.#options.runtime;
+      const foreign = this.#foreign.answered(endpoint, message.reply, clock.nowMs());
+      if (foreign !== null) return { reason: foreign, hint: "" };
       if (message.reply.refusal !== "none") return { reason: message.reply.reason, hint: "" };
       if (this.#options.identity.replaces.length > 0 && message.reply.protocol < REJOIN_PROTOCOL) {
         return { reason: "the node asked is of a version that lets nobody rejoin", hint: "" };
@@ -206,33 +212,8 @@ export class Joiner {
     }
     const isGone = code === "notFound" && this.#options.identity.replaces.length > 0;
     throw new DeniedError(`The cluster refuses this node: ${message}`, {
-      fix: isGone ? this.#anewFix(endpoint) : answer.fix,
+      fix: isGone ? joinAnewFix(this.#options.identity.nodeId, endpoint) : answer.fix,
     });
-  }
-
-  /** How a node comes back whose cluster knows it no more. */
-  #anewFix(endpoint: Address): string[] {
-    const { nodeId } = this.#options.identity;
-    return [
-      "keep its data directory aside: it may hold what nobody else has",
-      "to take part again, with an empty directory: " +
-      `raft start --id ${nodeId} --data NEW_DIR --join ${endpoint}`,
-    ];
-  }
-
-  /** A node that was promised to one cluster, by name or by id, joins no other. */
-  #checkCluster(reply: HelloReply, endpoint: Address): void {
-    const { clusterId, clusterName } = this.#options.identity;
-    const isForeign = reply.refusal === "wrongCluster" || reply.refusal === "formerCluster";
-    if (isForeign) throw new DeniedError(reply.reason, { fix: this.#anewFix(endpoint) });
-    const isOtherId = ![clusterId, ""].includes(reply.clusterId) && clusterId !== "";
-    const isOtherName = ![clusterName, ""].includes(reply.clusterName) && clusterName !== "";
-    if (!isOtherId && !isOtherName) return;
-    throw new DeniedError(
-      `Cannot join cluster "${reply.clusterName}" (${reply.clusterId}) at node ${reply.nodeId}: ` +
-        `this node was started for cluster "${clusterName}"` +
-        `${clusterId === "" ? "" : ` (${clusterId})`}; check --join and --cluster`,
-    );
   }
 }
 

@@ -73,6 +73,8 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #strangers = new Map<NodeId, Stranger>();
   readonly #formerCluster: FormerCluster;
+  /** Who knows this node with another data directory, by its last word. */
+  readonly #refusing = new Set<NodeId>();
   #formation: Formation | null = null;
   #core: { readonly membership: MembershipView } | null = null;
   #isJoining = false;
@@ -191,6 +193,7 @@ export class Members {
   /** A peer takes this node for one of its cluster. */
   connected(peer: NodeId): void {
     this.#formerCluster.accepted(peer);
+    this.#refusing.delete(peer);
   }
 
   /** The connection to a peer ended or failed: a stranger that is still there will dial again. */
@@ -219,18 +222,27 @@ export class Members {
       if (!this.#knowsBetter(reply.configurationIndex)) this.leave(`node ${peer} said so`);
       return;
     }
-    if (this.#core !== null && isForeign(reply)) {
+    const isWrongCluster = isForeign(reply);
+    if (reply.refusal !== "wrongInstance" && !isWrongCluster) return;
+    if (this.#core !== null) {
+      if (!isWrongCluster) this.#warnOf(peer, reply);
       const { configuration } = this.#core.membership.latest;
       const error = this.#formerCluster.told(peer, reply, configuration);
       if (error !== null) this.#options.stop(error);
       return;
     }
-    const isWrongCluster = isForeign(reply);
-    if (reply.refusal !== "wrongInstance" && !isWrongCluster) return;
     const fix = isWrongCluster
       ? ["check the addresses, and that the cluster name and --peers are the same at every node"]
       : lostDirectoryFix(this.#options.nodeId, reply.address || "HOST:PORT");
     this.#options.stop(new DeniedError(`Peer ${peer} refuses this node: ${reply.reason}`, { fix }));
+  }
+
+  /** What is the matter with the members, for people. */
+  get notes(): string[] {
+    return [...this.#refusing].filter((id) => this.isKnown(id)).map((id) =>
+      `node ${id} refuses this node, which it knows with another data directory: ` +
+      `see whether node ${id} was started with its own`
+    );
   }
 
   /** Acts on what the log knows now. */
@@ -307,6 +319,17 @@ export class Members {
   /** Resolves when nothing is being written. */
   settled(): Promise<void> {
     return this.#writer.settled();
+  }
+
+  /** One peer is more likely to be wrong than the others: people are to look at it first. */
+  #warnOf(peer: NodeId, { reason }: HelloReply): void {
+    if (this.#refusing.has(peer)) return;
+    this.#refusing.add(peer);
+    this.#options.logger.warn("A peer knows this node with another data directory", {
+      peer,
+      reason,
+      fix: `see whether node ${peer} was started with its own data directory`,
+    });
   }
 
   #checkAddress({ latest }: MembershipView): void {

@@ -325,7 +325,7 @@ export class Raft {
     const frame = { ...identity, version: this.#options.version ?? "", uptimeMs };
     if (this.#running !== null) {
       const parts = { ...this.#running, ...this.#storage, transport };
-      return runningStatus({ ...frame, notes: [] }, parts);
+      return runningStatus({ ...frame, notes: this.#members.notes }, parts);
     }
     const forming = { ...frame, ...this.#birth.forming };
     return formingStatus(forming, formingMembers(this.#options, this.address), transport);

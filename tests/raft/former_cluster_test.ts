@@ -13,6 +13,10 @@ const REPLY = {
   ...{ clusterId: "restored", clusterName: "new" },
 } as HelloReply;
 const FOREIGN = { ...REPLY, refusal: "wrongCluster" } as HelloReply;
+const REPLACED = {
+  ...{ ...REPLY, refusal: "wrongInstance" },
+  reason: "Node 3 is known with another data directory",
+} as HelloReply;
 const VOTERS: Configuration = {
   voters: [1, 2, 3].map((id) => ({ id, address: `n${id}:7238`, instanceId: String(id) })),
   ...{ votersOld: [], learners: [], promotions: [] },
@@ -80,6 +84,51 @@ describe("FormerCluster", () => {
     const error = tell(1, FOREIGN);
     assert.match(error?.message ?? "", /Node 3 .*"raft" \(old\).* nodes 1, 2 .*"new" \(restored\)/);
     assert.match(error?.fix.join("\n") ?? "", /raft start --id 3 --data NEW --join n1:7238/);
+  });
+
+  it("stops where those who know it with another directory leave no quorum, and no sooner", () => {
+    let isLed = true;
+    const { clock, former, tell } = told(() => isLed);
+    const after = (ms: number): void => void (clock.atMs += ms);
+    for (const peer of [1, 2, 1, 2]) {
+      assert.equal(tell(peer, REPLACED), null, "it hears a leader");
+      after(PATIENCE_MS);
+    }
+    isLed = false;
+    assert.equal(tell(1, REPLACED), null);
+    after(PATIENCE_MS);
+    assert.equal(tell(1, REPLACED), null, "one stray node stops nobody");
+    assert.equal(tell(2, REPLACED), null, "node 2 may be wrong for a moment");
+    former.accepted(1);
+    after(PATIENCE_MS);
+    assert.equal(tell(2, REPLACED), null, "node 1 accepts it");
+    assert.equal(tell(1, REPLACED), null);
+    after(PATIENCE_MS);
+    const error = tell(2, REPLACED);
+    assert.match(
+      error?.message ?? "",
+      /refused by nodes 1, 2, .*no quorum is left: Node 3 is known with/,
+    );
+    const fix = error?.fix.join("\n") ?? "";
+    assert.match(fix, /raft member replace 3 NEW HOST:PORT -e n1:7238[^]*raft member remove 3/);
+    assert.match(fix, /directories of nodes 1, 2 were mixed up\? start them with their own/);
+  });
+
+  it("does not add up what different refusals say", () => {
+    const { clock, tell } = told(() => false);
+    for (let round = 0; round < 3; round += 1) {
+      assert.equal(tell(1, REPLACED), null);
+      assert.equal(tell(2, FOREIGN), null);
+      clock.atMs += PATIENCE_MS;
+    }
+  });
+
+  it("leaves it to the leader to say so while its log names no voters", () => {
+    const { clock, former } = told(() => false);
+    for (let round = 0; round < 3; round += 1) {
+      assert.equal(former.told(1, REPLACED, { ...VOTERS, voters: [] }), null);
+      clock.atMs += PATIENCE_MS;
+    }
   });
 
   it("forgets what it was told long ago", () => {

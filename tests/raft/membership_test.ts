@@ -329,6 +329,27 @@ describe("membership of whole nodes", () => {
     assert.equal(membersSeen(world.leader!), "[[1,2,3],[]]");
   });
 
+  it("trap 14: a directory whose place another one has taken stops", async () => {
+    const world = await MembershipWorld.grown("replaced", 3);
+    world.kill(3);
+    await world.change(change("remove", 3));
+    await world.settled([1, 2]);
+    world.start(3, { dataPath: "/new" });
+    await world.settled([1, 2, 3]);
+    world.kill(3);
+    const replaced = world.start(3);
+    await world.until(() => replaced.ended !== null);
+    assert.ok(replaced.ended!.error instanceof DeniedError);
+    assert.match(replaced.failure, /refused by nodes 1, 2, .*known with another data directory/);
+    assert.match(
+      replaced.ended!.error.fix.join("\n"),
+      /raft member replace 3 NEW HOST:PORT -e node/,
+    );
+    world.start(3, { dataPath: "/new" });
+    await world.settled([1, 2, 3]);
+    await world.works([1, 2, 3]);
+  });
+
   it("trap 28: a node that was promised to another cluster does not join", async () => {
     const world = new MembershipWorld("wrong-cluster");
     world.start(1, { formation: { kind: "bootstrap" }, clusterName: "blue" });
@@ -338,6 +359,26 @@ describe("membership of whole nodes", () => {
     assert.match(node.failure, /Cannot join cluster "blue" .* for cluster "green"; check --join/);
     world.start(3, { clusterName: "blue" });
     await world.settled([1, 3]);
+  });
+
+  it("trap 28: a node that meets another cluster at one endpoint asks the next", async () => {
+    const world = new MembershipWorld("stranger");
+    world.start(1, { formation: { kind: "bootstrap" }, clusterName: "blue" });
+    await world.settled([1]);
+    world.start(9, { formation: { kind: "bootstrap" }, clusterName: "red", isForeign: true });
+    await world.until(() => (world.node(9).raft?.leader ?? null) !== null);
+    const formation = (ids: number[]) =>
+      ({ kind: "join", endpoints: ids.map((id) => addressOf(id)), learner: false }) as const;
+    const node = world.start(2, { clusterName: "blue", formation: formation([9, 1]) });
+    await world.settled([1, 2]);
+    assert.match(node.text, /Not taken in yet .*cluster \\"red\\".* at node-9:7238/);
+    const lost = world.start(3, { clusterName: "blue", formation: formation([9, 8]) });
+    await world.pass(2_000);
+    assert.equal(lost.ended, null, "its own may be away for a moment");
+    await world.until(() => lost.ended !== null);
+    assert.match(lost.failure, /Cannot join cluster "red" .*nobody of its own cluster/);
+    const { fix } = lost.ended!.error as DeniedError;
+    assert.doesNotMatch(fix.join(), /node-9/, "the stranger is no way out");
   });
 
   it("a member is given no address where it does not answer", async () => {

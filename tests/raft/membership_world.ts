@@ -42,6 +42,8 @@ export interface MemberStart {
   readonly appendBytesMax?: number;
   readonly electionTimeoutMs?: number;
   readonly leaseReads?: boolean;
+  /** A node of another cluster is not checked with those of this one. */
+  readonly isForeign?: boolean;
 }
 
 /** A node of one life. */
@@ -109,7 +111,8 @@ export class MembershipWorld extends WaitingWorld {
 
   /** Starts node `id` on what its disk holds. */
   start(id: NodeId, options: MemberStart = {}): MemberNode {
-    const { dataPath = "/data", clusterName, port = PORT, formation, ...others } = options;
+    const { dataPath = "/data", clusterName, port = PORT, ...rest } = options;
+    const { formation, isForeign = false, ...others } = rest;
     const node = this.nodes.get(id) ??
       new MemberNode(id, this.world.addMachine(`node-${id}`));
     this.nodes.set(id, node);
@@ -140,7 +143,7 @@ export class MembershipWorld extends WaitingWorld {
       trailingEntries: 0,
       ...others,
       logger: { debug: note, info: note, warn: note, error: note },
-      observer: watch,
+      ...(isForeign ? {} : { observer: watch }),
       serveClient: (connection) => serve(connection, () => node.raft!),
     }).then((raft) => {
       if (node.life === life) node.raft = raft;
