@@ -192,7 +192,8 @@ async function checkRoom(runtime: Runtime, options: RejoinOptions): Promise<void
   const { path, keepsNothing = false, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
   if (keepsNothing) return;
   const freeBytes = await runtime.files.freeBytes(path);
-  const neededBytes = await soundBytesMax(runtime, path) + segmentBytes;
+  // One more segment to write to, and one that takes its place where the copied log is cut again.
+  const neededBytes = await soundBytesMax(runtime, path) + 2 * segmentBytes;
   if (freeBytes === null || freeBytes >= neededBytes) return;
   throw new NoRoomToKeepError(
     `Cannot let "${path}" rejoin: there is no room to copy what is good of it`,

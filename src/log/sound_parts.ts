@@ -14,6 +14,9 @@
  *   any log of the cluster (Log Matching), at any time: entries that the cluster has replaced since
  *   differ in their term, and the leader finds and removes them as it does with any follower. Those
  *   behind the damage are left: nothing proves what was between.
+ * - Nothing in a log's files names its cluster, and those of another one may lie there by mistake.
+ *   So the last configuration in what would be kept, or without one that of the snapshot, must name
+ *   this directory's instance for the node (log_owner.ts); else nothing of the log is kept.
  * - The log must go on from the snapshot: it holds the snapshot's last entry, in the same term, or
  *   was begun behind it. Without a snapshot it must begin with the first entry of all.
  * - What was acknowledged and is damaged is missing: that is what the loss of the vote is for.
@@ -39,6 +42,7 @@ import type { HardState } from "./log.ts";
 import { findSnapshots, openIfThere } from "./offline/directory_contents.ts";
 import { type LogEvent, walkLog } from "./offline/log_walk.ts";
 import { LogView } from "./offline/log_view.ts";
+import { LogOwner } from "./log_owner.ts";
 import { openLogFiles } from "./open_log_files.ts";
 import { recordEnd, recordHeader } from "./record.ts";
 import { SegmentedLog } from "./segmented_log.ts";
@@ -115,7 +119,8 @@ export async function takeOverSoundParts(
     term: meta?.lastIncludedTerm ?? 0,
   };
   await makeEmptyLog(runtime, options, start.index + 1);
-  const { last, damage, reason } = await copyLog(runtime, start, options);
+  const owner = new LogOwner(identity, meta);
+  const { last, damage, reason } = await copyLog(runtime, { start, owner }, options);
   assert(last.index >= start.index, () => `the log ends at ${last.index}, before ${start.index}`);
   const parts = { snapshotIndex: start.index, lastIndex: last.index, damage, reason };
   return { parts, term: last.term };
@@ -186,16 +191,18 @@ export async function makeEmptyLog(
 /** Copies the good entries behind `start` into the new log. */
 async function copyLog(
   runtime: Runtime,
-  start: Position,
+  { start, owner }: { readonly start: Position; readonly owner: LogOwner },
   { from, path, segmentBytes, onProgress = () => {} }: TakeOverOptions,
 ): Promise<Pick<SoundParts, "damage" | "reason"> & { readonly last: Position }> {
   const view = await LogView.open(runtime, from);
   const totalBytes = view.segments.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
   const log = await SegmentedLog.open(runtime, { path, segmentBytes, create: false });
-  const copy = new LogCopy(log, start, startsBehind(view, start.index));
+  const isJoined = startsBehind(view, start.index);
+  const copy = new LogCopy(log, { start, owner, isJoined });
   let doneBytes = 0;
   try {
-    for await (const event of walkLog(view, start.index, true)) {
+    const fromIndex = Math.min(start.index, owner.fromIndex);
+    for await (const event of walkLog(view, fromIndex, true)) {
       if (event.type === "unit") {
         onProgress(doneBytes += event.unit.bytes.length, totalBytes);
       }
@@ -223,15 +230,24 @@ class LogCopy {
   reason = "";
   readonly #log: SegmentedLog;
   readonly #start: Position;
+  readonly #owner: LogOwner;
   /** Whether what comes next is proven to go on from the start. */
   #isJoined: boolean;
   /** The first damage before it was: it is the reason where that never comes. */
   #damageBefore: DamagedPlace | null = null;
   #unsyncedBytes = 0;
 
-  constructor(log: SegmentedLog, start: Position, isJoined: boolean) {
+  constructor(
+    log: SegmentedLog,
+    { start, owner, isJoined }: {
+      readonly start: Position;
+      readonly owner: LogOwner;
+      readonly isJoined: boolean;
+    },
+  ) {
     this.#log = log;
     this.#start = start;
+    this.#owner = owner;
     this.#isJoined = isJoined;
   }
 
@@ -266,6 +282,12 @@ class LogCopy {
       }
     }
     if (lastIndex === this.#start.index) return this.#start;
+    const objection = this.#owner.objection();
+    if (objection !== null) {
+      this.reason = objection;
+      await this.#log.truncateSuffix(this.#start.index);
+      return this.#start;
+    }
     await syncLog(this.#log);
     const { bytes } = await this.#log.read({ firstIndex: lastIndex, lastIndex, bytesMax: 1 });
     return { index: lastIndex, term: recordHeader(bytes, 0).term };
@@ -289,6 +311,9 @@ class LogCopy {
       recordHeader(records, 0).index === firstIndex,
       () => `index ${recordHeader(records, 0).index} comes where ${firstIndex} is next`,
     );
+    for (let offset = 0; offset < records.length; offset = recordEnd(records, offset)) {
+      this.#owner.take(records, offset, recordHeader(records, offset));
+    }
     this.#log.append({ firstIndex, lastIndex, bytes: records });
     this.#unsyncedBytes += records.length;
     if (this.#unsyncedBytes < UNIT_BYTES_MAX) return true;
@@ -304,6 +329,7 @@ class LogCopy {
     for (; offset < end; offset = recordEnd(bytes, offset)) {
       const record = recordHeader(bytes, offset);
       if (record.index > index) return offset;
+      this.#owner.take(bytes, offset, record);
       if (record.index < index) continue;
       if (record.term === term) this.#isJoined = true;
       else this.reason = `its log holds index ${index} in term ${record.term}, not ${term}`;

@@ -95,11 +95,12 @@ export class Birth {
 
   /** What a core starts from. */
   contents(): LogContents {
-    const { log, snapshots, directory } = this.#options.storage;
+    const { storage: { log, snapshots, directory }, raft } = this.#options;
     return logContents(log, {
       snapshot: snapshots.latest?.meta ?? null,
       formation: this.#formation,
       isJoining: !directory.identity.born,
+      isOnDisk: raft.openLog === undefined,
     });
   }
 

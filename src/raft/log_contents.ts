@@ -97,10 +97,12 @@ export async function restartLog(log: Log, lastIncludedIndex: Index): Promise<vo
  */
 export function logContents(
   log: Log,
-  { snapshot, formation, isJoining }: {
+  { snapshot, formation, isJoining, isOnDisk }: {
     readonly snapshot: SnapshotMeta | null;
     readonly formation: Formation | null;
     readonly isJoining: boolean;
+    /** Whether the log is that of the data directory, and none that the program was given. */
+    readonly isOnDisk: boolean;
   },
 ): LogContents {
   const { lastIndex } = log;
@@ -114,7 +116,9 @@ export function logContents(
   if (configurations.length === 0) {
     throw new BadDataError(
       "Cannot start the node as its log holds no configuration, yet the node has been a member",
-      ["give the node the log that it had: a log in memory does not outlive its process"],
+      isOnDisk
+        ? DAMAGED_DIRECTORY_FIX
+        : ["give the node the log that it had: a log in memory does not outlive its process"],
     );
   }
   return {

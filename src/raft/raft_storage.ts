@@ -4,13 +4,16 @@
  * @module
  */
 import { BadDataError, InvalidRequestError } from "../errors.ts";
+import { DAMAGED_DIRECTORY_FIX } from "../log/damaged_directory.ts";
 import { type DataDirectory, openDataDirectory } from "../log/data_directory.ts";
 import { checkHardState } from "../log/hard_state_file.ts";
 import type { HardStateStore, Log } from "../log/log.ts";
+import { foreignInstance } from "../log/log_owner.ts";
 import type { SnapshotMeta } from "../log/snapshot_format.ts";
 import type { SnapshotStore } from "../log/snapshot_store.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address, NodeId } from "../types.ts";
+import { decodeConfiguration } from "../wire/storage_codec.ts";
 import { deriveClusterId } from "./cluster_id.ts";
 import { checkNoGap } from "./log_contents.ts";
 import { allowPromises } from "./promises.ts";
@@ -67,6 +70,7 @@ export async function openStorage(runtime: Runtime, options: RaftOptions): Promi
     const meta = snapshots.latest?.meta ?? null;
     checkSnapshot(directory, meta);
     checkNoGap(log, meta);
+    checkOwner(directory, log, meta);
     checkTerm(hardState, log, meta);
     return { directory, log, hardState, snapshots };
   } catch (error) {
@@ -145,6 +149,24 @@ function checkSnapshot(directory: DataDirectory, snapshot: SnapshotMeta | null):
     `Cannot use "${directory.path}": its snapshot of index ${snapshot.lastIncludedIndex} belongs ` +
       `to cluster ${snapshot.clusterId}, the directory to ${clusterId || "none"}`,
     ["put the snapshots of one node only into its data directory"],
+  );
+}
+
+/** The log of another directory is not that of this one, though it may look like its beginning. */
+function checkOwner(
+  { path, identity }: DataDirectory,
+  log: Log,
+  snapshot: SnapshotMeta | null,
+): void {
+  const inLog = log.recovery.configurations.map(({ payload }) => decodeConfiguration(payload));
+  const configurations = snapshot === null ? inLog : [snapshot.configuration, ...inLog];
+  const foreign = foreignInstance(identity, configurations);
+  if (foreign === null) return;
+  throw new BadDataError(
+    `Cannot use "${path}": by its log and snapshots the data directory of node ` +
+      `${identity.nodeId} is ${foreign}, and this one is ${identity.instanceId}: they are of ` +
+      "another directory",
+    ["directories mixed up? put its own log and snapshots back", ...DAMAGED_DIRECTORY_FIX],
   );
 }
 

@@ -8,7 +8,7 @@ import { type DataDirectory, openDataDirectory } from "../../src/log/data_direct
 import { rejoinDirectory } from "../../src/log/rejoin_directory.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import type { CrashOperation } from "../../src/testing/crash_points.ts";
-import { SOUND_ENTRIES, writeDamagedLog } from "./damaged_log.ts";
+import { bindingTo, SOUND_ENTRIES, writeDamagedLog } from "./damaged_log.ts";
 import { DATA_PATH } from "./simulated_log_machine.ts";
 import { metaOf, stateOf } from "./snapshot_world.ts";
 
@@ -16,7 +16,7 @@ const DIRECTORY = { path: DATA_PATH, nodeId: 4, segmentBytes: 64 * 1024 };
 const OLD = { term: 5, entries: "damaged", snapshotIndex: 2 };
 /** What is good of it: all but the last of its four entries. */
 const KEPT = { ...OLD, entries: SOUND_ENTRIES };
-const META = { ...metaOf(OLD.snapshotIndex), lastIncludedTerm: OLD.term };
+const META = { ...metaOf(OLD.snapshotIndex), lastIncludedTerm: OLD.term, configurationIndex: 1 };
 
 /** Opens it as a node does at its start, or completes what was cut short and opens it then. */
 async function start(runtime: Runtime): Promise<DataDirectory> {
@@ -74,7 +74,8 @@ export const rejoining: CrashOperation = {
     await hardState.close();
     await writeDamagedLog(runtime, { directory, term: OLD.term });
     const snapshots = await directory.openSnapshots();
-    await snapshots.write(META, stateOf(OLD.snapshotIndex)[Symbol.iterator]());
+    const meta = { ...META, configuration: bindingTo(directory.identity) };
+    await snapshots.write(meta, stateOf(OLD.snapshotIndex)[Symbol.iterator]());
     await snapshots.close();
     const { clusterId } = META;
     await directory.saveIdentity({ ...directory.identity, clusterId, born: true });

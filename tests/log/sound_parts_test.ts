@@ -14,7 +14,8 @@ import { UnitKind } from "../../src/log/unit.ts";
 import type { Runtime } from "../../src/runtime/runtime.ts";
 import { createBatch, readBatch } from "../../src/testing/log_batches.ts";
 import { readRange, syncLog } from "../../src/testing/log_contract.ts";
-import type { Index, Term } from "../../src/types.ts";
+import type { Configuration, Index, InstanceId, Term } from "../../src/types.ts";
+import { bindingTo, configurationBatch } from "./damaged_log.ts";
 import { DATA_PATH, LogMachine } from "./simulated_log_machine.ts";
 import { hex, joinHex, metaOf, stateOf } from "./snapshot_world.ts";
 
@@ -34,7 +35,12 @@ interface Stored {
   readonly terms: readonly Term[];
   readonly snapshots?: readonly SnapshotMeta[];
   readonly deviatesSince?: Index;
+  /** What is configured at the index, for this instance; at index 1 the node, unless told. */
+  readonly configurations?: (instanceId: InstanceId) => Readonly<Record<Index, Configuration>>;
 }
+
+/** The directory of another node, or another cluster. */
+const ANOTHER = { nodeId: 1, instanceId: "ee".repeat(16) };
 
 /** A directory that is set up anew. */
 class RejoiningDirectory {
@@ -93,21 +99,34 @@ class RejoiningDirectory {
 async function store(runtime: Runtime, stored: Stored): Promise<void> {
   const { firstIndex = 1, terms, snapshots = [], deviatesSince = 0 } = stored;
   const directory = await openDataDirectory(runtime, DIRECTORY);
+  const own = bindingTo(directory.identity);
+  const { configurations = () => ({ 1: own }) } = stored;
+  const configured: Readonly<Record<Index, Configuration>> = configurations(
+    directory.identity.instanceId,
+  );
   const hardState = await directory.openHardState();
   await hardState.save(HARD_STATE);
   await hardState.close();
   const log = await directory.openLog({ segmentBytes: DIRECTORY.segmentBytes });
   if (firstIndex > 1) await log.truncatePrefix(firstIndex);
   for (const [at, term] of terms.entries()) {
-    const entry = { firstIndex: firstIndex + at, count: 1, term, payloadBytes: PAYLOAD_BYTES };
-    log.append(createBatch(entry));
+    const index = firstIndex + at;
+    const configuration = configured[index];
+    const entry = { firstIndex: index, count: 1, term, payloadBytes: PAYLOAD_BYTES };
+    log.append(
+      configuration === undefined
+        ? createBatch(entry)
+        : configurationBatch(configuration, { index, term }),
+    );
     await syncLog(log);
   }
   await log.close();
   for (const meta of snapshots) {
     // One store keeps the newest only; what a crash leaves may be more.
     const snapshotStore = await directory.openSnapshots();
-    await snapshotStore.write(meta, stateOf(meta.lastIncludedIndex)[Symbol.iterator]());
+    const bound = { configurationIndex: 1, configuration: own };
+    const state = stateOf(meta.lastIncludedIndex)[Symbol.iterator]();
+    await snapshotStore.write({ ...meta, ...bound }, state);
     await snapshotStore.close();
   }
   const identity = { ...directory.identity, clusterId: CLUSTER, born: true, deviatesSince };
@@ -151,7 +170,7 @@ describe("what a damaged directory keeps", () => {
     assert.equal(await directory.found(), "term 7, vote 2, snapshot 0, from 1: 1/1 2/1 3/2 4/3");
     const { snapshotIndex, lastIndex, damage } = kept;
     assert.deepEqual([snapshotIndex, lastIndex], [0, 4]);
-    assert.equal(damage?.file, "00000000000000000004.segment");
+    assert.equal(damage?.file, "00000000000000000005.segment");
     // What was kept is whole: all of it is kept again.
     assert.deepEqual((await directory.rejoin()).lastIndex, 4);
   });
@@ -173,7 +192,7 @@ describe("what a damaged directory keeps", () => {
       [
         "the segment with its entry is lost",
         { terms: TERMS, snapshots: [metaOf(6)] },
-        (one) => one.damage(4, "header"),
+        (one) => one.damage(6, "header"),
       ],
       ["a gap", { firstIndex: 8, terms: [4, 4], snapshots: [metaOf(6)] }, () => {}],
     ];
@@ -211,6 +230,64 @@ describe("what a damaged directory keeps", () => {
     for (const offset of [20, 4096 + 20]) directory.damageFile("hard_state", offset);
     await directory.rejoin();
     assert.match(await directory.found(), /^term 5, vote 0, snapshot 0, from 1: .* 10\/5$/);
+  });
+
+  it("nothing of a log whose last configuration is not of its directory", async () => {
+    const nobody = bindingTo({ ...ANOTHER, nodeId: 2 });
+    const cases: [RegExp, NonNullable<Stored["configurations"]>][] = [
+      [/index 1 in its log names another data directory for node 1$/, () => ({
+        1: bindingTo(ANOTHER),
+      })],
+      [/index 3 in its log names another data directory for node 1$/, (instanceId) => ({
+        1: bindingTo({ nodeId: 1, instanceId }),
+        3: bindingTo(ANOTHER),
+      })],
+      [/index 1 in its log does not name node 1$/, () => ({ 1: nobody })],
+      [/index 1 in its log names no data directory for node 1$/, () => ({
+        1: bindingTo({ nodeId: 1, instanceId: "" }),
+      })],
+      [/its log holds no configuration$/, () => ({})],
+    ];
+    for (const [reason, configurations] of cases) {
+      const directory = await RejoiningDirectory.create({ terms: TERMS, configurations });
+      directory.damage(9);
+      const kept = await directory.rejoin();
+      assert.match(kept.reason, reason);
+      assert.equal(kept.lastIndex, 0);
+      assert.equal(await directory.found(), "term 7, vote 2, snapshot 0, from 1: ");
+    }
+  });
+
+  it("a snapshot alone where the log behind it is of another directory", async () => {
+    const cases: [RegExp, NonNullable<Stored["configurations"]>][] = [
+      [/index 1 in its log names another data directory for node 1$/, () => ({
+        1: bindingTo(ANOTHER),
+      })],
+      [/index 8 in its log names another data directory for node 1$/, (instanceId) => ({
+        1: bindingTo({ nodeId: 1, instanceId }),
+        8: bindingTo(ANOTHER),
+      })],
+      [/holds no configuration at index 1, and its snapshot does$/, () => ({})],
+    ];
+    for (const [reason, configurations] of cases) {
+      const stored = { terms: TERMS, snapshots: [metaOf(6)], configurations };
+      const directory = await RejoiningDirectory.create(stored);
+      const kept = await directory.rejoin();
+      assert.match(kept.reason, reason);
+      assert.deepEqual([kept.snapshotIndex, kept.lastIndex], [6, 6]);
+      assert.equal(await directory.found(), "term 7, vote 2, snapshot 6, from 7: ");
+    }
+  });
+
+  it("a log with older instances of the node before its own", async () => {
+    const configurations = (instanceId: InstanceId) => ({
+      1: bindingTo(ANOTHER),
+      4: bindingTo({ nodeId: 1, instanceId }),
+    });
+    const directory = await RejoiningDirectory.create({ terms: TERMS, configurations });
+    directory.damage(9);
+    assert.equal((await directory.rejoin()).lastIndex, 8);
+    assert.equal((await directory.rejoin()).lastIndex, 8);
   });
 
   it("nothing of a state that deviates, nor where that is asked for, but the term", async () => {

@@ -59,7 +59,7 @@ function snapshotAt(lastIncludedIndex: Index, configurationIndex: Index = 1): Sn
 
 /** What a core starts from at a node that was formed long ago. */
 function contentsOf(log: Log, snapshot: SnapshotMeta | null): LogContents {
-  return logContents(log, { snapshot, formation: null, isJoining: false });
+  return logContents(log, { snapshot, formation: null, isJoining: false, isOnDisk: true });
 }
 
 /** Empties `log` if it does not go on from the snapshot, and tells whether. */
@@ -188,6 +188,16 @@ describe("logContents", () => {
       termRuns: [],
       configurations: [{ index: 6, configuration: configurationAt(6) }],
     });
+  });
+
+  it("refuses a log without a configuration, with the way out of where it lies", async () => {
+    const log = await foundLog(1, []);
+    for (const [isOnDisk, fix] of [[true, /raft recover rejoin/], [false, /in memory/]] as const) {
+      assert.throws(
+        () => logContents(log, { snapshot: null, formation: null, isJoining: false, isOnDisk }),
+        (error) => error instanceof BadDataError && fix.test(error.fix.join()),
+      );
+    }
   });
 
   it("trap 35: has the snapshot's configuration, and only those of the log behind it", async () => {

@@ -59,6 +59,8 @@ export interface LogSummary {
   readonly termRuns: readonly TermRun[];
   /** The latest configuration in the log, or null where it holds none. */
   readonly configuration: StoredConfiguration | null;
+  /** All of them, ascending. */
+  readonly configurations: readonly StoredConfiguration[];
   readonly segments: readonly SegmentSummary[];
   /** The names of segments that a node would remove when it starts. */
   readonly obsolete: readonly string[];
@@ -112,7 +114,7 @@ class Summarizer {
   #lastIndex: Index = 0;
   #lastTimestampMs: LogTimeMs = 0;
   #entries = 0;
-  #configuration: StoredConfiguration | null = null;
+  readonly #configurations: StoredConfiguration[] = [];
   #sound: { readonly index: Index; readonly term: Term } | null = null;
   /** Of the segment at hand. */
   #segmentEntries = 0;
@@ -190,7 +192,8 @@ class Summarizer {
       lastTimestampMs: this.#lastTimestampMs,
       entries: this.#entries,
       termRuns: this.#termRuns,
-      configuration: this.#configuration,
+      configuration: this.#configurations.at(-1) ?? null,
+      configurations: this.#configurations,
       segments: this.#segments,
       obsolete: this.#view.obsolete,
       tail,
@@ -207,7 +210,8 @@ class Summarizer {
     },
   ): void {
     try {
-      this.#configuration = { index, configuration: decodeConfiguration(payload.slice()) };
+      const configuration = decodeConfiguration(payload.slice());
+      this.#configurations.push({ index, configuration });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       const { message } = error;

@@ -41,6 +41,10 @@ export type ProblemKind =
   | "foreign_snapshot"
   /** The log starts behind the end of the newest snapshot. */
   | "missing_entries"
+  /** The node has been a member, but neither log nor snapshot holds a configuration. */
+  | "missing_configuration"
+  /** The configurations bind the node to another directory: log or snapshot is of that one. */
+  | "foreign_log"
   /** A configuration entry whose payload is none. */
   | "bad_configuration";
 

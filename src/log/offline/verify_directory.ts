@@ -10,8 +10,10 @@
  */
 import { BadDataError } from "../../errors.ts";
 import { FileError, type LockHolder, type Runtime } from "../../runtime/runtime.ts";
+import type { Configuration } from "../../types.ts";
 import type { Identity } from "../../wire/storage_codec.ts";
 import type { HardState } from "../log.ts";
+import { foreignInstance } from "../log_owner.ts";
 import { NewerFormatError } from "../newer_format_error.ts";
 import { readSnapshotState } from "../snapshot_file.ts";
 import { SnapshotFault } from "../snapshot_format.ts";
@@ -192,6 +194,7 @@ class Verifier {
       const range = { index: covered + 1, lastIndex };
       this.#add({ segment: first, offset: 0, ...range, kind: "missing_entries", message });
     }
+    if (log.segments.length > 0) this.#checkConfigurations(log, meta?.configuration ?? null);
     if (hardState !== null) this.#checkTerm(hardState, log, meta);
     const holder = await this.#orProblem(
       { segment: "lock", offset: 0, kind: "unreadable" },
@@ -200,6 +203,31 @@ class Verifier {
     const tornTail = log.tail.state === "torn" && holder === null;
     const problems = this.#problems;
     return { identity: this.#identity, hardState, log, snapshots, holder, tornTail, problems };
+  }
+
+  /** What the node is told of its members: that there is something, and of this directory. */
+  #checkConfigurations(
+    { configurations, segments, lastIndex }: LogSummary,
+    inSnapshot: Configuration | null,
+  ): void {
+    const identity = this.#identity;
+    // What is damaged may hold what then seems to be missing.
+    const isSound = this.#problems.every(({ isHarmless }) => isHarmless === true);
+    if (identity === null || !isSound) return;
+    const all = configurations.map(({ configuration }) => configuration);
+    if (inSnapshot !== null) all.unshift(inSnapshot);
+    const at = { segment: segments[0]!.name, offset: 0 };
+    const { nodeId, instanceId, born } = identity;
+    if (born && all.length === 0) {
+      const message = "the node has been a member, but neither log nor snapshot holds a " +
+        "configuration";
+      this.#add({ ...at, index: lastIndex + 1, kind: "missing_configuration", message });
+    }
+    const foreign = foreignInstance(identity, all);
+    if (foreign === null) return;
+    const message = `its configurations name the data directory ${foreign} for node ${nodeId}, ` +
+      `and this is ${instanceId}: log or snapshots are of another directory`;
+    this.#add({ ...at, kind: "foreign_log", message });
   }
 
   /** A term below that of the log or the snapshot: a vote was forgotten. */

@@ -1,11 +1,12 @@
 /** `raft recover rejoin` and the advice that leads to it: only where others can mend a node. */
 import assert from "node:assert/strict";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { cp, readdir, readFile, rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
+import { openDataDirectory } from "../../../src/log/data_directory.ts";
 import { crc32 } from "../../../src/runtime/checksum.ts";
 import { FileError, type Runtime } from "../../../src/runtime/runtime.ts";
 import { type Ran, runLine } from "../run_line.ts";
-import { DataWorld, putEntry } from "./data_world.ts";
+import { configurationOf, DataWorld, putEntry } from "./data_world.ts";
 
 const UNITS = [[putEntry("one", "first")], [putEntry("two", "second")]];
 /** Where the configuration lies in the log, and what is written last. */
@@ -180,6 +181,39 @@ describe("raft recover rejoin", () => {
     }
   });
 
+  it("mends a member whose log has lost all that it held, zeros to the end", async () => {
+    await fresh(3);
+    await makeFounder(world);
+    await world.change(world.segment(), (bytes) => void bytes.fill(0, 512));
+    const verified = await runLine(["log", "verify", world.path]);
+    assert.equal(verified.exit, 9);
+    assert.match(verified.output, /neither log nor snapshot holds a configuration/);
+    const { exit, output, errors } = await rejoin(world);
+    assert.equal(exit, 0, errors);
+    assert.match(output, /kept: nothing/);
+    await world.dispose();
+  });
+
+  it("keeps nothing of a log of another directory, and verify tells of it", async () => {
+    await fresh(3);
+    await makeFounder(world);
+    const other = await DataWorld.create(UNITS, 3);
+    await cp(other.segment(), world.segment());
+    const verified = await runLine(["log", "verify", world.path]);
+    assert.equal(verified.exit, 9);
+    for (const directory of [world, other]) {
+      assert.ok(verified.output.includes(await instanceOf(directory.path)), verified.output);
+    }
+    const { exit, output, errors } = await rejoin(world);
+    assert.equal(exit, 0, errors);
+    assert.match(
+      output,
+      /kept: nothing; the configuration of index 1 in its log names another data directory for node 1/,
+    );
+    await other.dispose();
+    await world.dispose();
+  });
+
   it("names the way out of a refusal as a fix", async () => {
     await fresh(3);
     const errors = await assertRefused(world, 10);
@@ -188,6 +222,15 @@ describe("raft recover rejoin", () => {
     await world.dispose();
   });
 });
+
+/** Makes its node one that its cluster began with. */
+async function makeFounder({ path, runtime }: DataWorld): Promise<void> {
+  const directory = await openDataDirectory(runtime, { path, nodeId: 1 });
+  const { identity } = directory;
+  const members = configurationOf(identity.instanceId, 3).voters;
+  await directory.saveIdentity({ ...identity, members });
+  await directory.close();
+}
 
 /** The same machine, but the system refuses to open segments. */
 function withoutReading(runtime: Runtime, code: string): Runtime {
