@@ -206,10 +206,7 @@ describe("raft recover rejoin", () => {
     }
     const { exit, output, errors } = await rejoin(world);
     assert.equal(exit, 0, errors);
-    assert.match(
-      output,
-      /kept: nothing; the configuration of index 1 in its log names another data directory for node 1/,
-    );
+    assert.match(output, /kept: nothing; the configuration of index 1 in its log names another/);
     await other.dispose();
     await world.dispose();
   });
