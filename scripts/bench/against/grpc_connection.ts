@@ -45,6 +45,11 @@ export class GrpcConnection {
       readonly failed: (error: Error) => void;
     },
   ): void {
+    if (this.#session.destroyed) {
+      // Not from within the call, as any other failure.
+      queueMicrotask(() => failed(new Error(`${path}: the connection is gone`)));
+      return;
+    }
     const stream = this.#session.request({
       [constants.HTTP2_HEADER_METHOD]: "POST",
       [constants.HTTP2_HEADER_PATH]: path,
